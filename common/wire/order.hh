@@ -1,0 +1,59 @@
+// The plaintext of an order datagram: some races, each with the client's whole
+// request and the transmit identifier. docs/protocol.md has every byte. Pure.
+#pragma once
+
+#include <cstdint>
+
+#include "common/base/ip.hh"
+#include "common/base/time.hh"
+
+namespace flagfall::wire {
+
+/// One race for one slave; views into the datagram it was read from.
+struct Order {
+  std::uint64_t race = 0;       // transmit identifier, part 1
+  RefTime instant;              // transmit identifier, part 2
+  std::uint16_t service = 0;    // index into the session's Services message
+  std::uint8_t address = 0;     // index into that service's addresses: what the client asked, the answer's source
+  Endpoint client;
+  Bytes server_cookie;          // 16 octets to return to a client that sent a cookie, or empty
+  Bytes request;                // the client's datagram as it came
+};
+
+/// Encodes orders into `room`; the sealed datagram around them is net/seal.hh's.
+class OrderWriter {
+ public:
+  /// `sent`: reference time of sending, for the one-way delay.
+  OrderWriter(MutableBytes room, RefTime sent);
+  /// False, and nothing written, when it does not fit.
+  bool add(const Order& order);
+  /// Sets the time of sending; right before the datagram is sealed.
+  void stamp(RefTime sent);
+  [[nodiscard]] std::size_t size() const;
+  [[nodiscard]] unsigned count() const;
+
+ private:
+  MutableBytes room_;
+  std::size_t used_ = 0;
+  std::uint16_t count_ = 0;
+};
+
+/// Bytes that one order with this request takes.
+std::size_t order_size(const Order& order);
+
+/// Reads them back. `next` gives false at the end; `ok` tells a good end from malformed bytes.
+class OrderReader {
+ public:
+  explicit OrderReader(Bytes plaintext);
+  bool next(Order& out);
+  [[nodiscard]] bool ok() const { return ok_; }
+  [[nodiscard]] RefTime sent() const { return sent_; }
+
+ private:
+  ByteReader reader_;
+  RefTime sent_;
+  std::uint16_t left_ = 0;
+  bool ok_ = true;
+};
+
+}  // namespace flagfall::wire

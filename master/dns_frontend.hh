@@ -1,0 +1,84 @@
+// Decides what a DNS query deserves: silence, an answer, or a race. One object a
+// loop, not shared; no sockets, no clock, no allocation on the path.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/base/counters.hh"
+#include "common/base/ip.hh"
+#include "common/wire/dns.hh"
+#include "common/wire/dns_answer.hh"
+#include "master/cookies.hh"
+#include "master/zone.hh"
+
+namespace flagfall::master {
+
+enum class Transport : std::uint8_t { udp, tcp };
+
+/// Counted by one loop, read by the control thread.
+struct DnsCounters {
+  Counter queries, malformed, silent, answered, truncated, nxdomain, nodata, refused, notimp, badvers, cookies_valid,
+      cookies_invalid, cookies_new;
+  /// f(name, counter) for each, in the order above.
+  template <class F>
+  void for_each(F f) const;
+};
+
+class DnsFrontEnd {
+ public:
+  struct Options {
+    std::string nsid;
+    std::uint16_t udp_size = 1232;
+    bool require_cookie = false;  // answer BADCOOKIE to a client that sends a client cookie only (RFC 7873 §5.2.3)
+  };
+  /// `zones` and `cookies` outlive the front end.
+  DnsFrontEnd(const std::vector<std::unique_ptr<Zone>>& zones, const Cookies& cookies, Options options);
+
+  struct Result {
+    enum class Action : std::uint8_t {
+      silence,  // send nothing
+      answer,   // room[0, length) is the answer
+      race,     // may be raced; otherwise call ordinary()
+    } action = Action::silence;
+    std::size_t length = 0;
+    std::uint16_t service = 0;
+    bool verified = false;                          // a valid server cookie came: the source is not forged
+    std::array<std::uint8_t, 16> server_cookie{};   // for the order, when has_cookie
+    bool has_cookie = false;
+  };
+  /// `query` and the result's views stay valid as long as `packet`. `now`: seconds
+  /// since 1970 for cookies. `room` of at least 64 KiB for TCP, udp_size for UDP.
+  Result handle(Bytes packet, const Endpoint& client, Transport transport, std::uint32_t now, wire::DnsQuery& query,
+                MutableBytes room) noexcept;
+  /// The ordinary answer to a query that handle() called raceable: the zone's own records.
+  std::size_t ordinary(const wire::DnsQuery& query, const Result& raceable, Transport transport, MutableBytes room) noexcept;
+
+  [[nodiscard]] const DnsCounters& counters() const { return counters_; }
+
+ private:
+  const std::vector<std::unique_ptr<Zone>>& zones_;
+  const Cookies& cookies_;
+  Options options_;
+  DnsCounters counters_;
+};
+
+template <class F>
+void DnsCounters::for_each(F f) const {
+  f("dns_queries", queries);
+  f("dns_malformed", malformed);
+  f("dns_silent", silent);
+  f("dns_answered", answered);
+  f("dns_truncated", truncated);
+  f("dns_nxdomain", nxdomain);
+  f("dns_nodata", nodata);
+  f("dns_refused", refused);
+  f("dns_notimp", notimp);
+  f("dns_badvers", badvers);
+  f("dns_cookies_valid", cookies_valid);
+  f("dns_cookies_invalid", cookies_invalid);
+  f("dns_cookies_new", cookies_new);
+}
+
+}  // namespace flagfall::master

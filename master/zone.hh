@@ -1,0 +1,59 @@
+// Authoritative data, compiled at load time from an RFC 1035 zone file (ldns)
+// into prepared records. Immutable afterwards: all loops read one Zone.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "common/base/bytes.hh"
+#include "common/base/result.hh"
+#include "common/wire/dns_answer.hh"
+
+namespace flagfall::master {
+
+/// What a look-up found; pointers into the zone.
+struct Lookup {
+  enum class Kind : std::uint8_t {
+    other_zone,  // the name is not below the apex
+    answer,      // answer holds the records (after CNAMEs within the zone)
+    referral,    // authority holds the NS records of a delegation, additional its glue
+    nodata,      // the name exists, the type does not: authority holds the SOA
+    nxdomain,    // authority holds the SOA
+  } kind = Kind::other_zone;
+  const wire::PreparedRecords* answer = nullptr;
+  const wire::PreparedRecords* authority = nullptr;
+  const wire::PreparedRecords* additional = nullptr;
+  /// Index of the raced service this name belongs to (exactly or by its wildcard), or -1.
+  std::int32_t service = -1;
+};
+
+/// A name, wildcard or not, whose A and AAAA queries may be raced.
+struct RacedName {
+  std::string name;        // presentation form: "www.example.test", "*.race.example.test"
+  std::uint16_t service;   // index
+};
+
+class Zone {
+ public:
+  /// Errors carry `file:line:`. Every raced name must have A or AAAA records of
+  /// its own in the zone: they are what a client gets when there is no race.
+  static Result<std::unique_ptr<Zone>> load(const std::string& file, const std::string& origin,
+                                            const std::vector<RacedName>& raced);
+  ~Zone();
+  Zone(const Zone&) = delete;
+  Zone& operator=(const Zone&) = delete;
+  Zone(Zone&&) = delete;
+  Zone& operator=(Zone&&) = delete;
+
+  /// `name` in lower-case wire form. No allocation. RFC 1034 §4.3.2, RFC 4592 wildcards.
+  [[nodiscard]] Lookup find(Bytes name, std::uint16_t type) const noexcept;
+  [[nodiscard]] std::size_t record_count() const;
+
+ private:
+  struct Impl;
+  explicit Zone(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace flagfall::master

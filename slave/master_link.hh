@@ -1,0 +1,62 @@
+// The slave's side of one control session: dials a master, registers, keeps the
+// session, dials again with backoff. Loop thread only; one object a master.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "common/base/ip.hh"
+#include "common/base/random.hh"
+#include "common/base/time.hh"
+#include "common/net/loop.hh"
+#include "common/net/seal.hh"
+#include "common/wire/session.hh"
+
+namespace flagfall::slave {
+
+struct LinkOptions {
+  Endpoint master;
+  std::string ca_file;
+  std::string certificate_file;
+  std::string key_file;
+  std::string master_name;        // what the master's certificate must say
+  std::uint16_t order_port = 0;
+  std::uint64_t instance = 0;
+  Nanos backoff_least = std::chrono::milliseconds(100);
+  Nanos backoff_most = std::chrono::seconds(2);   // back within 5 s of a master's return
+};
+
+struct LinkCallbacks {
+  /// Welcome came: order datagrams of this session may arrive from now on.
+  std::function<void(const wire::Welcome&, const net::SealKey&)> registered;
+  /// New services; the return value is sent back.
+  std::function<wire::Ready(const wire::Services&)> services;
+  /// The master's clock, from its heartbeat.
+  std::function<void(const wire::Heartbeat&)> master_clock;
+  /// The session ended; queued answers still fire.
+  std::function<void(const std::string& reason)> lost;
+  /// Our clock, for our heartbeats.
+  std::function<std::pair<wire::ClockStatus, Nanos>()> clock;
+  std::function<RefTime()> reference_now;
+};
+
+class MasterLink {
+ public:
+  MasterLink(net::Loop& loop, const Clock& clock, Random& random, LinkOptions options, LinkCallbacks callbacks);
+  ~MasterLink();
+  MasterLink(const MasterLink&) = delete;
+  MasterLink& operator=(const MasterLink&) = delete;
+  MasterLink(MasterLink&&) = delete;
+  MasterLink& operator=(MasterLink&&) = delete;
+
+  /// False, and nothing kept, when there is no session or its buffer is full.
+  bool send(const wire::Report& report);
+  [[nodiscard]] bool registered() const;
+
+ private:
+  struct Shell;
+  std::unique_ptr<Shell> shell_;
+};
+
+}  // namespace flagfall::slave
