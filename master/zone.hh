@@ -5,8 +5,10 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "common/base/bytes.hh"
+#include "common/base/random.hh"
 #include "common/base/result.hh"
 #include "common/wire/dns_answer.hh"
 
@@ -18,20 +20,21 @@ struct Lookup {
     other_zone,  // the name is not below the apex
     answer,      // answer holds the records (after CNAMEs within the zone)
     referral,    // authority holds the NS records of a delegation, additional its glue
-    nodata,      // the name exists, the type does not: authority holds the SOA
-    nxdomain,    // authority holds the SOA
+    nodata,      // the name exists, the type does not: authority holds the SOA; answer as below
+    nxdomain,    // authority holds the SOA; answer the CNAMEs that led there, if any (RFC 6604)
   } kind = Kind::other_zone;
   const wire::PreparedRecords* answer = nullptr;
   const wire::PreparedRecords* authority = nullptr;
   const wire::PreparedRecords* additional = nullptr;
+  bool additional_required = false;  // glue without which a referral is useless (RFC 9471)
   /// Index of the raced service this name belongs to (exactly or by its wildcard), or -1.
   std::int32_t service = -1;
 };
 
 /// A name, wildcard or not, whose A and AAAA queries may be raced.
 struct RacedName {
-  std::string name;        // presentation form: "www.example.test", "*.race.example.test"
-  std::uint16_t service;   // index
+  std::string name;       // presentation form: "www.example.test", "*.race.example.test"
+  std::uint16_t service;  // index
 };
 
 class Zone {
@@ -49,6 +52,10 @@ class Zone {
   /// `name` in lower-case wire form. No allocation. RFC 1034 §4.3.2, RFC 4592 wildcards.
   [[nodiscard]] Lookup find(Bytes name, std::uint16_t type) const noexcept;
   [[nodiscard]] std::size_t record_count() const;
+  /// The zone's own name, lower-case wire form.
+  [[nodiscard]] Bytes apex() const noexcept;
+  /// What was loaded but deserves a line in the log ("file:line: text").
+  [[nodiscard]] const std::vector<std::string>& warnings() const;
 
  private:
   struct Impl;
