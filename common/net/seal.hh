@@ -1,6 +1,7 @@
 // Order datagrams on the wire: a clear header, AES-128-GCM around the orders,
-// and a replay window. Keys come from the TLS session's exporter
-// (RFC 8446 §7.5), so a restart makes old datagrams worthless.
+// and a replay window (docs/protocol.md §4). Keys come from the TLS session's
+// exporter (RFC 8446 §7.5), so a restart makes old datagrams worthless. Nothing
+// here allocates after construction. What the orders say is wire/order.hh's.
 #pragma once
 
 #include <array>
@@ -13,7 +14,7 @@
 namespace flagfall::net {
 
 inline constexpr std::size_t kSealKeySize = 16;
-/// Two keys from one export: orders travel master -> slave, so one is used.
+/// The half of the export that seals orders, master -> slave.
 using SealKey = std::array<std::uint8_t, kSealKeySize>;
 
 inline constexpr std::size_t kSealHeader = 16;  // magic, version, channel, session, counter
@@ -22,7 +23,7 @@ inline constexpr std::size_t kSealOverhead = kSealHeader + kSealTag;
 
 struct SealHeader {
   std::uint32_t session = 0;
-  std::uint8_t channel = 0;   // a master's loop: each has its own counter and replay window
+  std::uint8_t channel = 0;  // a master's loop: each has its own counter and replay window
   std::uint64_t counter = 0;
 };
 
@@ -30,6 +31,10 @@ struct SealHeader {
 std::optional<SealHeader> parse_seal_header(Bytes datagram);
 
 /// Seals in place. One owner thread; the cipher context is made once.
+///
+/// A nonce is channel and counter, and must never come twice under one key. So
+/// for each (session key, channel) there is ONE Sealer as long as the session
+/// lives: keep it, move it, but never make it anew for the same session.
 class Sealer {
  public:
   Sealer(const SealKey& key, std::uint32_t session, std::uint8_t channel);
@@ -50,7 +55,7 @@ class Sealer {
   std::uint64_t counter_ = 0;
 };
 
-/// Opens in place; one a session, all channels. One owner thread.
+/// Opens in place; one a session, all channels (68 KiB of replay windows). One owner thread.
 class Opener {
  public:
   explicit Opener(const SealKey& key);
@@ -60,12 +65,18 @@ class Opener {
   Opener(const Opener&) = delete;
   Opener& operator=(const Opener&) = delete;
 
-  enum class Verdict : std::uint8_t { ok, malformed, forged, replayed };
+  enum class Verdict : std::uint8_t {
+    ok,
+    malformed,  // too short, or not our header
+    replayed,   // its counter was seen, or is too old to tell; judged before any cryptography
+    forged,     // the tag does not verify: changed, cut short, or sealed with another key
+  };
   struct Opened {
     Verdict verdict = Verdict::malformed;
-    Bytes plaintext;
+    Bytes plaintext;  // within the datagram; empty unless ok
   };
-  /// The window moves only for datagrams that are authentic.
+  /// The window moves only for datagrams that are authentic. The datagram's bytes are
+  /// garbage after any verdict but ok.
   Opened open(MutableBytes datagram);
 
  private:

@@ -1,36 +1,48 @@
 // The plaintext of an order datagram: some races, each with the client's whole
-// request and the transmit identifier. docs/protocol.md has every byte. Pure.
+// request and the transmit identifier (docs/protocol.md §4). Pure, allocates
+// nothing. Sealing and sending are not its job.
 #pragma once
 
 #include <cstdint>
 
+#include "common/base/bytes.hh"
 #include "common/base/ip.hh"
 #include "common/base/time.hh"
 
 namespace flagfall::wire {
 
+/// Octets before the first order: time of sending, count.
+inline constexpr std::size_t kOrdersHeader = 10;
+/// RFC 9018: what a server cookie in an order measures.
+inline constexpr std::size_t kOrderCookie = 16;
+
+/// The latest time that a reader accepts, in ns since 1970 (the year 2096); the earliest is 0.
+inline constexpr std::int64_t kMaxTime = 4'000'000'000'000'000'000;
+
 /// One race for one slave; views into the datagram it was read from.
 struct Order {
-  std::uint64_t race = 0;       // transmit identifier, part 1
-  RefTime instant;              // transmit identifier, part 2
-  std::uint16_t service = 0;    // index into the session's Services message
-  std::uint8_t address = 0;     // index into that service's addresses: what the client asked, the answer's source
+  std::uint64_t race = 0;     // transmit identifier, part 1
+  RefTime instant;            // transmit identifier, part 2
+  std::uint16_t service = 0;  // index into the session's Services message
+  std::uint8_t address =
+      0;  // index into that service's addresses: what the client asked, the answer's source
   Endpoint client;
-  Bytes server_cookie;          // 16 octets to return to a client that sent a cookie, or empty
-  Bytes request;                // the client's datagram as it came
+  Bytes server_cookie;  // 16 octets to return to a client that sent a cookie, or empty
+  Bytes request;        // the client's datagram as it came
 };
 
 /// Encodes orders into `room`; the sealed datagram around them is net/seal.hh's.
 class OrderWriter {
  public:
-  /// `sent`: reference time of sending, for the one-way delay.
+  /// `sent`: reference time of sending, for the one-way delay. `room` holds at least kOrdersHeader octets.
   OrderWriter(MutableBytes room, RefTime sent);
   /// False, and nothing written, when it does not fit.
   bool add(const Order& order);
   /// Sets the time of sending; right before the datagram is sealed.
   void stamp(RefTime sent);
-  [[nodiscard]] std::size_t size() const;
-  [[nodiscard]] unsigned count() const;
+  /// Octets written so far, header included.
+  [[nodiscard]] std::size_t size() const { return used_; }
+  [[nodiscard]] unsigned count() const { return count_; }
 
  private:
   MutableBytes room_;
@@ -38,10 +50,11 @@ class OrderWriter {
   std::uint16_t count_ = 0;
 };
 
-/// Bytes that one order with this request takes.
+/// Octets that this order takes behind the kOrdersHeader.
 std::size_t order_size(const Order& order);
 
 /// Reads them back. `next` gives false at the end; `ok` tells a good end from malformed bytes.
+/// Orders that came before a fault stand.
 class OrderReader {
  public:
   explicit OrderReader(Bytes plaintext);

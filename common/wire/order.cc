@@ -1,0 +1,86 @@
+#include "common/wire/order.hh"
+
+#include <cassert>
+#include <limits>
+
+namespace flagfall::wire {
+namespace {
+
+constexpr std::uint8_t kFlagIpv6 = 1;
+constexpr std::uint8_t kFlagCookie = 2;
+// race, instant, service, address, flags, port, request length
+constexpr std::size_t kOrderFixed = 8 + 8 + 2 + 1 + 1 + 2 + 2;
+
+/// Times a reader accepts: later arithmetic on them cannot overflow.
+bool plausible(RefTime t) {
+  return to_ns(t) >= 0 && to_ns(t) <= kMaxTime;
+}
+
+}  // namespace
+
+std::size_t order_size(const Order& order) {
+  return kOrderFixed + order.client.ip.size() + order.server_cookie.size() + order.request.size();
+}
+
+OrderWriter::OrderWriter(MutableBytes room, RefTime sent) : room_(room), used_(kOrdersHeader) {
+  assert(room.size() >= kOrdersHeader);
+  ByteWriter writer(room_);
+  writer.i64(to_ns(sent));
+  writer.u16(0);
+}
+
+bool OrderWriter::add(const Order& order) {
+  assert(order.server_cookie.empty() || order.server_cookie.size() == kOrderCookie);
+  const std::size_t size = order_size(order);
+  if (size > room_.size() - used_ || count_ == std::numeric_limits<std::uint16_t>::max()) return false;
+  if (order.request.size() > std::numeric_limits<std::uint16_t>::max()) return false;
+  ByteWriter writer(room_.subspan(used_, size));
+  writer.u64(order.race);
+  writer.i64(to_ns(order.instant));
+  writer.u16(order.service);
+  writer.u8(order.address);
+  writer.u8(static_cast<std::uint8_t>((order.client.ip.family == Family::v6 ? kFlagIpv6 : 0) |
+                                      (order.server_cookie.empty() ? 0 : kFlagCookie)));
+  writer.u16(order.client.port);
+  writer.bytes(order.client.ip.bytes());
+  writer.bytes(order.server_cookie);
+  writer.sized(order.request);
+  assert(writer.ok() && writer.left() == 0);
+  used_ += size;
+  ++count_;
+  ByteWriter(room_.subspan(8, 2)).u16(count_);
+  return true;
+}
+
+void OrderWriter::stamp(RefTime sent) {
+  ByteWriter(room_.first(8)).i64(to_ns(sent));
+}
+
+OrderReader::OrderReader(Bytes plaintext) : reader_(plaintext) {
+  sent_ = from_ns<RefTime>(reader_.i64());
+  left_ = reader_.u16();
+  ok_ = reader_.ok() && plausible(sent_);
+}
+
+bool OrderReader::next(Order& out) {
+  if (!ok_) return false;
+  if (left_ == 0) {
+    ok_ = reader_.done();
+    return false;
+  }
+  --left_;
+  out.race = reader_.u64();
+  out.instant = from_ns<RefTime>(reader_.i64());
+  out.service = reader_.u16();
+  out.address = reader_.u8();
+  const std::uint8_t flags = reader_.u8();
+  out.client.port = reader_.u16();
+  const Bytes address = reader_.bytes((flags & kFlagIpv6) != 0 ? 16 : 4);
+  out.server_cookie = (flags & kFlagCookie) != 0 ? reader_.bytes(kOrderCookie) : Bytes{};
+  out.request = reader_.sized();
+  ok_ = reader_.ok() && plausible(out.instant) && (flags & ~(kFlagIpv6 | kFlagCookie)) == 0;
+  if (ok_) out.client.ip = ip_from_bytes(address);
+  return ok_;
+}
+
+}  // namespace flagfall::wire

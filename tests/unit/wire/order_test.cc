@@ -1,0 +1,165 @@
+#include "common/wire/order.hh"
+
+#include <array>
+#include <boost/test/unit_test.hpp>
+#include <vector>
+
+#include "common/base/random.hh"
+
+using namespace flagfall;  // NOLINT(google-build-using-namespace): a test
+using wire::Order;
+using wire::OrderReader;
+using wire::OrderWriter;
+
+namespace {
+
+const std::array<std::uint8_t, 16> kCookie{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
+const std::vector<std::uint8_t> kRequest(40, 0xab);
+
+Order some_order(const char* client, bool cookie) {
+  Order o;
+  o.race = 0x0102030405060708;
+  o.instant = from_ns<RefTime>(1'800'000'000'123'456'789);
+  o.service = 513;
+  o.address = 7;
+  o.client = *parse_endpoint(client);
+  if (cookie) o.server_cookie = kCookie;
+  o.request = kRequest;
+  return o;
+}
+
+bool same(const Order& a, const Order& b) {
+  return a.race == b.race && a.instant == b.instant && a.service == b.service && a.address == b.address &&
+         a.client == b.client && std::ranges::equal(a.server_cookie, b.server_cookie) &&
+         std::ranges::equal(a.request, b.request);
+}
+
+std::vector<std::uint8_t> two_orders() {
+  std::vector<std::uint8_t> room(512);
+  OrderWriter writer(room, from_ns<RefTime>(99));
+  BOOST_TEST(writer.add(some_order("192.0.2.9:5353", false)));
+  BOOST_TEST(writer.add(some_order("[2001:db8::9]:53", true)));
+  room.resize(writer.size());
+  return room;
+}
+
+/// How many orders it gives, and whether the end was good.
+std::pair<unsigned, bool> read_all(Bytes bytes) {
+  OrderReader reader(bytes);
+  Order o;
+  unsigned n = 0;
+  while (reader.next(o)) ++n;
+  return {n, reader.ok()};
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(order)
+
+BOOST_AUTO_TEST_CASE(orders_come_back_as_they_were_written) {
+  const auto bytes = two_orders();
+  OrderReader reader(bytes);
+  Order o;
+  BOOST_TEST(to_ns(reader.sent()) == 99);
+  BOOST_REQUIRE(reader.next(o));
+  BOOST_TEST(same(o, some_order("192.0.2.9:5353", false)));
+  BOOST_REQUIRE(reader.next(o));
+  BOOST_TEST(same(o, some_order("[2001:db8::9]:53", true)));
+  BOOST_TEST(!reader.next(o));
+  BOOST_TEST(reader.ok());
+}
+
+BOOST_AUTO_TEST_CASE(the_bytes_are_those_of_the_protocol_page) {
+  std::array<std::uint8_t, 64> room{};
+  OrderWriter writer(room, from_ns<RefTime>(0x1122));
+  Order o;
+  o.race = 5;
+  o.instant = from_ns<RefTime>(6);
+  o.service = 7;
+  o.address = 8;
+  o.client = *parse_endpoint("192.0.2.1:4660");
+  const std::array<std::uint8_t, 3> request{0xaa, 0xbb, 0xcc};
+  o.request = request;
+  BOOST_REQUIRE(writer.add(o));
+  const std::vector<std::uint8_t> expected{0,   0, 0, 0, 0,    0,    0x11, 0x22, 0,   1,  // sent, count
+                                           0,   0, 0, 0, 0,    0,    0,    5,             // race
+                                           0,   0, 0, 0, 0,    0,    0,    6,             // instant
+                                           0,   7, 8, 0, 0x12, 0x34,                      // service ... port
+                                           192, 0, 2, 1, 0,    3,    0xaa, 0xbb, 0xcc};   // client, request
+  BOOST_TEST(
+      std::vector<std::uint8_t>(room.begin(), room.begin() + static_cast<long>(writer.size())) == expected,
+      boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(an_order_that_does_not_fit_leaves_the_datagram_as_it_was) {
+  const Order o = some_order("[2001:db8::1]:1", true);
+  std::vector<std::uint8_t> room(wire::kOrdersHeader + 2 * wire::order_size(o) - 1);
+  OrderWriter writer(room, {});
+  BOOST_TEST(writer.add(o));
+  const auto before = room;
+  BOOST_TEST(!writer.add(o));
+  BOOST_TEST(room == before, boost::test_tools::per_element());
+  BOOST_TEST(writer.count() == 1U);
+  BOOST_TEST(writer.size() == wire::kOrdersHeader + wire::order_size(o));
+  BOOST_TEST(read_all(Bytes(room).first(writer.size())).first == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(stamp_changes_the_time_of_sending_and_nothing_else) {
+  std::vector<std::uint8_t> room(256);
+  OrderWriter writer(room, from_ns<RefTime>(1));
+  BOOST_TEST(writer.add(some_order("192.0.2.9:1", true)));
+  writer.stamp(from_ns<RefTime>(77));
+  OrderReader reader(Bytes(room).first(writer.size()));
+  Order o;
+  BOOST_TEST(to_ns(reader.sent()) == 77);
+  BOOST_TEST(reader.next(o));
+  BOOST_TEST(same(o, some_order("192.0.2.9:1", true)));
+}
+
+BOOST_AUTO_TEST_CASE(every_truncation_is_malformed_and_gives_no_order_that_is_cut) {
+  const auto bytes = two_orders();
+  const std::size_t first = wire::kOrdersHeader + wire::order_size(some_order("192.0.2.9:5353", false));
+  for (std::size_t n = 0; n < bytes.size(); ++n) {
+    const auto [count, ok] = read_all(Bytes(bytes).first(n));
+    BOOST_TEST(!ok);
+    BOOST_TEST(count == (n >= first ? 1U : 0U));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(octets_after_the_last_order_are_malformed) {
+  auto bytes = two_orders();
+  bytes.push_back(0);
+  BOOST_TEST(read_all(bytes).first == 2U);
+  BOOST_TEST(!read_all(bytes).second);
+}
+
+BOOST_AUTO_TEST_CASE(an_unknown_flag_or_a_time_out_of_range_is_malformed) {
+  auto bytes = two_orders();
+  const std::size_t flags = wire::kOrdersHeader + 19;
+  bytes[flags] |= 4;
+  BOOST_TEST((read_all(bytes) == std::make_pair(0U, false)));
+  bytes = two_orders();
+  bytes[wire::kOrdersHeader + 8] = 0x80;  // a negative instant
+  BOOST_TEST((read_all(bytes) == std::make_pair(0U, false)));
+  bytes = two_orders();
+  bytes[0] = 0x7f;  // sent in the year 2262
+  BOOST_TEST((read_all(bytes) == std::make_pair(0U, false)));
+}
+
+BOOST_AUTO_TEST_CASE(a_datagram_without_orders_ends_well) {
+  std::array<std::uint8_t, wire::kOrdersHeader> room{};
+  const OrderWriter writer(room, from_ns<RefTime>(3));
+  BOOST_TEST(writer.size() == room.size());
+  BOOST_TEST((read_all(room) == std::make_pair(0U, true)));
+}
+
+BOOST_AUTO_TEST_CASE(random_bytes_never_read_past_the_end) {
+  SeededRandom random(7);
+  for (int i = 0; i < 20000; ++i) {
+    std::vector<std::uint8_t> bytes(random.next() % 120);
+    for (auto& b : bytes) b = static_cast<std::uint8_t>(random.next() % 3);  // small counts and lengths
+    (void)read_all(bytes);
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
