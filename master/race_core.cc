@@ -1,0 +1,82 @@
+#include "master/race_core.hh"
+
+#include <algorithm>
+#include <cassert>
+
+namespace flagfall::master {
+namespace {
+
+constexpr std::uint16_t kTypeA = 1;
+constexpr std::uint16_t kTypeAaaa = 28;
+
+/// The most races that the guard lets one of `loops` loops start within a retry window.
+double most_races(const RaceOptions& o, unsigned loops) {
+  const double window_s = static_cast<double>(o.retry_window.count()) * 1e-9;
+  const auto in_window = [&](const BucketLimit& l) { return l.burst + l.rate * window_s; };
+  return (in_window(o.guard.total) + in_window(o.guard.verified_total)) / loops;
+}
+
+}  // namespace
+
+MonoTime received_at(RealTime stamp, const BurstTimes& times) {
+  if (stamp == RealTime()) return times.now;
+  const MonoTime t(stamp.time_since_epoch() - times.real_minus_mono);
+  return std::min(t, times.now);
+}
+
+RaceCore::RaceCore(const RaceOptions& options, unsigned loop, unsigned loops, std::uint64_t epoch,
+                   Random& random)
+    : options_(options),
+      guard_(options.guard, loops, random),
+      retries_(options.retry_window, most_races(options, loops), random),
+      next_id_(epoch + (std::uint64_t{loop} << 56)) {
+  assert(loop < loops && loops <= 256);
+  assert(options.max_slaves >= 1 && options.max_slaves <= kMostRunners);
+}
+
+RacePlan RaceCore::decide(const Snapshot& snapshot, const RaceQuestion& q, const BurstTimes& times) noexcept {
+  assert(q.service < snapshot.services.size());
+  RacePlan plan;
+  const auto refuse = [&plan](Fallback why) {
+    plan.why = why;
+    return plan;
+  };
+  const RacedService& service = snapshot.services[q.service];
+  const bool v6 = q.type == kTypeAaaa;
+  if ((!v6 && q.type != kTypeA) || !(v6 ? service.has_v6 : service.has_v4))
+    return refuse(Fallback::type_not_raced);
+  if (snapshot.paused) return refuse(Fallback::paused);
+  if (snapshot.clock.status != wire::ClockStatus::synchronised ||
+      snapshot.clock.bound_at(times.now) > snapshot.max_error)
+    return refuse(Fallback::clock);
+  if (q.request_size > options_.most_request) return refuse(Fallback::too_big);
+  const MonoTime timestamp = options_.timestamp == RaceOptions::Timestamp::receipt ? q.received : times.now;
+  if (timestamp + service.delay <= times.now) return refuse(Fallback::expired);
+  plan.id = next_id_;
+  plan.count = choose(v6 ? service.v6 : service.v4, q.address, plan);
+  if (plan.count == 0) return refuse(Fallback::no_fit_slave);
+
+  const std::uint64_t key = retries_.key(q.client, q.name, q.type);
+  if (retries_.raced_recently(key, times.now)) return refuse(Fallback::retry);
+  if (const auto why = guard_.take(q.client, q.verified, times.now)) return refuse(*why);
+  retries_.remember(key, times.now);
+  plan.race = true;
+  plan.instant = snapshot.clock.to_ref(timestamp) + service.delay;
+  ++next_id_;
+  return plan;
+}
+
+/// When more are fit than may race, each race starts one further down the list,
+/// so that over time all of them run equally often.
+unsigned RaceCore::choose(const std::vector<Runner>& fit, std::uint8_t address,
+                          RacePlan& plan) const noexcept {
+  unsigned count = 0;
+  const std::size_t first = fit.empty() ? 0 : static_cast<std::size_t>(next_id_ % fit.size());
+  for (std::size_t i = 0; i < fit.size() && count < options_.max_slaves; ++i) {
+    const std::size_t at = first + i < fit.size() ? first + i : first + i - fit.size();
+    if (((fit[at].ready >> address) & 1U) != 0) plan.runners[count++] = fit[at];
+  }
+  return count;
+}
+
+}  // namespace flagfall::master

@@ -1,0 +1,79 @@
+// Decides about one raceable query: which slaves race and when, or why the
+// master answers by itself. Pure; one object a loop; no allocation.
+//
+// One fit slave is enough: it is known to be alive, which the zone's own
+// records are not. See docs/design/race-of-one.md.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+
+#include "common/base/random.hh"
+#include "master/fallback.hh"
+#include "master/race_guard.hh"
+#include "master/retry_memory.hh"
+#include "master/snapshot.hh"
+
+namespace flagfall::master {
+
+inline constexpr unsigned kMostRunners = 16;  // the range of race.max_slaves
+
+/// When a burst was read, and how CLOCK_REALTIME stamps are brought over.
+struct BurstTimes {
+  MonoTime now;
+  Nanos real_minus_mono{};
+};
+
+struct RaceOptions {
+  enum class Timestamp : std::uint8_t { receipt, dequeue } timestamp = Timestamp::receipt;
+  Nanos retry_window = std::chrono::seconds(2);
+  unsigned max_slaves = 8;       // 1..kMostRunners
+  std::size_t most_request = 0;  // octets that fit into an empty order datagram
+  GuardOptions guard;
+};
+
+/// One query for a raced name, over UDP.
+struct RaceQuestion {
+  IpAddress client;
+  Bytes name;  // lower-case wire form
+  std::uint16_t type = 0;
+  std::uint16_t service = 0;  // index into Snapshot::services
+  std::uint8_t address = 0;   // index of the service address that was asked
+  bool verified = false;      // came with a valid cookie
+  std::size_t request_size = 0;
+  MonoTime received;  // kernel stamp, brought over; see received_at()
+};
+
+struct RacePlan {
+  bool race = false;
+  Fallback why = Fallback::no_fit_slave;  // when not
+  std::uint64_t id = 0;                   // transmit identifier, part 1
+  RefTime instant;                        // part 2
+  unsigned count = 0;
+  std::array<Runner, kMostRunners> runners{};
+};
+
+/// The kernel's stamp on the monotonic scale: `now` for a packet without one, and never in the future.
+MonoTime received_at(RealTime stamp, const BurstTimes& times);
+
+class RaceCore {
+ public:
+  /// `loop` of `loops`: race ids of different loops never meet while `epoch` (random, one a start) is shared.
+  RaceCore(const RaceOptions& options, unsigned loop, unsigned loops, std::uint64_t epoch, Random& random);
+
+  RacePlan decide(const Snapshot& snapshot, const RaceQuestion& question, const BurstTimes& times) noexcept;
+
+  [[nodiscard]] const RaceGuard& guard() const { return guard_; }
+
+ private:
+  [[nodiscard]] unsigned choose(const std::vector<Runner>& fit, std::uint8_t address,
+                                RacePlan& plan) const noexcept;
+
+  RaceOptions options_;
+  RaceGuard guard_;
+  RetryMemory retries_;
+  std::uint64_t next_id_;
+};
+
+}  // namespace flagfall::master

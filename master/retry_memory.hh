@@ -1,0 +1,46 @@
+// Remembers which questions were raced a moment ago: who asks the same again
+// within the window heard nothing, and is answered by the master itself. The
+// window counts from the race and is not renewed, so a client that keeps asking
+// races once a window. Pure, of fixed size, one owner; steering brings all
+// queries of an address to one loop.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "common/base/hash.hh"
+#include "common/base/ip.hh"
+#include "common/base/time.hh"
+
+namespace flagfall::master {
+
+class RetryMemory {
+ public:
+  static constexpr std::size_t kWays = 8;
+  static constexpr std::size_t kMost = std::size_t{1} << 20;
+
+  /// `races`: the most that the guard lets through in one window. Beyond kMost/4
+  /// of them the oldest are forgotten early: such a retry is raced once more.
+  RetryMemory(Nanos window, double races, Random& random);
+
+  /// What is the same for a question and its retry: address (not the port), name
+  /// (`name` in lower-case wire form), type.
+  [[nodiscard]] std::uint64_t key(const IpAddress& client, Bytes name, std::uint16_t type) const noexcept;
+  [[nodiscard]] bool raced_recently(std::uint64_t key, MonoTime now) const noexcept;
+  void remember(std::uint64_t key, MonoTime now) noexcept;
+
+ private:
+  struct Slot {
+    std::uint64_t key = 0;
+    MonoTime until;
+  };
+  [[nodiscard]] std::size_t set_of(std::uint64_t key) const {
+    return (key & (slots_.size() / kWays - 1)) * kWays;
+  }
+
+  Nanos window_;
+  SeededHash hash_;
+  std::vector<Slot> slots_;
+};
+
+}  // namespace flagfall::master

@@ -1,0 +1,49 @@
+// What the request loops know of the world: an immutable value that the control
+// thread publishes and each loop takes over between two bursts.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "clocksync/ref_clock.hh"
+#include "common/base/ip.hh"
+#include "common/base/time.hh"
+#include "common/net/seal.hh"
+
+namespace flagfall::master {
+
+/// A configured slave's session; `live` false when it has none. Its position is
+/// the slave's index in the configuration, the same in every snapshot.
+struct SlaveSession {
+  bool live = false;
+  std::uint32_t session = 0;
+  net::SealKey key{};
+  Endpoint orders;
+};
+
+/// A slave that is fit to race for one service.
+struct Runner {
+  std::uint16_t slave = 0;    // index into Snapshot::slaves
+  std::uint16_t service = 0;  // index into the Services message of that slave's session
+  std::uint32_t ready = 0;    // bit i: it can send from the service's address i
+};
+
+struct RacedService {
+  Nanos delay{};
+  bool has_v4 = false;  // some configured slave has an IPv4 answer, fit or not
+  bool has_v6 = false;
+  std::vector<Runner> v4;  // fit slaves with IPv4 answers: they race A queries
+  std::vector<Runner> v6;  // AAAA
+};
+
+struct Snapshot {
+  std::vector<SlaveSession> slaves;
+  std::vector<RacedService> services;
+  clocksync::RefMap clock;  // the master's own
+  Nanos max_error{};        // above this bound: no race
+  bool paused = false;
+};
+
+}  // namespace flagfall::master
