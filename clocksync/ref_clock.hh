@@ -11,11 +11,11 @@ namespace flagfall::clocksync {
 /// Reference time = monotonic time + offset, with how wrong that may be.
 /// Stand-alone and copyable: threads pass it as a value.
 struct RefMap {
-  Nanos offset{};               // reference minus monotonic
-  Nanos bound{};                // worst case at `measured`, this host's clock alone
-  MonoTime measured;            // when
+  Nanos offset{};     // reference minus monotonic
+  Nanos bound{};      // worst case at `measured`, this host's clock alone
+  MonoTime measured;  // when
   wire::ClockStatus status = wire::ClockStatus::unknown;
-  std::string why;              // one line when the status is unknown
+  std::string why;  // one line when the status is unknown
 
   /// ClockBound's figure for an undisciplined crystal (facts: 1 ppm is optimistic).
   static constexpr double kDriftPpm = 50.0;
@@ -24,7 +24,8 @@ struct RefMap {
   [[nodiscard]] MonoTime to_mono(RefTime t) const { return MonoTime(t.time_since_epoch() - offset); }
   /// The bound, grown with age.
   [[nodiscard]] Nanos bound_at(MonoTime now) const {
-    return bound + Nanos(static_cast<std::int64_t>(static_cast<double>((now - measured).count()) * kDriftPpm * 1e-6));
+    return bound +
+           Nanos(static_cast<std::int64_t>(static_cast<double>((now - measured).count()) * kDriftPpm * 1e-6));
   }
 };
 

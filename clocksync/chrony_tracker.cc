@@ -1,0 +1,127 @@
+#include "clocksync/chrony_tracker.hh"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace flagfall::clocksync {
+namespace {
+
+using std::chrono::milliseconds;
+
+/// The first two samples come this far apart, so that a start takes a moment and not two polls.
+constexpr Nanos kQuickPoll = milliseconds(100);
+/// chronyd is on this host: 0.35 to 2.2 ms were seen under load.
+constexpr Nanos kPatience = milliseconds(500);
+/// Two bracketed readings of one pair of clocks differ by less; a step of less is within any bound.
+constexpr Nanos kPairNoise = std::chrono::microseconds(2);
+
+/// A chrony float has 24 significant bits, so a large correction is coarse.
+Nanos resolution(Nanos correction) {
+  return Nanos(std::abs(correction.count()) >> 24);
+}
+
+}  // namespace
+
+ChronyTracker::ChronyTracker(Options options) : options_(std::move(options)) {
+  map_.why = fmt::format("{} has not answered yet", options_.name);
+}
+
+std::array<std::uint8_t, wire::kChronyRequest> ChronyTracker::request(const ClockPair& now,
+                                                                      std::uint32_t sequence) {
+  ++counters_.requests;
+  open_ = Open{sequence, now};
+  return wire::encode_tracking_request(sequence, attempt_++);
+}
+
+bool ChronyTracker::reply(Bytes datagram, const ClockPair& now) {
+  const wire::ChronyReply parsed = wire::parse_tracking_reply(datagram);
+  if (parsed.verdict == wire::ChronyVerdict::malformed) {
+    ++counters_.malformed;
+    return false;
+  }
+  if (!open_ || parsed.sequence != open_->sequence) {
+    ++counters_.foreign;
+    return false;
+  }
+  if (parsed.verdict == wire::ChronyVerdict::refused) {
+    ++counters_.refused;
+    return missed(fmt::format("{} refuses to say its tracking (status {}); see cmdallow in chrony.conf(5)",
+                              options_.name, parsed.status));
+  }
+  const ClockPair sent = std::exchange(open_, std::nullopt)->sent;
+  attempt_ = 0;
+  const RealMinusMono& before = sent.real_minus_mono;
+  const RealMinusMono& after = now.real_minus_mono;
+  if (std::chrono::abs(after.offset - before.offset) > (before.width + after.width) / 2 + kPairNoise) {
+    ++counters_.stepped;
+    return missed("the system clock was set just now");
+  }
+  ++counters_.replies;
+  missed_ = 0;
+  const wire::ChronyTracking& t = parsed.tracking;
+  if (t.leap == wire::ChronyLeap::unsynchronised || t.stratum == 0) {
+    last_.reset();
+    set_unknown(fmt::format("{} is not synchronised; see `chronyc tracking`", options_.name));
+    return true;
+  }
+  const RealMinusMono& pair = before.width < after.width ? before : after;
+  RefMap next;
+  next.offset = pair.offset + t.correction;
+  next.bound = t.root_dispersion + t.root_delay / 2 + pair.width / 2 + resolution(t.correction);
+  next.measured = sent.mono;  // the correction is at least this fresh: age counts from here
+  next.status = wire::ClockStatus::synchronised;
+  take(std::move(next));
+  return true;
+}
+
+void ChronyTracker::take(RefMap next) {
+  const bool agrees =
+      last_ && std::chrono::abs(next.offset - last_->offset) <= last_->bound_at(next.measured) + next.bound;
+  if (last_ && !agrees) ++counters_.contradicted;
+  if (agrees) {
+    map_ = next;
+  } else {
+    set_unknown(last_ ? fmt::format("{} moves the clock: waiting for it to settle", options_.name)
+                      : fmt::format("{} has answered once, waiting for its second answer", options_.name));
+  }
+  last_ = std::move(next);
+}
+
+bool ChronyTracker::missed(const std::string& why) {
+  open_.reset();
+  ++counters_.timeouts;
+  ++missed_;
+  if (missed_ >= options_.unknown_after) {
+    last_.reset();
+    return set_unknown(why);
+  }
+  if (missed_ >= options_.free_running_after && map_.status == wire::ClockStatus::synchronised) {
+    map_.status = wire::ClockStatus::free_running;
+    return true;
+  }
+  return false;
+}
+
+bool ChronyTracker::set_unknown(std::string why) {
+  const bool changed = map_.status != wire::ClockStatus::unknown || map_.why != why;
+  map_.status = wire::ClockStatus::unknown;
+  map_.why = std::move(why);
+  return changed;
+}
+
+Nanos ChronyTracker::interval() const {
+  if (missed_ >= options_.unknown_after) {
+    const unsigned doublings = std::min(missed_ - options_.unknown_after + 1, 2U);
+    return options_.poll * (1 << doublings);
+  }
+  if (missed_ == 0 && map_.status == wire::ClockStatus::unknown) return std::min(options_.poll, kQuickPoll);
+  return options_.poll;
+}
+
+Nanos ChronyTracker::patience() const {
+  return std::min(options_.poll, kPatience);
+}
+
+}  // namespace flagfall::clocksync
