@@ -1,9 +1,11 @@
 #include "common/daemon/daemon.hh"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <csignal>
 #include <exception>
 #include <iostream>
+#include <optional>
 #include <sstream>
 
 #include "common/base/log.hh"
