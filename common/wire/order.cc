@@ -3,6 +3,8 @@
 #include <cassert>
 #include <limits>
 
+#include "common/wire/limits.hh"
+
 namespace flagfall::wire {
 namespace {
 

@@ -16,9 +16,6 @@ inline constexpr std::size_t kOrdersHeader = 10;
 /// RFC 9018: what a server cookie in an order measures.
 inline constexpr std::size_t kOrderCookie = 16;
 
-/// The latest time that a reader accepts, in ns since 1970 (the year 2096); the earliest is 0.
-inline constexpr std::int64_t kMaxTime = 4'000'000'000'000'000'000;
-
 /// One race for one slave; views into the datagram it was read from.
 struct Order {
   std::uint64_t race = 0;     // transmit identifier, part 1

@@ -1,9 +1,11 @@
-// Control session messages: values, and their bytes (docs/protocol.md). Pure;
-// parsers are total and bounded.
+// Control session messages: values, and their bytes (docs/protocol.md §2, §3).
+// Pure; parsers are total and bounded. Who may say what when is decided by
+// master/hub_core.hh and slave/link_core.hh.
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -14,30 +16,41 @@
 namespace flagfall::wire {
 
 inline constexpr std::uint16_t kSessionVersion = 1;
+/// A frame's octets at most, and its header's.
 inline constexpr std::size_t kMaxMessage = 64 * 1024;
+inline constexpr std::size_t kMessageHeader = 8;
+
+// Limits of lists; a peer that exceeds one is malformed.
+inline constexpr std::size_t kMaxServices = 1024;
+inline constexpr std::size_t kMaxAddresses = 32;  // bits of a Ready entry
+inline constexpr std::size_t kMaxAnswers = 64;
+inline constexpr std::size_t kMaxCounters = 256;
+inline constexpr std::size_t kMaxOutcomes = 2048;
+inline constexpr Nanos kLeastHeartbeat = std::chrono::milliseconds(10);
+inline constexpr Nanos kMostHeartbeat = std::chrono::seconds(60);
 
 enum class ClockStatus : std::uint8_t { unknown = 0, synchronised = 1, free_running = 2 };
 
 /// Slave -> master, first.
 struct Hello {
   std::uint16_t version = kSessionVersion;
-  std::uint64_t instance = 0;   // random, new at each start of the slave
-  std::uint16_t order_port = 0; // UDP port for order datagrams, at the address the session comes from
-  std::string software;         // "flagfall-slave 0.1.0"
+  std::uint64_t instance = 0;    // random, new at each start of the slave
+  std::uint16_t order_port = 0;  // UDP port for order datagrams, at the address the session comes from
+  std::string software;          // "flagfall-slave 0.1.0"
 };
 
 /// Master -> slave, first: only now is the slave registered.
 struct Welcome {
   std::uint16_t version = kSessionVersion;
-  std::uint32_t session = 0;    // names the session in the order datagrams' clear header
+  std::uint32_t session = 0;  // names the session in the order datagrams' clear header
   Nanos heartbeat{};
-  std::string slave;            // the name from the certificate, as the master knows it
+  std::string slave;  // the name from the certificate, as the master knows it
 };
 
 /// Master -> slave instead of Welcome, or at any time before closing.
 struct Refusal {
-  std::string reason;           // one line for the slave's log
-  Nanos retry_after{};          // no sooner than this
+  std::string reason;   // one line for the slave's log
+  Nanos retry_after{};  // no sooner than this
 };
 
 enum class LatePolicy : std::uint8_t { send = 0, drop = 1 };
@@ -48,12 +61,14 @@ struct Service {
   std::vector<IpAddress> answers;   // what this slave answers with: its own content addresses
   std::uint32_t ttl = 0;
   LatePolicy late = LatePolicy::send;
-  std::string nsid;                 // sent in answers to who asks for it
+  std::string nsid;  // sent in answers to who asks for it
 };
 
 /// Master -> slave after Welcome and whenever it changes. Order::service indexes this.
 struct Services {
   std::vector<Service> services;
+  /// Orders sent before this (OrderReader::sent) index an older message: the slave drops them.
+  RefTime since{};
 };
 
 /// Slave -> master, the reply to Services: what it can send from.
@@ -64,52 +79,65 @@ struct Ready {
 
 /// Both ways, every heartbeat interval; echoes give the session's round trip.
 struct Heartbeat {
-  RefTime sent;                 // sender's reference time
-  RefTime echo;                 // `sent` of the last one received; the epoch before there was one
-  Nanos held{};                 // how long ago that was received
+  RefTime sent;  // sender's reference time
+  RefTime echo;  // `sent` of the last one received; the epoch before there was one
+  Nanos held{};  // how long ago that was received
   ClockStatus clock = ClockStatus::unknown;
-  Nanos bound{};                // the sender's own clock bound
+  Nanos bound{};  // the sender's own clock bound
 };
 
 /// What became of one order.
 struct RaceOutcome {
   std::uint64_t race = 0;
-  enum class Fate : std::uint8_t { sent = 0, sent_late = 1, dropped_late = 2, refused = 3, failed = 4 } fate = Fate::sent;
-  Nanos one_way{};              // order's receipt minus its sending, in reference time
-  Nanos transmit_error{};       // transmit time minus instant; zero when nothing was sent
+  enum class Fate : std::uint8_t {
+    sent = 0,
+    sent_late = 1,
+    dropped_late = 2,
+    refused = 3,
+    failed = 4
+  } fate = Fate::sent;
+  Nanos one_way{};         // order's receipt minus its sending, in reference time
+  Nanos transmit_error{};  // transmit time minus instant; zero when nothing was sent
 };
 
 /// Slave -> master, batched.
 struct Report {
-  bool racing = false;          // false: the slave stands down
-  std::string why_not;          // when not racing
+  bool racing = false;  // false: the slave stands down
+  std::string why_not;  // when not racing
   ClockStatus clock = ClockStatus::unknown;
-  Nanos correction{};           // reference time minus the slave's CLOCK_REALTIME
-  Nanos own_bound{};            // of the slave's clock alone
-  Nanos bound{};                // own bound plus the master's
-  std::string provider;         // "chrony"
+  Nanos correction{};    // reference time minus the slave's CLOCK_REALTIME
+  Nanos own_bound{};     // of the slave's clock alone
+  Nanos bound{};         // own bound plus the master's
+  std::string provider;  // "chrony"
   std::vector<std::pair<std::string, std::uint64_t>> counters;
   std::vector<RaceOutcome> outcomes;
 };
 
 using Message = std::variant<Hello, Welcome, Refusal, Services, Ready, Heartbeat, Report>;
 
-/// Frame and body, ready for the stream.
+/// Frame and body, ready for the stream. Empty when a value breaks a limit (a list
+/// too long, a name that does not print, a frame above kMaxMessage). Free text
+/// (software, reason, why_not, provider) is cut and made printable instead.
 std::vector<std::uint8_t> encode(const Message& message);
+
+/// The message's name, for logs.
+std::string_view name_of(const Message& message);
 
 /// Splits a byte stream into messages, at any split of the bytes.
 class MessageReader {
  public:
   enum class State : std::uint8_t { complete, need_more, malformed };
-  /// Takes bytes; at most one frame is ever buffered.
-  void feed(Bytes bytes);
+  /// Takes bytes up to the end of the frame that is under way, and says how many;
+  /// 0 when a whole frame waits for next(). So at most one frame is ever buffered.
+  [[nodiscard]] std::size_t feed(Bytes bytes);
   /// The next message. After `malformed` the stream is lost: close it; `error()` says why.
   State next(Message& out);
   [[nodiscard]] const std::string& error() const { return error_; }
 
  private:
+  /// Octets that the frame under way needs in all, as far as is known.
+  [[nodiscard]] std::size_t wanted() const;
   std::vector<std::uint8_t> buffer_;
-  std::size_t used_ = 0;
   std::string error_;
 };
 

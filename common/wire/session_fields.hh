@@ -1,0 +1,122 @@
+// Each message's fields once, for both directions: `Io` is the encoder or the
+// decoder of session.cc, `m` a const or a mutable message. docs/protocol.md §3 is
+// this file in words. Not for use outside session.cc.
+#pragma once
+
+#include <concepts>
+
+#include "common/wire/limits.hh"
+#include "common/wire/session.hh"
+
+namespace flagfall::wire::fields {
+
+inline constexpr std::int64_t kMaxBound = 1'000'000'000'000'000;  // eleven days
+inline constexpr Nanos kHour = std::chrono::hours(1);
+inline constexpr std::uint32_t kMaxTtl = 0x7fffffff;  // RFC 2181 §8
+
+template <class Io, class T>
+void time(Io& io, T& t) {
+  io.scaled(t, 0, kMaxTime);
+}
+template <class Io, class T>
+void bound(Io& io, T& d) {
+  io.scaled(d, 0, kMaxBound);
+}
+template <class Io, class T>
+void difference(Io& io, T& d) {
+  io.scaled(d, -kMaxTime, kMaxTime);
+}
+template <class Io, class T>
+void clock(Io& io, T& status) {
+  io.choice(status, ClockStatus::free_running);
+}
+
+template <class Io, class M>
+requires std::same_as<std::remove_const_t<M>, Hello>
+void all(Io& io, M& m) {
+  io.integer(m.version);
+  if (m.version != kSessionVersion) return io.ignore_rest();
+  io.integer(m.instance);
+  io.integer(m.order_port);
+  io.require(m.order_port != 0);
+  io.note(m.software, 255);
+}
+
+template <class Io, class M>
+requires std::same_as<std::remove_const_t<M>, Welcome>
+void all(Io& io, M& m) {
+  io.integer(m.version);
+  if (m.version != kSessionVersion) return io.ignore_rest();
+  io.integer(m.session);
+  io.scaled(m.heartbeat, kLeastHeartbeat.count(), kMostHeartbeat.count());
+  io.text(m.slave, 255);
+}
+
+template <class Io, class M>
+requires std::same_as<std::remove_const_t<M>, Refusal>
+void all(Io& io, M& m) {
+  io.note(m.reason, 1024);
+  io.scaled(m.retry_after, 0, kHour.count());
+}
+
+template <class Io, class M>
+requires std::same_as<std::remove_const_t<M>, Service>
+void all(Io& io, M& m) {
+  io.text(m.name, 255);
+  io.list(m.addresses, kMaxAddresses, [&](auto& endpoint) {
+    io.address(endpoint.ip);
+    io.integer(endpoint.port);
+  });
+  io.list(m.answers, kMaxAnswers, [&](auto& ip) { io.address(ip); });
+  io.integer(m.ttl);
+  io.require(m.ttl <= kMaxTtl);
+  io.choice(m.late, LatePolicy::drop);
+  io.octets(m.nsid, 255);
+}
+
+template <class Io, class M>
+requires std::same_as<std::remove_const_t<M>, Services>
+void all(Io& io, M& m) {
+  time(io, m.since);
+  io.list(m.services, kMaxServices, [&](auto& service) { all(io, service); });
+}
+
+template <class Io, class M>
+requires std::same_as<std::remove_const_t<M>, Ready>
+void all(Io& io, M& m) {
+  io.list(m.addresses, kMaxServices, [&](auto& bits) { io.integer(bits); });
+}
+
+template <class Io, class M>
+requires std::same_as<std::remove_const_t<M>, Heartbeat>
+void all(Io& io, M& m) {
+  time(io, m.sent);
+  time(io, m.echo);
+  io.scaled(m.held, 0, kHour.count());
+  clock(io, m.clock);
+  bound(io, m.bound);
+}
+
+template <class Io, class M>
+requires std::same_as<std::remove_const_t<M>, Report>
+void all(Io& io, M& m) {
+  io.flag(m.racing);
+  io.note(m.why_not, 255);
+  clock(io, m.clock);
+  difference(io, m.correction);
+  bound(io, m.own_bound);
+  bound(io, m.bound);
+  io.note(m.provider, 64);
+  io.list(m.counters, kMaxCounters, [&](auto& counter) {
+    io.text(counter.first, 64);
+    io.integer(counter.second);
+  });
+  io.list(m.outcomes, kMaxOutcomes, [&](auto& outcome) {
+    io.integer(outcome.race);
+    io.choice(outcome.fate, RaceOutcome::Fate::failed);
+    difference(io, outcome.one_way);
+    difference(io, outcome.transmit_error);
+  });
+}
+
+}  // namespace flagfall::wire::fields

@@ -1,0 +1,272 @@
+#include "common/wire/session.hh"
+
+#include <boost/test/unit_test.hpp>
+
+#include "common/base/random.hh"
+
+using namespace flagfall;  // NOLINT(google-build-using-namespace): a test
+using wire::Message;
+using wire::MessageReader;
+using State = wire::MessageReader::State;
+
+namespace {
+
+/// One of each, every field other than its default.
+std::vector<Message> samples() {
+  using std::chrono::milliseconds;
+  wire::Hello hello{1, 0x1122334455667788, 4954, "flagfall-slave 0.1.0"};
+  wire::Welcome welcome{1, 0xdeadbeef, milliseconds(250), "fra"};
+  wire::Refusal refusal{"the name 'fra' has a session from 192.0.2.7:4000", milliseconds(1500)};
+  wire::Services services;
+  services.since = from_ns<RefTime>(1'800'000'000'000'000'000);
+  services.services.push_back({"web",
+                               {*parse_endpoint("192.0.2.1:53"), *parse_endpoint("[2001:db8::1]:53")},
+                               {*parse_ip("192.0.2.10"), *parse_ip("2001:db8:a::10")},
+                               30,
+                               wire::LatePolicy::drop,
+                               std::string("fra\0\xff", 5)});
+  services.services.push_back({});
+  wire::Ready ready{{3, 0, 0xffffffff}};
+  wire::Heartbeat heartbeat{from_ns<RefTime>(7), from_ns<RefTime>(6), Nanos(5),
+                            wire::ClockStatus::free_running, Nanos(123456)};
+  wire::Report report;
+  report.racing = true;
+  report.why_not = "clock bound 7 ms is above 5 ms";
+  report.clock = wire::ClockStatus::synchronised;
+  report.correction = Nanos(-42);
+  report.own_bound = Nanos(1000);
+  report.bound = Nanos(1500);
+  report.provider = "chrony";
+  report.counters = {{"orders", 12}, {"late", 0}};
+  report.outcomes = {{9, wire::RaceOutcome::Fate::sent_late, Nanos(-1), Nanos(77)},
+                     {10, wire::RaceOutcome::Fate::failed, Nanos(2), Nanos(0)}};
+  return {hello, welcome, refusal, services, ready, heartbeat, report};
+}
+
+std::vector<std::uint8_t> stream_of(const std::vector<Message>& messages) {
+  std::vector<std::uint8_t> stream;
+  for (const Message& m : messages) {
+    const auto frame = wire::encode(m);
+    BOOST_TEST(!frame.empty());
+    stream.insert(stream.end(), frame.begin(), frame.end());
+  }
+  return stream;
+}
+
+/// Frames of the messages that come out; equal frames mean equal messages. Feeds `step` octets at a time.
+std::vector<std::vector<std::uint8_t>> through(MessageReader& reader, Bytes stream, std::size_t step) {
+  std::vector<std::vector<std::uint8_t>> out;
+  Message message;
+  for (std::size_t at = 0; at < stream.size(); at += step) {
+    Bytes part = stream.subspan(at, std::min(step, stream.size() - at));
+    while (!part.empty()) {
+      const std::size_t taken = reader.feed(part);
+      part = part.subspan(taken);
+      const State state = reader.next(message);
+      if (state == State::malformed) return out;
+      if (state == State::complete) out.push_back(wire::encode(message));
+      BOOST_REQUIRE((taken > 0 || state == State::complete));
+    }
+  }
+  return out;
+}
+
+State verdict(const std::vector<std::uint8_t>& frame) {
+  MessageReader reader;
+  Message message;
+  (void)reader.feed(frame);
+  return reader.next(message);
+}
+
+std::vector<std::uint8_t> frame_of(std::uint16_t type, const std::vector<std::uint8_t>& body) {
+  std::vector<std::uint8_t> frame(wire::kMessageHeader);
+  ByteWriter header(frame);
+  header.u16(type);
+  header.u16(0);
+  header.u32(static_cast<std::uint32_t>(body.size()));
+  frame.insert(frame.end(), body.begin(), body.end());
+  return frame;
+}
+
+}  // namespace
+
+namespace flagfall::wire {
+std::ostream& operator<<(std::ostream& out, MessageReader::State s) {
+  return out << static_cast<int>(s);
+}
+}  // namespace flagfall::wire
+
+BOOST_AUTO_TEST_SUITE(session)
+
+BOOST_AUTO_TEST_CASE(every_message_survives_any_split_of_the_bytes) {
+  const auto stream = stream_of(samples());
+  for (const std::size_t step :
+       {std::size_t{1}, std::size_t{2}, std::size_t{7}, std::size_t{8}, std::size_t{100}, stream.size()}) {
+    MessageReader reader;
+    const auto frames = through(reader, stream, step);
+    BOOST_REQUIRE(frames.size() == samples().size());
+    for (std::size_t i = 0; i < frames.size(); ++i)
+      BOOST_TEST(frames[i] == wire::encode(samples()[i]), boost::test_tools::per_element());
+  }
+}
+
+BOOST_AUTO_TEST_CASE(fields_come_back_with_their_values) {
+  MessageReader reader;
+  Message message;
+  const auto stream = stream_of({samples()[3], samples()[6]});
+  Bytes rest(stream);
+  rest = rest.subspan(reader.feed(rest));
+  BOOST_REQUIRE(reader.next(message) == State::complete);
+  const auto& services = std::get<wire::Services>(message);
+  BOOST_REQUIRE(services.services.size() == 2U);
+  const auto& service = services.services[0];
+  BOOST_TEST(service.name == "web");
+  BOOST_TEST((service.addresses.at(1) == *parse_endpoint("[2001:db8::1]:53")));
+  BOOST_TEST((service.answers.at(0) == *parse_ip("192.0.2.10")));
+  BOOST_TEST(service.ttl == 30U);
+  BOOST_TEST((service.late == wire::LatePolicy::drop));
+  BOOST_TEST(service.nsid == std::string("fra\0\xff", 5));
+  BOOST_TEST(to_ns(services.since) == 1'800'000'000'000'000'000);
+  (void)reader.feed(rest);
+  BOOST_REQUIRE(reader.next(message) == State::complete);
+  const auto& report = std::get<wire::Report>(message);
+  BOOST_TEST(report.racing);
+  BOOST_TEST(report.correction.count() == -42);
+  BOOST_TEST(report.counters.at(0).second == 12U);
+  BOOST_TEST(report.outcomes.at(0).transmit_error.count() == 77);
+  BOOST_TEST((report.outcomes.at(1).fate == wire::RaceOutcome::Fate::failed));
+}
+
+BOOST_AUTO_TEST_CASE(the_bytes_are_those_of_the_protocol_page) {
+  const std::vector<std::uint8_t> expected{0,    1,    0, 0, 0,   0,  0, 16,  // Hello, 16 octets
+                                           0,    1,                           // version
+                                           0,    0,    0, 0, 0,   0,  0, 9,   // instance
+                                           0x13, 0x5a, 0, 2, 'h', 'i'};       // port 4954, software
+  BOOST_TEST(wire::encode(wire::Hello{1, 9, 4954, "hi"}) == expected, boost::test_tools::per_element());
+  wire::Report report;
+  const std::size_t empty = wire::encode(report).size();
+  report.outcomes.resize(1);
+  BOOST_TEST(wire::encode(report).size() - empty == 25U);
+}
+
+BOOST_AUTO_TEST_CASE(every_truncated_or_lengthened_body_is_malformed) {
+  for (const Message& m : samples()) {
+    const auto whole = wire::encode(m);
+    const std::vector<std::uint8_t> body(whole.begin() + wire::kMessageHeader, whole.end());
+    const auto type = static_cast<std::uint16_t>(m.index() + 1);
+    for (std::size_t n = 0; n < body.size(); ++n)
+      BOOST_TEST(verdict(frame_of(type, {body.begin(), body.begin() + static_cast<long>(n)})) ==
+                 State::malformed);
+    auto longer = body;
+    longer.push_back(0);
+    BOOST_TEST(verdict(frame_of(type, longer)) == State::malformed);
+    BOOST_TEST(verdict(frame_of(type, body)) == State::complete);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(unknown_types_and_reserved_octets_are_malformed) {
+  BOOST_TEST(verdict(frame_of(0, {})) == State::malformed);
+  BOOST_TEST(verdict(frame_of(8, {})) == State::malformed);
+  auto frame = wire::encode(wire::Ready{});
+  frame[3] = 1;
+  BOOST_TEST(verdict(frame) == State::malformed);
+}
+
+BOOST_AUTO_TEST_CASE(a_frame_that_is_too_long_is_refused_at_its_header) {
+  MessageReader reader;
+  Message message;
+  const std::vector<std::uint8_t> header{0, 7, 0, 0, 0, 0, 0xff, 0xf9, 1, 2, 3};
+  BOOST_TEST(reader.feed(header) == wire::kMessageHeader);
+  BOOST_TEST(reader.next(message) == State::malformed);
+  BOOST_TEST(reader.error() == "a Report of 65529 octets is too long");
+  BOOST_TEST(reader.feed(header) == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(no_more_than_one_frame_is_buffered) {
+  MessageReader reader;
+  Message message;
+  const auto stream = stream_of({samples()[0], samples()[1]});
+  const std::size_t first = wire::encode(samples()[0]).size();
+  BOOST_TEST(reader.feed(stream) == first);
+  BOOST_TEST(reader.feed(Bytes(stream).subspan(first)) == 0U);
+  BOOST_TEST(reader.next(message) == State::complete);
+  BOOST_TEST(reader.feed(Bytes(stream).subspan(first)) == stream.size() - first);
+}
+
+BOOST_AUTO_TEST_CASE(values_outside_the_limits_are_malformed) {
+  const auto changed = [](const Message& m, std::size_t at, std::uint8_t value) {
+    auto frame = wire::encode(m);
+    frame.at(wire::kMessageHeader + at) = value;
+    return verdict(frame);
+  };
+  const wire::Hello hello{1, 2, 0x0101, "x"};
+  BOOST_TEST(changed(hello, 12, 2) == State::malformed);  // software longer than the body
+  BOOST_TEST(changed(hello, 14, 7) == State::malformed);  // a control character in a text
+  auto no_port = wire::encode(hello);
+  no_port[wire::kMessageHeader + 10] = no_port[wire::kMessageHeader + 11] = 0;
+  BOOST_TEST(verdict(no_port) == State::malformed);
+  const wire::Heartbeat heartbeat{from_ns<RefTime>(1), from_ns<RefTime>(1), Nanos(1)};
+  BOOST_TEST(changed(heartbeat, 0, 0x80) == State::malformed);   // a time before 1970
+  BOOST_TEST(changed(heartbeat, 16, 0x7f) == State::malformed);  // held for centuries
+  BOOST_TEST(changed(heartbeat, 24, 3) == State::malformed);     // an unknown clock
+  const wire::Welcome welcome{1, 1, std::chrono::seconds(1), "a"};
+  BOOST_TEST(changed(welcome, 6, 0x7f) == State::malformed);  // a heartbeat of centuries
+  const wire::Report report;
+  BOOST_TEST(changed(report, 0, 2) == State::malformed);  // neither racing nor not
+}
+
+BOOST_AUTO_TEST_CASE(a_hello_of_another_version_gives_its_version_and_nothing_else) {
+  MessageReader reader;
+  Message message;
+  const auto frame = frame_of(1, {0, 9, 'w', 'h', 'a', 't', 'e', 'v', 'e', 'r'});
+  (void)reader.feed(frame);
+  BOOST_REQUIRE(reader.next(message) == State::complete);
+  BOOST_TEST(std::get<wire::Hello>(message).version == 9);
+  BOOST_TEST(std::get<wire::Hello>(message).software.empty());
+}
+
+BOOST_AUTO_TEST_CASE(what_breaks_a_limit_is_not_encoded) {
+  wire::Services services;
+  services.services.resize(1);
+  services.services[0].addresses.resize(wire::kMaxAddresses);
+  BOOST_TEST(!wire::encode(services).empty());
+  services.services[0].addresses.resize(wire::kMaxAddresses + 1);
+  BOOST_TEST(wire::encode(services).empty());
+  BOOST_TEST(wire::encode(wire::Welcome{1, 1, std::chrono::seconds(1), "a\nb"}).empty());
+  BOOST_TEST(wire::encode(wire::Welcome{1, 1, Nanos(1), "a"}).empty());
+  wire::Services huge;
+  huge.services.resize(wire::kMaxServices);
+  for (auto& s : huge.services) s.name = std::string(255, 'x');
+  BOOST_TEST(wire::encode(huge).empty());
+  wire::Report report;
+  report.outcomes.resize(wire::kMaxOutcomes);
+  BOOST_TEST(!wire::encode(report).empty());
+  report.outcomes.resize(wire::kMaxOutcomes + 1);
+  BOOST_TEST(wire::encode(report).empty());
+}
+
+BOOST_AUTO_TEST_CASE(free_text_is_cut_and_made_printable) {
+  const auto frame =
+      wire::encode(wire::Refusal{std::string("a\n\x1b[2J") + std::string(2000, 'b'), Nanos(0)});
+  MessageReader reader;
+  Message message;
+  (void)reader.feed(frame);
+  BOOST_REQUIRE(reader.next(message) == State::complete);
+  const auto& reason = std::get<wire::Refusal>(message).reason;
+  BOOST_TEST(reason.size() == 1024U);
+  BOOST_TEST(reason.starts_with("a??[2Jb"));
+}
+
+BOOST_AUTO_TEST_CASE(changed_bytes_give_a_verdict_whatever_they_are) {
+  SeededRandom random(5);
+  const auto stream = stream_of(samples());
+  for (int i = 0; i < 5000; ++i) {
+    auto changed = stream;
+    for (int k = 0; k < 3; ++k)
+      changed[random.next() % changed.size()] = static_cast<std::uint8_t>(random.next());
+    MessageReader reader;
+    (void)through(reader, changed, 1 + random.next() % 64);
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
