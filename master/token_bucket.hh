@@ -1,4 +1,5 @@
-// A table of token buckets that never gives more than the budget, whatever addresses a stranger invents. Pure, one owner.
+// A table of token buckets that never gives more than the budget, whatever
+// addresses a stranger invents. Pure, one owner.
 //
 // A full bucket and no bucket are the same thing (common/base/token_bucket.hh), so
 // the table may forget exactly those.
