@@ -31,8 +31,8 @@ class Schema {
  public:
   /// One key; M is any type with a Codec (common/config/types.hh).
   template <class M>
-  Schema& key(std::string name, M T::*member, Key info) {
-    Table::Item item = scalar(std::move(name), std::move(info), Codec<M>::name(), Codec<M>::example());
+  Schema& key(const std::string& name, M T::*member, const Key& info) {
+    Table::Item item = scalar(name, info, Codec<M>::name(), Codec<M>::example());
     item.read = [member](const Value& v, const Context& c, void* object) {
       return Codec<M>::read(v, c, static_cast<T*>(object)->*member);
     };
@@ -44,8 +44,9 @@ class Schema {
 
   /// A key whose value is one of several words.
   template <class E>
-  Schema& choice(std::string name, E T::*member, std::vector<std::pair<std::string, E>> words, Key info) {
-    Table::Item item = scalar(std::move(name), std::move(info), "string", toml_string(words.front().first));
+  Schema& choice(const std::string& name, E T::*member, const std::vector<std::pair<std::string, E>>& words,
+                 const Key& info) {
+    Table::Item item = scalar(name, info, "string", toml_string(words.front().first));
     for (const auto& [word, value] : words) item.choices.push_back(word);
     item.read = [member, words](const Value& v, const Context& c, void* object) {
       const auto* text = std::get_if<std::string>(&v.data);
@@ -65,11 +66,12 @@ class Schema {
 
   /// [name]
   template <class S>
-  Schema& section(std::string name, S T::*member, const Schema<S>& schema, std::string help = {}) {
+  Schema& section(const std::string& name, S T::*member, const Schema<S>& schema,
+                  const std::string& help = {}) {
     Table::Item item;
-    item.name = std::move(name);
+    item.name = name;
     item.kind = Table::Kind::section;
-    item.key.help = std::move(help);
+    item.key.help = help;
     item.child = schema.table_;
     item.enter = [member](void* object) -> void* { return &(static_cast<T*>(object)->*member); };
     item.element = [member](const void* object, std::size_t) -> const void* {
@@ -81,11 +83,12 @@ class Schema {
 
   /// [[name]], any number of times; at least once when `info.required`.
   template <class S>
-  Schema& list(std::string name, std::vector<S> T::*member, const Schema<S>& schema, Key info = {}) {
+  Schema& list(const std::string& name, std::vector<S> T::*member, const Schema<S>& schema,
+               const Key& info = {}) {
     Table::Item item;
-    item.name = std::move(name);
+    item.name = name;
     item.kind = Table::Kind::list;
-    item.key = std::move(info);
+    item.key = info;
     item.child = schema.table_;
     item.append = [member](void* object) -> void* {
       return &(static_cast<T*>(object)->*member).emplace_back();
@@ -134,11 +137,11 @@ class Schema {
   template <class>
   friend class Schema;
 
-  static Table::Item scalar(std::string name, Key info, std::string type, std::string example) {
+  static Table::Item scalar(const std::string& name, const Key& info, std::string type, std::string example) {
     Table::Item item;
-    item.name = std::move(name);
+    item.name = name;
     item.example = info.example.empty() ? std::move(example) : info.example;
-    item.key = std::move(info);
+    item.key = info;
     item.type = std::move(type);
     return item;
   }

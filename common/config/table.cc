@@ -93,7 +93,7 @@ void Table::read(const Value& value, const std::string& prefix, void* object, Er
 }
 
 void Table::read_item(const Item& item, const Value* value, const Value& table, const std::string& prefix,
-                      void* object, Errors& errors) const {
+                      void* object, Errors& errors) {
   const std::string name = prefix + item.name;
   const Context context{item.key, name, errors};
   if (item.kind == Kind::scalar) {

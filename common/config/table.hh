@@ -64,8 +64,8 @@ class Table {
   void names(const std::string& path, std::vector<std::string>& out) const;
 
  private:
-  void read_item(const Item& item, const Value* value, const Value& table, const std::string& prefix,
-                 void* object, Errors& errors) const;
+  static void read_item(const Item& item, const Value* value, const Value& table, const std::string& prefix,
+                        void* object, Errors& errors);
   void report_unknown(const Value& value, const std::string& prefix, Errors& errors) const;
   std::vector<Item> items_;
   std::vector<Check> checks_;

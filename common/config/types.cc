@@ -152,7 +152,7 @@ Result<Nanos> parse_duration(std::string_view text) {
   const auto ns = parse_scaled(kTimeUnits, text);
   if (!ns)
     return Error{
-        fmt::format("\"{}\" is not a duration: a number and one of ns us ms s m h, such as \"25ms\"", text)};
+        fmt::format(R"("{}" is not a duration: a number and one of ns us ms s m h, such as "25ms")", text)};
   return Nanos(*ns);
 }
 
@@ -164,7 +164,7 @@ Result<ByteSize> parse_byte_size(std::string_view text) {
   const auto bytes = parse_scaled(kSizeUnits, text);
   if (!bytes)
     return Error{fmt::format(
-        "\"{}\" is not a size: a number and one of B kB MB GB KiB MiB GiB, such as \"4MiB\"", text)};
+        R"("{}" is not a size: a number and one of B kB MB GB KiB MiB GiB, such as "4MiB")", text)};
   return ByteSize{*bytes};
 }
 
@@ -263,7 +263,8 @@ bool read_byte_size(const Value& value, const Context& context, ByteSize& out) {
   const ByteSize low = limit(context.key.least, ByteSize{0}, parse_byte_size);
   const ByteSize high =
       limit(context.key.most, ByteSize{std::numeric_limits<std::int64_t>::max()}, parse_byte_size);
-  if (!in_range(value, context, size, low, high, value.describe(), to_string(low), to_string(high)))
+  if (!in_range(value, context, size.bytes, low.bytes, high.bytes, value.describe(), to_string(low),
+                to_string(high)))
     return false;
   out = size;
   return true;

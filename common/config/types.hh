@@ -21,14 +21,14 @@ namespace flagfall::config {
 /// A number of bytes: 4194304, "64KiB", "4MiB", "1GiB", "10kB", "10MB".
 struct ByteSize {
   std::int64_t bytes = 0;
-  auto operator<=>(const ByteSize&) const = default;
+  bool operator==(const ByteSize&) const = default;
 };
 
 /// A file's name. Relative ones are resolved from the folder of the configuration file.
 struct Path {
   std::string text;
   [[nodiscard]] bool empty() const { return text.empty(); }
-  auto operator<=>(const Path&) const = default;
+  bool operator==(const Path&) const = default;
 };
 
 /// What the table says of one key.
@@ -90,7 +90,9 @@ std::string write_double(double value);
 
 /// static bool read(const Value&, const Context&, T& out): errors go to the context, out is then untouched;
 /// static std::string write(const T&): TOML notation, empty when there is no value to write;
-/// static std::string name(), example().
+/// static std::string name(), example();
+/// static std::string element(const T&): like write() but inside an array, for types where a value means
+/// "none".
 template <class T>
 struct Codec;
 
@@ -155,8 +157,9 @@ template <>
 struct Codec<Endpoint> {
   static bool read(const Value& v, const Context& c, Endpoint& out) { return read_endpoint(v, c, out); }
   static std::string write(const Endpoint& value) {
-    return value == Endpoint{} ? std::string() : toml_string(flagfall::to_string(value));
+    return value == Endpoint{} ? std::string() : element(value);
   }
+  static std::string element(const Endpoint& value) { return toml_string(flagfall::to_string(value)); }
   static std::string name() { return "address:port"; }
   static std::string example() { return "\"192.0.2.1:53\""; }
 };
@@ -165,8 +168,9 @@ template <>
 struct Codec<IpAddress> {
   static bool read(const Value& v, const Context& c, IpAddress& out) { return read_ip(v, c, out); }
   static std::string write(const IpAddress& value) {
-    return value == IpAddress{} ? std::string() : toml_string(flagfall::to_string(value));
+    return value == IpAddress{} ? std::string() : element(value);
   }
+  static std::string element(const IpAddress& value) { return toml_string(flagfall::to_string(value)); }
   static std::string name() { return "address"; }
   static std::string example() { return "\"192.0.2.1\""; }
 };
@@ -174,9 +178,8 @@ struct Codec<IpAddress> {
 template <>
 struct Codec<Prefix> {
   static bool read(const Value& v, const Context& c, Prefix& out) { return read_prefix(v, c, out); }
-  static std::string write(const Prefix& value) {
-    return value == Prefix{} ? std::string() : toml_string(flagfall::to_string(value));
-  }
+  static std::string write(const Prefix& value) { return value == Prefix{} ? std::string() : element(value); }
+  static std::string element(const Prefix& value) { return toml_string(flagfall::to_string(value)); }
   static std::string name() { return "prefix"; }
   static std::string example() { return "\"192.0.2.0/24\""; }
 };
@@ -184,9 +187,8 @@ struct Codec<Prefix> {
 template <>
 struct Codec<Path> {
   static bool read(const Value& v, const Context& c, Path& out) { return read_path(v, c, out); }
-  static std::string write(const Path& value) {
-    return value.empty() ? std::string() : toml_string(value.text);
-  }
+  static std::string write(const Path& value) { return value.empty() ? std::string() : element(value); }
+  static std::string element(const Path& value) { return toml_string(value.text); }
   static std::string name() { return "file"; }
   static std::string example() { return "\"file\""; }
 };
@@ -209,11 +211,20 @@ struct Codec<std::vector<T>> {
   }
   static std::string write(const std::vector<T>& value) {
     std::string out = "[";
-    for (const T& element : value) out += (out.size() > 1 ? ", " : "") + Codec<T>::write(element);
+    for (const T& one : value) out += (out.size() > 1 ? ", " : "") + write_element(one);
     return out + "]";
   }
   static std::string name() { return "array of " + Codec<T>::name(); }
   static std::string example() { return "[" + Codec<T>::example() + "]"; }
+
+ private:
+  static std::string write_element(const T& one) {
+    if constexpr (requires { Codec<T>::element(one); }) {
+      return Codec<T>::element(one);
+    } else {
+      return Codec<T>::write(one);
+    }
+  }
 };
 
 /// A key that has no value unless one is written.

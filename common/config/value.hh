@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <variant>
 #include <vector>
 
@@ -15,8 +14,9 @@ namespace flagfall::config {
 
 /// One TOML value with where it stands. Dates and times, which no key uses, are monostate.
 struct Value {
+  struct Entry;
   using Array = std::vector<Value>;
-  using Table = std::vector<std::pair<std::string, Value>>;  // in alphabetical order
+  using Table = std::vector<Entry>;  // in alphabetical order
   std::variant<std::monostate, bool, std::int64_t, double, std::string, Array, Table> data;
   std::string file;
   unsigned line = 0;
@@ -26,6 +26,11 @@ struct Value {
   [[nodiscard]] std::string describe() const;
   /// The value of a key when this is a table that has it.
   [[nodiscard]] const Value* find(std::string_view key) const;
+};
+
+struct Value::Entry {
+  std::string key;
+  Value value;
 };
 
 /// Larger files are refused: nobody writes them, and the parser recurses.

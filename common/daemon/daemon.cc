@@ -115,7 +115,7 @@ config::Schema<LogConfig> log_schema() {
       .key("level", &LogConfig::level, {.help = "How much to log: debug, info, warning or error"})
       .check([](const LogConfig& log, const config::Where& where) {
         if (log.level != "debug" && log.level != "info" && log.level != "warning" && log.level != "error")
-          where.error("level", "expected \"debug\", \"info\", \"warning\" or \"error\"");
+          where.error("level", R"(expected "debug", "info", "warning" or "error")");
       });
 }
 

@@ -17,7 +17,9 @@ BOOST_AUTO_TEST_CASE(every_value_knows_its_file_and_line) {
 }
 
 BOOST_AUTO_TEST_CASE(a_syntax_error_has_its_line) {
-  for (const auto* text : {"a = 1\nb = \n", "a = 1\n[x", "a = 1\na = 2\n", "a=1\nb = \"\xff\"\n"}) {
+  for (const auto* text :
+       {"a = 1\nb = \n", "a = 1\n[x", "a = 1\n[[[x]]]", "a = 1\n\xc3\xbc = 1",
+        "a = 1\nb =\xe2\x80\x9cquoted\xe2\x80\x9d", "a = 1\na = 2\n", "a=1\nb = \"\xff\"\n"}) {
     const auto root = config::parse_text(text, "f.toml");
     BOOST_REQUIRE(!root.ok());
     BOOST_CHECK_MESSAGE(root.error().starts_with("f.toml:2: "), root.error());
