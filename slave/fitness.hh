@@ -1,0 +1,43 @@
+// May this slave race for a master? Its clock and the master's decide. Pure; one
+// a master.
+#pragma once
+
+#include <string>
+
+#include "clocksync/ref_clock.hh"
+#include "common/base/time.hh"
+#include "common/wire/session.hh"
+
+namespace flagfall::slave {
+
+/// The master's clock as its last heartbeat told it.
+struct MasterClock {
+  wire::ClockStatus status = wire::ClockStatus::unknown;
+  Nanos bound{};
+  MonoTime heard;
+};
+
+class Fitness {
+ public:
+  /// `most`: clock.max_error, for both bounds together.
+  explicit Fitness(Nanos most) : most_(most) {}
+
+  /// Judges anew; true when racing() or, while standing down, the kind of reason changed.
+  bool update(const clocksync::RefMap& own, const MasterClock& master, MonoTime now);
+
+  [[nodiscard]] bool racing() const { return racing_; }
+  /// One line while not racing.
+  [[nodiscard]] const std::string& why_not() const { return why_not_; }
+  /// Own bound plus the master's, as of the last update.
+  [[nodiscard]] Nanos bound() const { return bound_; }
+
+ private:
+  enum class Reason : std::uint8_t { none, not_yet, own_clock, master_clock, bound };
+  Nanos most_;
+  Nanos bound_{};
+  Reason reason_ = Reason::not_yet;
+  bool racing_ = false;
+  std::string why_not_ = "no clock has been judged yet";
+};
+
+}  // namespace flagfall::slave

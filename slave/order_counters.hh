@@ -1,0 +1,59 @@
+// What became of order datagrams and of the orders in them.
+#pragma once
+
+#include "common/base/counters.hh"
+
+namespace flagfall::slave {
+
+/// Written by the loop thread, read by any.
+struct OrderCounters {
+  // Datagrams.
+  Counter datagrams;
+  Counter malformed;        // not a sealed datagram, or cut short
+  Counter unknown_session;  // of a session that ended, or never was
+  Counter replayed;
+  Counter forged;
+  Counter bad_plaintext;  // sealed by the master, yet malformed: its bug
+  Counter outdated;       // sent before the services that are valid now
+  // Orders.
+  Counter orders;
+  Counter queued;      // became a shot
+  Counter stood_down;  // the clock does not allow racing
+  Counter unknown_service;
+  Counter foreign_source;  // an address that is not in transmit.sources
+  Counter bad_client;      // an address that nothing may be sent to
+  Counter too_far;         // the instant is too far ahead
+  Counter late_sent;       // late, sent at once
+  Counter late_dropped;
+  Counter over_rate;
+  Counter queue_full;
+  Counter bad_request;    // not a query that has an answer of ours
+  Counter outcomes_lost;  // not reported: the session was too slow, or gone
+
+  /// f(name, counter) for each, in the order above.
+  template <class F>
+  void for_each(F f) const {
+    f("order_datagrams", datagrams);
+    f("order_malformed", malformed);
+    f("order_unknown_session", unknown_session);
+    f("order_replayed", replayed);
+    f("order_forged", forged);
+    f("order_bad_plaintext", bad_plaintext);
+    f("order_outdated", outdated);
+    f("orders", orders);
+    f("orders_queued", queued);
+    f("orders_stood_down", stood_down);
+    f("orders_unknown_service", unknown_service);
+    f("orders_foreign_source", foreign_source);
+    f("orders_bad_client", bad_client);
+    f("orders_too_far", too_far);
+    f("orders_late_sent", late_sent);
+    f("orders_late_dropped", late_dropped);
+    f("orders_over_rate", over_rate);
+    f("orders_queue_full", queue_full);
+    f("orders_bad_request", bad_request);
+    f("outcomes_lost", outcomes_lost);
+  }
+};
+
+}  // namespace flagfall::slave

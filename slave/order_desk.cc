@@ -1,0 +1,212 @@
+#include "slave/order_desk.hh"
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+#include "common/wire/dns_answer.hh"
+
+namespace flagfall::slave {
+namespace {
+
+using Fate = wire::RaceOutcome::Fate;
+
+constexpr std::uint16_t kTypeA = 1;
+constexpr std::uint16_t kTypeAaaa = 28;
+constexpr std::uint16_t kClassIn = 1;
+/// More orders than any datagram holds: each takes 30 octets at least.
+constexpr std::size_t kMostShots = 4096;
+
+/// Unicast, and answerable: no port 0, no multicast (RFC 5771, RFC 4291 §2.7), no
+/// broadcast, no "this host". A master never races for such; a forger of clients would.
+bool answerable(const Endpoint& client) {
+  if (client.port == 0 || client.ip.unspecified()) return false;
+  const std::uint8_t first = client.ip.octets[0];
+  return client.ip.family == Family::v4 ? first != 0 && first < 224 : first != 0xff;
+}
+
+const wire::PreparedRecords* records_for(const wire::DnsQuery& query, const PreparedService& service) {
+  if (query.klass != kClassIn) return nullptr;
+  const wire::PreparedRecords* records = nullptr;
+  if (query.type == kTypeA) records = &service.a;
+  if (query.type == kTypeAaaa) records = &service.aaaa;
+  return records != nullptr && records->count > 0 ? records : nullptr;
+}
+
+}  // namespace
+
+OrderDesk::OrderDesk(Options options, std::size_t links, ShotPool& pool)
+    : options_(std::move(options)), pool_(pool), cap_(options_.cap), links_(links) {
+  shots_.reserve(kMostShots);
+  for (Link& link : links_) {
+    link.opener.reserve(1);
+    link.outcomes.reserve(kMostOutcomes);
+  }
+}
+
+void OrderDesk::open_session(std::size_t link, std::uint32_t session, const net::SealKey& key) {
+  Link& l = links_[link];
+  close_session(link);
+  l.open = true;
+  l.session = session;
+  l.opener.emplace_back(key);
+}
+
+wire::Ready OrderDesk::set_services(std::size_t link, const wire::Services& services) {
+  links_[link].services = ServiceTable(services, options_.sources);
+  return links_[link].services.ready();
+}
+
+void OrderDesk::close_session(std::size_t link) {
+  Link& l = links_[link];
+  counters_.outcomes_lost.add(l.outcomes.size());
+  l.open = false;
+  l.racing = false;
+  l.opener.clear();
+  l.outcomes.clear();
+  l.services = ServiceTable();
+}
+
+OrderDesk::Link* OrderDesk::find(std::uint32_t session) {
+  const auto at = std::ranges::find_if(links_, [&](const Link& l) { return l.open && l.session == session; });
+  return at == links_.end() ? nullptr : &*at;
+}
+
+std::span<const std::uint32_t> OrderDesk::datagram(MutableBytes datagram, MonoTime received, const Now& now) {
+  shots_.clear();
+  ++counters_.datagrams;
+  const auto header = net::parse_seal_header(datagram);
+  if (!header) {
+    ++counters_.malformed;
+    return {};
+  }
+  Link* const link = find(header->session);
+  if (link == nullptr) {
+    ++counters_.unknown_session;
+    return {};
+  }
+  const net::Opener::Opened opened = link->opener.front().open(datagram);
+  switch (opened.verdict) {
+    case net::Opener::Verdict::malformed:
+      ++counters_.malformed;
+      return {};
+    case net::Opener::Verdict::replayed:
+      ++counters_.replayed;
+      return {};
+    case net::Opener::Verdict::forged:
+      ++counters_.forged;
+      return {};
+    case net::Opener::Verdict::ok:
+      break;
+  }
+  wire::OrderReader reader(opened.plaintext);
+  if (!reader.ok()) {
+    ++counters_.bad_plaintext;
+    return {};
+  }
+  if (reader.sent() < link->services.since()) {
+    ++counters_.outdated;
+    return {};
+  }
+  const Arrival arrival{static_cast<std::size_t>(link - links_.data()), received,
+                        now.map.to_ref(received) - reader.sent(), now};
+  wire::Order one;
+  while (shots_.size() < kMostShots && reader.next(one)) order(one, arrival);
+  if (!reader.ok()) ++counters_.bad_plaintext;
+  return shots_;
+}
+
+void OrderDesk::order(const wire::Order& order, const Arrival& arrival) {
+  ++counters_.orders;
+  const MonoTime due = arrival.now.map.to_mono(order.instant);
+  const PreparedService* const service = judge(order, arrival, due);
+  if (service == nullptr) return;
+  const auto index = pool_.take();
+  if (!index) return refuse(order, arrival, counters_.queue_full);
+  Shot& shot = pool_[*index];
+  if (!build(order, *service, *index)) {
+    pool_.give_back(*index);
+    return refuse(order, arrival, counters_.bad_request);
+  }
+  shot.due = due;
+  shot.race = order.race;
+  shot.session = links_[arrival.link].session;
+  shot.link = static_cast<std::uint16_t>(arrival.link);
+  shot.source = service->sources[order.address];
+  shot.late = arrival.now.mono > due;
+  shot.client = order.client;
+  shot.one_way = arrival.one_way;
+  if (shot.late) ++counters_.late_sent;
+  ++counters_.queued;
+  shots_.push_back(*index);
+}
+
+const PreparedService* OrderDesk::judge(const wire::Order& order, const Arrival& arrival, MonoTime due) {
+  const Link& link = links_[arrival.link];
+  const PreparedService* const service = link.services.find(order.service);
+  const auto refused = [&](Counter& why) {
+    refuse(order, arrival, why);
+    return nullptr;
+  };
+  if (!link.racing) return refused(counters_.stood_down);
+  if (service == nullptr || order.address >= service->sources.size())
+    return refused(counters_.unknown_service);
+  const std::uint16_t source = service->sources[order.address];
+  if (source == kNoSource) return refused(counters_.foreign_source);
+  if (!answerable(order.client) || order.client.ip.family != options_.sources[source].ip.family)
+    return refused(counters_.bad_client);
+  if (due - arrival.now.mono > kFarthest) return refused(counters_.too_far);
+  const Nanos lateness = arrival.now.mono - due;
+  if (lateness > kOldest || (lateness > Nanos(0) && service->late == wire::LatePolicy::drop)) {
+    ++counters_.late_dropped;
+    note(links_[arrival.link], {order.race, Fate::dropped_late, arrival.one_way, Nanos(0)});
+    return nullptr;
+  }
+  if (!cap_.may_take(cap_full_at_, arrival.now.mono)) return refused(counters_.over_rate);
+  cap_full_at_ = cap_.take(cap_full_at_, arrival.now.mono);
+  return service;
+}
+
+bool OrderDesk::build(const wire::Order& order, const PreparedService& service, std::uint32_t shot) {
+  if (wire::parse_query(order.request, query_) != wire::QueryVerdict::ok || query_.cookie_malformed)
+    return false;
+  const wire::PreparedRecords* const records = records_for(query_, service);
+  if (records == nullptr) return false;
+  const wire::AnswerOptions options{.nsid = service.nsid, .server_cookie = order.server_cookie};
+  const std::size_t limit = wire::udp_limit(query_, kMaxAnswer);
+  pool_[shot].length = static_cast<std::uint16_t>(
+      wire::write_answer(query_, {.answer = records}, options, limit, pool_.answer(shot)));
+  return true;
+}
+
+void OrderDesk::finished(std::uint32_t index) {
+  const Shot& shot = pool_[index];
+  Link& link = links_[shot.link];
+  if (link.open && link.session == shot.session) {
+    const bool sent = shot.fate == Fate::sent || shot.fate == Fate::sent_late;
+    note(link, {shot.race, shot.fate, shot.one_way, sent ? shot.transmitted - shot.due : Nanos(0)});
+  } else {
+    ++counters_.outcomes_lost;
+  }
+  pool_.give_back(index);
+}
+
+void OrderDesk::take_outcomes(std::size_t link, std::vector<wire::RaceOutcome>& out) {
+  out.assign(links_[link].outcomes.begin(), links_[link].outcomes.end());
+  links_[link].outcomes.clear();
+}
+
+void OrderDesk::refuse(const wire::Order& order, const Arrival& arrival, Counter& why) {
+  ++why;
+  note(links_[arrival.link], {order.race, Fate::refused, arrival.one_way, Nanos(0)});
+}
+
+void OrderDesk::note(Link& link, const wire::RaceOutcome& outcome) {
+  if (link.outcomes.size() == kMostOutcomes) {
+    ++counters_.outcomes_lost;
+  } else {
+    link.outcomes.push_back(outcome);
+  }
+}
+
+}  // namespace flagfall::slave

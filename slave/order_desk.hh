@@ -1,0 +1,100 @@
+// Takes sealed order datagrams and makes shots of them: opens, checks, writes
+// the answer, and remembers what became of each order for the next report. The
+// slave's core: no socket, no clock; nothing on the path of an order allocates.
+// Loop thread only.
+#pragma once
+
+#include <array>
+#include <span>
+#include <vector>
+
+#include "clocksync/ref_clock.hh"
+#include "common/base/bytes.hh"
+#include "common/base/token_bucket.hh"
+#include "common/net/seal.hh"
+#include "common/wire/dns.hh"
+#include "common/wire/order.hh"
+#include "common/wire/session.hh"
+#include "slave/order_counters.hh"
+#include "slave/service_table.hh"
+#include "slave/shot.hh"
+
+namespace flagfall::slave {
+
+class OrderDesk {
+ public:
+  struct Options {
+    std::vector<Endpoint> sources;  // the only addresses ever sent from
+    BucketLimit cap{10000, 20000};  // answers a second, over all masters
+  };
+  /// An instant further ahead is refused: no delay is this long, and a pending shot holds a slot.
+  static constexpr Nanos kFarthest = std::chrono::seconds(10);
+  /// An order later than this is dropped whatever its service says: dig and resolvers have given up.
+  static constexpr Nanos kOldest = std::chrono::seconds(5);
+  /// Outcomes kept for a link's next report; more are counted, not kept.
+  static constexpr std::size_t kMostOutcomes = wire::kMaxOutcomes;
+
+  /// `links`: how many masters. `pool` outlives the desk.
+  OrderDesk(Options options, std::size_t links, ShotPool& pool);
+
+  // Sessions; `link` is below `links`.
+  void open_session(std::size_t link, std::uint32_t session, const net::SealKey& key);
+  /// The table that orders of this session index from now on; the reply for the master.
+  wire::Ready set_services(std::size_t link, const wire::Services& services);
+  /// Datagrams of it are strangers from now on; shots that are under way stay.
+  void close_session(std::size_t link);
+  /// While false, orders of this link are refused.
+  void set_racing(std::size_t link, bool racing) { links_[link].racing = racing; }
+
+  /// When something happened, and how our clock maps to reference time.
+  struct Now {
+    MonoTime mono;
+    const clocksync::RefMap& map;
+  };
+  /// One datagram; its bytes are garbage afterwards. `received` by our clock.
+  /// Returns the shots to be transmitted; valid until the next call.
+  std::span<const std::uint32_t> datagram(MutableBytes datagram, MonoTime received, const Now& now);
+  /// A shot came back from the transmit thread.
+  void finished(std::uint32_t shot);
+
+  /// Outcomes not yet reported, of the session that is open.
+  [[nodiscard]] std::size_t outcomes(std::size_t link) const { return links_[link].outcomes.size(); }
+  /// Moves them into `out`, which becomes exactly them.
+  void take_outcomes(std::size_t link, std::vector<wire::RaceOutcome>& out);
+
+  [[nodiscard]] const OrderCounters& counters() const { return counters_; }
+
+ private:
+  struct Link {
+    bool open = false;
+    bool racing = false;
+    std::uint32_t session = 0;
+    std::vector<net::Opener> opener;  // one, or none
+    ServiceTable services;
+    std::vector<wire::RaceOutcome> outcomes;
+  };
+  struct Arrival {
+    std::size_t link;
+    MonoTime received;
+    Nanos one_way;
+    const Now& now;
+  };
+  Link* find(std::uint32_t session);
+  void order(const wire::Order& order, const Arrival& arrival);
+  /// Null, and counted, when the order must not be answered.
+  const PreparedService* judge(const wire::Order& order, const Arrival& arrival, MonoTime due);
+  bool build(const wire::Order& order, const PreparedService& service, std::uint32_t shot);
+  void note(Link& link, const wire::RaceOutcome& outcome);
+  void refuse(const wire::Order& order, const Arrival& arrival, Counter& why);
+
+  Options options_;
+  ShotPool& pool_;
+  TokenBucket cap_;
+  MonoTime cap_full_at_;
+  std::vector<Link> links_;
+  std::vector<std::uint32_t> shots_;
+  wire::DnsQuery query_;
+  OrderCounters counters_;
+};
+
+}  // namespace flagfall::slave

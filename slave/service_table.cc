@@ -1,0 +1,51 @@
+#include "slave/service_table.hh"
+
+#include <algorithm>
+
+namespace flagfall::slave {
+namespace {
+
+std::uint16_t source_of(const Endpoint& address, std::span<const Endpoint> sources) {
+  const auto at = std::ranges::find(sources, address);
+  return at == sources.end() ? kNoSource : static_cast<std::uint16_t>(at - sources.begin());
+}
+
+wire::PreparedRecords records(const wire::Service& service, Family family) {
+  std::vector<IpAddress> addresses;
+  std::ranges::copy_if(service.answers, std::back_inserter(addresses),
+                       [&](const IpAddress& ip) { return ip.family == family; });
+  return addresses.empty() ? wire::PreparedRecords{} : wire::prepare_addresses(addresses, service.ttl);
+}
+
+}  // namespace
+
+ServiceTable::ServiceTable(const wire::Services& services, std::span<const Endpoint> sources)
+    : since_(services.since) {
+  services_.reserve(services.services.size());
+  for (const wire::Service& service : services.services) {
+    PreparedService& out = services_.emplace_back();
+    for (const Endpoint& address : service.addresses) out.sources.push_back(source_of(address, sources));
+    out.a = records(service, Family::v4);
+    out.aaaa = records(service, Family::v6);
+    out.late = service.late;
+    out.nsid.assign(service.nsid.begin(), service.nsid.end());
+  }
+}
+
+const PreparedService* ServiceTable::find(std::uint16_t service) const {
+  return service < services_.size() ? &services_[service] : nullptr;
+}
+
+wire::Ready ServiceTable::ready() const {
+  wire::Ready out;
+  out.addresses.reserve(services_.size());
+  for (const PreparedService& service : services_) {
+    std::uint32_t bits = 0;
+    for (std::size_t i = 0; i < std::min(service.sources.size(), wire::kMaxAddresses); ++i)
+      if (service.sources[i] != kNoSource) bits |= std::uint32_t{1} << i;
+    out.addresses.push_back(bits);
+  }
+  return out;
+}
+
+}  // namespace flagfall::slave

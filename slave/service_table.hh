@@ -1,0 +1,46 @@
+// A session's services, prepared: which source sends for which address, and the
+// records of each family's answer. Made when Services arrives, then only read.
+// Pure.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "common/base/ip.hh"
+#include "common/wire/dns_answer.hh"
+#include "common/wire/session.hh"
+
+namespace flagfall::slave {
+
+/// In place of an index into the configured sources.
+inline constexpr std::uint16_t kNoSource = 0xffff;
+
+struct PreparedService {
+  std::vector<std::uint16_t> sources;  // by Order::address; kNoSource: may not be sent from
+  wire::PreparedRecords a;             // count 0: no answer of this family
+  wire::PreparedRecords aaaa;
+  wire::LatePolicy late = wire::LatePolicy::send;
+  std::vector<std::uint8_t> nsid;
+};
+
+class ServiceTable {
+ public:
+  ServiceTable() = default;
+  /// `sources`: the only addresses that this slave may ever send from.
+  ServiceTable(const wire::Services& services, std::span<const Endpoint> sources);
+
+  /// Null for a service that is not there.
+  [[nodiscard]] const PreparedService* find(std::uint16_t service) const;
+  /// What the master is told: which addresses have a source.
+  [[nodiscard]] wire::Ready ready() const;
+  /// Orders sent before this speak of an older table.
+  [[nodiscard]] RefTime since() const { return since_; }
+  [[nodiscard]] std::size_t size() const { return services_.size(); }
+
+ private:
+  std::vector<PreparedService> services_;
+  RefTime since_;
+};
+
+}  // namespace flagfall::slave

@@ -1,0 +1,88 @@
+#include "slave/source_socket.hh"
+
+#include <fmt/core.h>
+#include <linux/filter.h>
+#include <linux/net_tstamp.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <system_error>
+
+#include "common/net/sockaddr.hh"
+#include "common/net/udp.hh"
+
+namespace flagfall::slave {
+namespace {
+
+/// Room for a few full batches of answers of the greatest length.
+constexpr int kSendBuffer = 1 << 20;
+/// <linux/in6.h>, where glibc 2.36 has none.
+constexpr int kIpv6HeaderIncluded = 36;
+
+/// Nothing that arrives is ever queued: nobody reads this socket.
+void drop_all_input(const net::Fd& fd) {
+  sock_filter drop = BPF_STMT(BPF_RET | BPF_K, 0);
+  const sock_fprog program{1, &drop};
+  net::check(setsockopt(fd.get(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program),
+             "SO_ATTACH_FILTER");
+}
+
+SourceSocket finish(const Endpoint& source, SourceSocket::Kind kind, net::Fd fd) {
+  drop_all_input(fd);
+  const bool stamps = restart_stamps(fd);
+  return {source, kind, std::move(fd), stamps};
+}
+
+}  // namespace
+
+bool restart_stamps(const net::Fd& fd) {
+  int flags = 0;
+  (void)setsockopt(fd.get(), SOL_SOCKET, SO_TIMESTAMPING, &flags, sizeof flags);
+  flags = SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE | SOF_TIMESTAMPING_OPT_ID |
+          SOF_TIMESTAMPING_OPT_TSONLY;
+  return setsockopt(fd.get(), SOL_SOCKET, SO_TIMESTAMPING, &flags, sizeof flags) == 0;
+}
+
+bool is_local_address(const IpAddress& ip) {
+  // Only an own address can be bound without a privilege. With the sysctl
+  // ip_nonlocal_bind any can: then all count as local, which is the safe side.
+  const int family = ip.family == Family::v4 ? AF_INET : AF_INET6;
+  const net::Fd fd(net::check(socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket"));
+  const net::SockAddr address(Endpoint{ip, 0});
+  return bind(fd.get(), &address.any, address.length) == 0;
+}
+
+SourceSocket open_raw_source(const Endpoint& source) {
+  const bool v6 = source.ip.family == Family::v6;
+  net::Fd fd(socket(v6 ? AF_INET6 : AF_INET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_RAW));
+  if (!fd)
+    throw std::system_error(
+        errno, std::generic_category(),
+        fmt::format(
+            "send from {}: answering from a service's address needs CAP_NET_RAW (see configs/systemd)",
+            to_string(source)));
+  // IPPROTO_RAW implies it for both families; said again, as it is what we rely on.
+  const int one = 1;
+  net::check(
+      setsockopt(fd.get(), v6 ? SOL_IPV6 : SOL_IP, v6 ? kIpv6HeaderIncluded : IP_HDRINCL, &one, sizeof one),
+      "IP_HDRINCL");
+  const int buffer = kSendBuffer;
+  (void)setsockopt(fd.get(), SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
+  return finish(source, SourceSocket::Kind::raw, std::move(fd));
+}
+
+SourceSocket open_source(const Endpoint& source) {
+  if (is_local_address(source.ip)) return open_raw_source(source);
+  try {
+    return finish(
+        source, SourceSocket::Kind::udp,
+        net::udp_socket(source, {.foreign_source = true, .dont_fragment = true, .send_buffer = kSendBuffer}));
+  } catch (const std::system_error& e) {
+    // A server on the wildcard address has the port: we need none.
+    if (e.code() != std::errc::address_in_use) throw;
+  }
+  return open_raw_source(source);
+}
+
+}  // namespace flagfall::slave

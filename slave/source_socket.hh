@@ -1,0 +1,34 @@
+// A socket that sends from a service's address and can never receive. Opened at
+// start, with CAP_NET_RAW; used by the transmit thread after that.
+#pragma once
+
+#include "common/base/ip.hh"
+#include "common/net/fd.hh"
+
+namespace flagfall::slave {
+
+struct SourceSocket {
+  /// udp: bound to the address itself, IP_TRANSPARENT; the kernel makes the headers.
+  /// raw: headers by hand, no port taken. For an address that this host has, or a
+  /// port that somebody has: a UDP socket would take queries from the server there,
+  /// or could not be bound (docs/design/transmit.md).
+  enum class Kind : std::uint8_t { udp, raw };
+  Endpoint source;
+  Kind kind = Kind::udp;
+  net::Fd fd;
+  bool stamps = false;  // the kernel stamps what leaves (SO_TIMESTAMPING)
+};
+
+/// Throws std::system_error that says what is missing and what to do.
+SourceSocket open_source(const Endpoint& source);
+/// The raw kind, whatever the address.
+SourceSocket open_raw_source(const Endpoint& source);
+
+/// Kernel transmit stamps on, numbered from 0. False when the kernel has none.
+bool restart_stamps(const net::Fd& fd);
+
+/// Is the address one of this host's, so that packets to it are delivered here?
+/// Yes also when the host does not tell (sysctl ip_nonlocal_bind).
+bool is_local_address(const IpAddress& ip);
+
+}  // namespace flagfall::slave

@@ -1,0 +1,157 @@
+#include "slave/transmitter.hh"
+
+#include <pthread.h>
+#include <signal.h>  // NOLINT(modernize-deprecated-headers): pthread_sigmask is POSIX, not <csignal>'s
+
+#include <algorithm>
+#include <cassert>
+#include <limits>
+#include <utility>
+
+#include "slave/guard.hh"
+
+namespace flagfall::slave {
+namespace {
+
+constexpr std::int64_t kAwake = std::numeric_limits<std::int64_t>::min();
+constexpr std::int64_t kForever = std::numeric_limits<std::int64_t>::max();
+
+/// Wake-ups measured at start, this far apart.
+constexpr std::size_t kCalibrations = 40;
+constexpr Nanos kCalibrationStep = std::chrono::milliseconds(2);
+/// While spinning, new shots are looked at until this close to the instant:
+/// making the arguments of a full batch anew takes a few microseconds.
+constexpr Nanos kLastLook = std::chrono::microseconds(20);
+/// Reading stamps takes a few microseconds a socket: only with so much time left.
+constexpr Nanos kCollectTime = std::chrono::microseconds(100);
+/// How soon to look for stamps that did not come with the call.
+constexpr Nanos kCollectAgain = std::chrono::milliseconds(2);
+
+/// Signals are the loop thread's.
+void block_signals() {
+  sigset_t all;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, nullptr);
+}
+
+}  // namespace
+
+Transmitter::Transmitter(const Options& options, std::vector<SourceSocket> sources, ShotPool& pool,
+                         const Clock& clock)
+    : pool_(pool),
+      clock_(clock),
+      in_(pool.capacity()),
+      done_(pool.capacity()),
+      egress_(std::move(sources), pool, clock, done_),
+      queue_(pool.capacity()),
+      waker_(clock),
+      guard_(kMostGuard.count()),
+      asleep_until_(kAwake),
+      stop_at_(kForever),
+      thread_([this, options] { run(options); }) {
+  ready_.wait(false);
+}
+
+Transmitter::~Transmitter() {
+  stop(Nanos(0));
+}
+
+void Transmitter::push(std::uint32_t shot) {
+  const MonoTime due = pool_[shot].due;
+  const bool pushed = in_.push(shot);
+  assert(pushed);
+  (void)pushed;
+  // Asleep past the time at which this shot needs it awake? (See SpscRing::push.)
+  if (to_ns(due - guard()) < asleep_until_.load(std::memory_order_seq_cst)) {
+    // Not again for the shots that follow. The thread may have woken and gone to
+    // sleep anew in between: the call ends that sleep too, and it looks again.
+    asleep_until_.store(kAwake, std::memory_order_seq_cst);
+    waker_.wake();
+  }
+}
+
+std::optional<std::uint32_t> Transmitter::pop_done() {
+  std::uint32_t shot = 0;
+  if (!done_.pop(shot)) return std::nullopt;
+  return shot;
+}
+
+void Transmitter::stop(Nanos linger) {
+  if (!thread_.joinable()) return;
+  stop_at_.store(to_ns(clock_.mono() + linger));
+  waker_.wake();
+  thread_.join();
+}
+
+void Transmitter::run(const Options& options) {
+  block_signals();
+  pthread_setname_np(pthread_self(), "transmit");
+  const Nanos guard = options.guard ? *options.guard : calibrate();
+  guard_.store(guard.count());
+  ready_.store(true);
+  ready_.notify_all();
+  for (;;) {
+    drain();
+    const MonoTime now = clock_.mono();
+    const bool time_enough = queue_.empty() || queue_.next() - now > kCollectTime;
+    if (time_enough && egress_.awaiting()) egress_.collect();
+    const std::int64_t stop_at = stop_at_.load();
+    if (stop_at != kForever && (queue_.empty() || to_ns(queue_.next()) > stop_at)) return;
+    std::optional<MonoTime> wake;
+    if (!queue_.empty()) wake = queue_.next() - guard;
+    if (wake && *wake <= clock_.mono()) {
+      fire();
+      continue;
+    }
+    if (egress_.awaiting()) wake = std::min(wake.value_or(MonoTime::max()), now + kCollectAgain);
+    sleep(wake);
+  }
+}
+
+void Transmitter::drain() {
+  std::uint32_t shot = 0;
+  while (in_.pop(shot)) queue_.add(pool_[shot].due, shot);
+}
+
+/// Spins to the nearest instant and sends what is due then: its shots, and all
+/// that are overdue. Returns early, without sending, when new shots have come.
+void Transmitter::fire() {
+  const MonoTime due = std::max(queue_.next(), clock_.mono());
+  const auto shots = std::span(batch_).first(queue_.take(due, batch_));
+  egress_.prepare(shots);
+  for (MonoTime now = clock_.mono(); now < due; now = clock_.mono()) {
+    if (due - now > kLastLook && !in_.empty()) {
+      for (const std::uint32_t shot : shots) queue_.add(pool_[shot].due, shot);
+      return;
+    }
+  }
+  egress_.send();
+}
+
+void Transmitter::sleep(std::optional<MonoTime> until) {
+  asleep_until_.store(until ? to_ns(*until) : kForever, std::memory_order_seq_cst);
+  // A shot that was pushed before the store above is seen here; one that is
+  // pushed after it sees the store.
+  const bool stay = !in_.empty();
+  if (!stay) {
+    waker_.sleep(until);
+    if (until) {
+      const MonoTime now = clock_.mono();
+      if (now >= *until) wake_ups_.add(now - *until);
+    }
+  }
+  asleep_until_.store(kAwake, std::memory_order_seq_cst);
+}
+
+Nanos Transmitter::calibrate() {
+  std::array<Nanos, kCalibrations> lateness{};
+  for (Nanos& late : lateness) {
+    const MonoTime until = clock_.mono() + kCalibrationStep;
+    while (clock_.mono() < until) waker_.sleep(until);
+    late = clock_.mono() - until;
+    wake_ups_.add(late);
+  }
+  return guard_from(lateness);
+}
+
+}  // namespace flagfall::slave

@@ -1,0 +1,293 @@
+// The real thread on loopback. Precision is printed; what is asserted holds on a
+// busy machine too.
+#include "slave/transmitter.hh"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <boost/test/unit_test.hpp>
+#include <chrono>
+#include <map>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "common/net/udp.hh"
+
+using namespace flagfall;         // NOLINT(*-using-namespace)
+using namespace flagfall::slave;  // NOLINT(*-using-namespace)
+using namespace std::chrono_literals;
+using Fate = wire::RaceOutcome::Fate;
+
+namespace {
+
+Endpoint loopback(std::uint16_t port = 0, const char* ip = "127.0.0.1") {
+  return {*parse_ip(ip), port};
+}
+
+/// A source that needs no privilege: an own address.
+SourceSocket plain_source() {
+  net::Fd fd = net::udp_socket(loopback(), {});
+  const Endpoint local = net::local_endpoint(fd);
+  const bool stamps = restart_stamps(fd);
+  return {local, SourceSocket::Kind::udp, std::move(fd), stamps};
+}
+
+std::vector<SourceSocket> plain_sources(unsigned n) {
+  std::vector<SourceSocket> out;
+  for (unsigned i = 0; i < n; ++i) out.push_back(plain_source());
+  return out;
+}
+
+struct Client {
+  net::Fd fd = net::udp_socket(loopback(), {.receive_stamps = true, .receive_buffer = 8 << 20});
+  Endpoint local = net::local_endpoint(fd);
+  net::UdpReceiver receiver;
+  struct Arrival {
+    std::string text;
+    Endpoint from;
+    RealTime stamp;
+  };
+  std::vector<Arrival> receive() {
+    std::vector<Arrival> out;
+    for (;;) {
+      const auto batch = receiver.receive(fd);
+      for (const net::Datagram& d : batch) out.push_back({std::string(as_text(d.data)), d.from, d.stamp});
+      if (batch.size() < net::UdpReceiver::kBatch) return out;
+    }
+  }
+};
+
+struct Rig {
+  explicit Rig(unsigned sources = 1, std::uint32_t capacity = 1024, std::optional<Nanos> guard = 400us)
+      : pool(capacity), transmitter({guard}, plain_sources(sources), pool, clock) {}
+  SystemClock clock;
+  ShotPool pool;
+  Client client;
+  Transmitter transmitter;
+
+  std::uint32_t shoot(MonoTime due, const std::string& text, std::uint16_t source = 0) {
+    const auto index = pool.take();
+    BOOST_REQUIRE(index);
+    Shot& shot = pool[*index];
+    shot = Shot();
+    shot.due = due;
+    shot.client = client.local;
+    shot.source = source;
+    shot.length = static_cast<std::uint16_t>(text.size());
+    std::copy(text.begin(), text.end(), pool.answer(*index).begin());
+    transmitter.push(*index);
+    return *index;
+  }
+  /// Waits for n shots to come back.
+  std::vector<Shot> done(std::size_t n, Nanos most = 10s) {
+    std::vector<Shot> out;
+    const MonoTime limit = clock.mono() + most;
+    while (out.size() < n && clock.mono() < limit) {
+      while (const auto index = transmitter.pop_done()) {
+        out.push_back(pool[*index]);
+        pool.give_back(*index);
+      }
+      std::this_thread::sleep_for(1ms);
+    }
+    BOOST_REQUIRE_EQUAL(out.size(), n);
+    return out;
+  }
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(transmitter)
+
+BOOST_AUTO_TEST_CASE(no_shot_leaves_before_its_instant_and_most_leave_at_it) {
+  Rig rig;
+  constexpr int kShots = 100;
+  const MonoTime start = rig.clock.mono() + 20ms;
+  for (int i = 0; i < kShots; ++i) rig.shoot(start + i * 3ms, std::to_string(i));
+  for (const Shot& shot : rig.done(kShots)) {
+    BOOST_TEST((shot.fate == Fate::sent));
+    BOOST_TEST((shot.transmitted >= shot.due));
+  }
+  const EgressStats& stats = rig.transmitter.stats();
+  BOOST_TEST_MESSAGE("call p50 " << stats.call.quantile(0.5).count() << " ns, p90 "
+                                 << stats.call.quantile(0.9).count() << " ns, max "
+                                 << stats.call.max().count() << " ns; stamp p50 "
+                                 << stats.stamp.quantile(0.5).count() << " ns, p90 "
+                                 << stats.stamp.quantile(0.9).count() << " ns");
+  BOOST_TEST((stats.call.quantile(0.5) < 1ms));
+  BOOST_TEST(stats.sent.get() == kShots);
+  // By the receiver's own stamps, which nobody here has made up.
+  const Nanos offset = read_real_minus_mono(rig.clock).offset;
+  const auto arrivals = rig.client.receive();
+  BOOST_TEST(arrivals.size() == kShots);
+  for (const auto& a : arrivals) {
+    const MonoTime arrived(a.stamp.time_since_epoch() - offset);
+    BOOST_TEST((arrived > start + std::stoi(a.text) * 3ms - 50us));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(kernel_stamps_tell_when_each_shot_left) {
+  Rig rig;
+  const MonoTime start = rig.clock.mono() + 10ms;
+  for (int i = 0; i < 20; ++i) rig.shoot(start + i * 1ms, "x");
+  for (const Shot& shot : rig.done(20)) BOOST_TEST((shot.transmitted >= shot.due));
+  BOOST_TEST(rig.transmitter.stats().stamped.get() == 20U);
+  BOOST_TEST(rig.transmitter.stats().unstamped.get() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(the_nearest_instant_leaves_first_whatever_the_order_of_pushing) {
+  Rig rig;
+  const MonoTime start = rig.clock.mono() + 30ms;
+  for (const int i : {5, 1, 4, 0, 3, 2}) rig.shoot(start + i * 2ms, std::to_string(i));
+  rig.done(6);
+  std::string seen;
+  for (const auto& a : rig.client.receive()) seen += a.text;
+  BOOST_TEST(seen == "012345");
+}
+
+BOOST_AUTO_TEST_CASE(a_nearer_instant_that_comes_while_the_thread_sleeps_or_spins_is_not_missed) {
+  Rig rig(1, 1024, 50ms);  // a guard so long that the second shot comes while it spins
+  const MonoTime now = rig.clock.mono();
+  rig.shoot(now + 400ms, "far");
+  std::this_thread::sleep_for(20ms);
+  rig.shoot(now + 90ms, "near");
+  std::this_thread::sleep_for(30ms);
+  rig.shoot(now + 70ms, "nearer");
+  const auto shots = rig.done(3);
+  std::string seen;
+  for (const auto& a : rig.client.receive()) seen += a.text + " ";
+  BOOST_TEST(seen == "nearer near far ");
+  for (const Shot& shot : shots) BOOST_TEST((shot.transmitted - shot.due < 50ms));
+}
+
+BOOST_AUTO_TEST_CASE(an_instant_that_is_past_leaves_at_once) {
+  Rig rig;
+  const MonoTime now = rig.clock.mono();
+  rig.shoot(now - 1s, "late");
+  const auto shots = rig.done(1);
+  BOOST_TEST((shots[0].transmitted - now < 1s));
+}
+
+BOOST_AUTO_TEST_CASE(many_shots_of_one_instant_leave_together_each_from_its_own_source) {
+  Rig rig(3);
+  const MonoTime due = rig.clock.mono() + 50ms;
+  std::map<Endpoint, int> expected;
+  for (int i = 0; i < 150; ++i) rig.shoot(due, "x", static_cast<std::uint16_t>(i % 3));
+  for (const Shot& shot : rig.done(150)) BOOST_TEST((shot.transmitted >= shot.due));
+  std::map<Endpoint, int> seen;
+  for (const auto& a : rig.client.receive()) ++seen[a.from];
+  BOOST_TEST(seen.size() == 3U);
+  for (const auto& [from, count] : seen) BOOST_TEST(count == 50);
+}
+
+BOOST_AUTO_TEST_CASE(a_send_that_the_kernel_refuses_is_a_failed_shot_and_the_others_still_leave) {
+  Rig rig;
+  const MonoTime due = rig.clock.mono() + 20ms;
+  const auto index = rig.pool.take();
+  rig.pool[*index] = Shot();
+  rig.pool[*index].due = due;
+  rig.pool[*index].client = Endpoint{*parse_ip("255.255.255.255"), 9};  // EACCES without SO_BROADCAST
+  rig.pool[*index].length = 1;
+  rig.transmitter.push(*index);
+  for (int i = 0; i < 10; ++i) rig.shoot(due, "x");
+  unsigned sent = 0, failed = 0;
+  for (const Shot& shot : rig.done(11)) ++(shot.fate == Fate::sent ? sent : failed);
+  BOOST_TEST(sent == 10U);
+  BOOST_TEST(failed == 1U);
+  BOOST_TEST(rig.client.receive().size() == 10U);
+  // Stamps are counted anew after that, and right.
+  const std::uint64_t before = rig.transmitter.stats().stamped.get();
+  for (int i = 0; i < 5; ++i) rig.shoot(rig.clock.mono() + 5ms, "y");
+  for (const Shot& shot : rig.done(5)) BOOST_TEST((shot.transmitted >= shot.due));
+  BOOST_TEST(rig.transmitter.stats().stamped.get() == before + 5);
+}
+
+BOOST_AUTO_TEST_CASE(calibration_gives_a_guard_within_its_limits) {
+  Rig rig(1, 16, std::nullopt);
+  BOOST_TEST_MESSAGE("guard " << rig.transmitter.guard().count() << " ns");
+  BOOST_TEST((rig.transmitter.guard() >= 200us));
+  BOOST_TEST((rig.transmitter.guard() <= 600us));
+  BOOST_TEST(rig.transmitter.wake_ups().count() > 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_stop_lets_near_shots_leave_and_does_not_wait_for_far_ones) {
+  Rig rig;
+  const MonoTime now = rig.clock.mono();
+  rig.shoot(now + 60ms, "near");
+  rig.shoot(now + 5s, "far");
+  rig.transmitter.stop(300ms);
+  BOOST_TEST((rig.clock.mono() - now < 2s));
+  const auto arrivals = rig.client.receive();
+  BOOST_REQUIRE_EQUAL(arrivals.size(), 1U);
+  BOOST_TEST(arrivals[0].text == "near");
+}
+
+BOOST_AUTO_TEST_CASE(a_hundred_thousand_pending_shots_do_not_hold_up_the_nearest) {
+  Rig rig(1, 100'000);
+  const MonoTime now = rig.clock.mono();
+  for (int i = 0; i < 99'000; ++i) rig.shoot(now + 60s + i * 1us, "far");
+  const MonoTime start = rig.clock.mono() + 50ms;
+  for (int i = 0; i < 50; ++i) rig.shoot(start + i * 1ms, "near");
+  const auto shots = rig.done(50);
+  for (const Shot& shot : shots) BOOST_TEST((shot.transmitted >= shot.due));
+  BOOST_TEST_MESSAGE("call p50 " << rig.transmitter.stats().call.quantile(0.5).count() << " ns");
+  BOOST_TEST((rig.transmitter.stats().call.quantile(0.5) < 2ms));
+}
+
+/// A clock that is two seconds off and fast by 20,000 ppm: shots leave by it, not by the kernel's.
+class SkewedClock final : public Clock {
+ public:
+  [[nodiscard]] MonoTime mono() const override { return skew(system_.mono()); }
+  [[nodiscard]] RealTime real() const override {
+    return RealTime(system_.real().time_since_epoch() + error(system_.mono()));
+  }
+  [[nodiscard]] RealTime stamp(RealTime kernel) const override {
+    const Nanos age = system_.real() - kernel;
+    return RealTime(kernel.time_since_epoch() + error(system_.mono() - age));
+  }
+  [[nodiscard]] MonoTime arm(MonoTime t) const override {
+    return start_ + Nanos(static_cast<std::int64_t>(static_cast<double>((t - start_ - kOffset).count()) /
+                                                    (1 + kRate)));
+  }
+
+ private:
+  static constexpr Nanos kOffset = 2s;
+  static constexpr double kRate = 0.02;
+  [[nodiscard]] Nanos error(MonoTime t) const {
+    return kOffset + Nanos(static_cast<std::int64_t>(static_cast<double>((t - start_).count()) * kRate));
+  }
+  [[nodiscard]] MonoTime skew(MonoTime t) const { return t + error(t); }
+  SystemClock system_;
+  MonoTime start_ = system_.mono();
+};
+
+BOOST_AUTO_TEST_CASE(a_host_with_a_wrong_clock_shoots_by_its_own_clock) {
+  const SkewedClock clock;
+  ShotPool pool(64);
+  const Client client;
+  Transmitter transmitter({400us}, plain_sources(1), pool, clock);
+  const MonoTime start = clock.mono();
+  for (int i = 0; i < 40; ++i) {
+    const auto index = pool.take();
+    pool[*index] = Shot();
+    pool[*index].due = start + 20ms + i * 5ms;
+    pool[*index].client = client.local;
+    pool[*index].length = 1;
+    transmitter.push(*index);
+  }
+  int done = 0;
+  for (const SystemClock system; done < 40 && clock.mono() - start < 10s; std::this_thread::sleep_for(1ms)) {
+    while (const auto index = transmitter.pop_done()) {
+      ++done;
+      // The kernel's stamp went through the clock, too: else it would be two seconds off.
+      BOOST_TEST((pool[*index].transmitted >= pool[*index].due));
+      BOOST_TEST((pool[*index].transmitted - pool[*index].due < 500ms));
+    }
+  }
+  BOOST_TEST(done == 40);
+  BOOST_TEST((transmitter.stats().call.quantile(0.5) < 1ms));
+  BOOST_TEST(transmitter.stats().stamped.get() == 40U);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
