@@ -28,7 +28,11 @@ class Cookies {
 
   [[nodiscard]] Server make(const Client& client, const IpAddress& address, std::uint32_t now) const noexcept;
 
-  enum class Verdict : std::uint8_t { valid, renew, invalid };  // renew: valid, older than half an hour (RFC 9018 §4.3)
+  enum class Verdict : std::uint8_t {
+    valid,
+    renew,
+    invalid
+  };  // renew: valid, older than half an hour (RFC 9018 §4.3)
   [[nodiscard]] Verdict check(const Client& client, Bytes server, const IpAddress& address,
                               std::uint32_t now) const noexcept;
 

@@ -19,8 +19,8 @@ enum class Transport : std::uint8_t { udp, tcp };
 
 /// Counted by one loop, read by the control thread.
 struct DnsCounters {
-  Counter queries, malformed, silent, answered, truncated, nxdomain, nodata, refused, notimp, badvers, cookies_valid,
-      cookies_invalid, cookies_new;
+  Counter queries, malformed, silent, answered, truncated, nxdomain, nodata, refused, notimp, badvers,
+      cookies_valid, cookies_invalid, cookies_new;
   /// f(name, counter) for each, in the order above.
   template <class F>
   void for_each(F f) const;
@@ -31,7 +31,8 @@ class DnsFrontEnd {
   struct Options {
     std::string nsid;
     std::uint16_t udp_size = 1232;
-    bool require_cookie = false;  // answer BADCOOKIE to a client that sends a client cookie only (RFC 7873 §5.2.3)
+    bool require_cookie =
+        false;  // answer BADCOOKIE to a client that sends a client cookie only (RFC 7873 §5.2.3)
   };
   /// `zones` and `cookies` outlive the front end.
   DnsFrontEnd(const std::vector<std::unique_ptr<Zone>>& zones, const Cookies& cookies, Options options);
@@ -44,20 +45,33 @@ class DnsFrontEnd {
     } action = Action::silence;
     std::size_t length = 0;
     std::uint16_t service = 0;
-    bool verified = false;                          // a valid server cookie came: the source is not forged
-    std::array<std::uint8_t, 16> server_cookie{};   // for the order, when has_cookie
+    bool verified = false;                         // a valid server cookie came: the source is not forged
+    std::array<std::uint8_t, 16> server_cookie{};  // for the order, when has_cookie
     bool has_cookie = false;
   };
   /// `query` and the result's views stay valid as long as `packet`. `now`: seconds
   /// since 1970 for cookies. `room` of at least 64 KiB for TCP, udp_size for UDP.
-  Result handle(Bytes packet, const Endpoint& client, Transport transport, std::uint32_t now, wire::DnsQuery& query,
-                MutableBytes room) noexcept;
+  Result handle(Bytes packet, const Endpoint& client, Transport transport, std::uint32_t now,
+                wire::DnsQuery& query, MutableBytes room) noexcept;
   /// The ordinary answer to a query that handle() called raceable: the zone's own records.
-  std::size_t ordinary(const wire::DnsQuery& query, const Result& raceable, Transport transport, MutableBytes room) noexcept;
+  std::size_t ordinary(const wire::DnsQuery& query, const Result& raceable, Transport transport,
+                       MutableBytes room) noexcept;
 
   [[nodiscard]] const DnsCounters& counters() const { return counters_; }
 
  private:
+  /// The zone with the longest apex that the name is in; nullptr: none of ours.
+  [[nodiscard]] const Zone* zone_of(const wire::DnsQuery& query) const noexcept;
+  /// Judges the client's cookies and makes the one that goes back.
+  void bake(const wire::DnsQuery& query, const IpAddress& client, std::uint32_t now, Result& out) noexcept;
+  std::size_t write(const wire::DnsQuery& query, const Result& result, Transport transport,
+                    const Lookup& found, wire::AnswerOptions options, MutableBytes room) noexcept;
+  /// An answer without records.
+  Result reject(const wire::DnsQuery& query, Result result, Transport transport, wire::Rcode rcode,
+                std::optional<std::uint16_t> ede, MutableBytes room) noexcept;
+  std::size_t answer(const wire::DnsQuery& query, const Result& result, Transport transport,
+                     const Lookup& found, MutableBytes room) noexcept;
+
   const std::vector<std::unique_ptr<Zone>>& zones_;
   const Cookies& cookies_;
   Options options_;

@@ -21,7 +21,8 @@ struct Lookup {
     answer,      // answer holds the records (after CNAMEs within the zone)
     referral,    // authority holds the NS records of a delegation, additional its glue
     nodata,      // the name exists, the type does not: authority holds the SOA; answer as below
-    nxdomain,    // authority holds the SOA; answer the CNAMEs that led there, if any (RFC 6604)
+    too_long,  // what a DNAME makes of the name has no room: answer holds the DNAME (RFC 6672 §2.2, YXDOMAIN)
+    nxdomain,  // authority holds the SOA; answer the CNAMEs that led there, if any (RFC 6604)
   } kind = Kind::other_zone;
   const wire::PreparedRecords* answer = nullptr;
   const wire::PreparedRecords* authority = nullptr;
@@ -31,18 +32,25 @@ struct Lookup {
   std::int32_t service = -1;
 };
 
+struct ZoneData;  // master/zone_data.hh
+
 /// A name, wildcard or not, whose A and AAAA queries may be raced.
 struct RacedName {
   std::string name;       // presentation form: "www.example.test", "*.race.example.test"
   std::uint16_t service;  // index
 };
 
+/// Whether `name` is `zone` or lies below it, both in presentation form: tells which zone a raced name
+/// belongs to (the longest that matches). An error when one of them is no domain name.
+Result<bool> name_in_zone(const std::string& name, const std::string& zone);
+
 class Zone {
  public:
   /// Errors carry `file:line:`. Every raced name must have A or AAAA records of
   /// its own in the zone: they are what a client gets when there is no race.
+  /// `random` keys the hash table of names; it is only used during the call.
   static Result<std::unique_ptr<Zone>> load(const std::string& file, const std::string& origin,
-                                            const std::vector<RacedName>& raced);
+                                            const std::vector<RacedName>& raced, Random& random);
   ~Zone();
   Zone(const Zone&) = delete;
   Zone& operator=(const Zone&) = delete;
@@ -58,9 +66,8 @@ class Zone {
   [[nodiscard]] const std::vector<std::string>& warnings() const;
 
  private:
-  struct Impl;
-  explicit Zone(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
+  explicit Zone(std::unique_ptr<const ZoneData> data);
+  std::unique_ptr<const ZoneData> data_;
 };
 
 }  // namespace flagfall::master

@@ -25,6 +25,7 @@ enum class Rcode : std::uint16_t {
   nxdomain = 3,
   notimp = 4,
   refused = 5,
+  yxdomain = 6,
   badvers = 16,
   badcookie = 23,
 };

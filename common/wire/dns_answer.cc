@@ -6,6 +6,7 @@ namespace flagfall::wire {
 namespace {
 
 constexpr std::uint16_t kOwnerIsQuestion = 0xc00c;
+constexpr unsigned kPointer = 0xc000;
 constexpr std::uint16_t kFlagResponse = 0x8000;
 constexpr std::uint16_t kFlagOpcode = 0x7800;
 constexpr std::uint16_t kFlagAuthoritative = 0x0400;
@@ -69,9 +70,17 @@ void write_opt(ByteWriter& out, const Opt& opt, const DnsQuery& query, const Ans
   }
 }
 
-std::size_t size_of(const PreparedRecords* records) {
-  return records == nullptr ? 0 : records->bytes.size();
+/// Octets of the labels that a substitution takes over from the question.
+std::size_t labels_kept(const PreparedRecords& records, const DnsQuery& query) {
+  return query.name_length - records.substitution.from;
 }
+
+std::size_t size_of(const PreparedRecords* records, const DnsQuery& query) {
+  if (records == nullptr) return 0;
+  const std::size_t made = records->substitution.from == 0 ? 0 : 2 + labels_kept(*records, query) + 2;
+  return records->bytes.size() + made;
+}
+
 std::uint16_t count_of(const PreparedRecords* records) {
   return records == nullptr ? std::uint16_t{0} : records->count;
 }
@@ -84,9 +93,14 @@ void write_records(ByteWriter& out, const PreparedRecords* records, const DnsQue
   out.bytes(records->bytes);
   for (const NamePointer& p : records->pointers) {
     const auto target = static_cast<unsigned>(static_cast<int>(query.name_length) + p.add);
-    room[start + p.at] = static_cast<std::uint8_t>(0xc0U | (target >> 8));
+    room[start + p.at] = static_cast<std::uint8_t>((kPointer | target) >> 8);
     room[start + p.at + 1] = static_cast<std::uint8_t>(target);
   }
+  if (records->substitution.from == 0) return;
+  const Bytes labels = query.packet.subspan(kDnsHeader, labels_kept(*records, query));
+  out.u16(static_cast<std::uint16_t>(labels.size() + 2));
+  out.bytes(labels);
+  out.u16(static_cast<std::uint16_t>(kPointer | (start + records->substitution.target)));
 }
 
 }  // namespace
@@ -115,8 +129,9 @@ std::size_t write_answer(const DnsQuery& query, const AnswerSections& sections, 
   const std::size_t start = kDnsHeader + question.size();
   const Opt opt = plan_opt(query, options, limit - start);
 
-  const std::size_t needed = start + opt.size + size_of(sections.answer) + size_of(sections.authority);
-  const bool extra = needed + size_of(sections.additional) <= limit;
+  const std::size_t needed =
+      start + opt.size + size_of(sections.answer, query) + size_of(sections.authority, query);
+  const bool extra = needed + size_of(sections.additional, query) <= limit;
   const bool truncated = needed > limit || (!extra && sections.additional_required);
   const PreparedRecords* answer = truncated ? nullptr : sections.answer;
   const PreparedRecords* authority = truncated ? nullptr : sections.authority;

@@ -16,6 +16,14 @@ struct NamePointer {
   std::int16_t add = 0;
 };
 
+/// A CNAME made for each question from a DNAME (RFC 6672 §3.1): the records end
+/// where its RDLENGTH belongs; its RDATA are the labels asked for before the
+/// name's last `from` octets, and a pointer to the name at `target` here.
+struct Substitution {
+  std::uint16_t from = 0;  // 0: none
+  std::uint16_t target = 0;
+};
+
 /// Records in wire form, ready to append to a question. Owners are compression
 /// pointers, 0xC00C (the question's name) or one of `pointers`, or names
 /// written out. `pointers` with `add` above 12 lead into these records and
@@ -23,6 +31,7 @@ struct NamePointer {
 struct PreparedRecords {
   std::vector<std::uint8_t> bytes;
   std::vector<NamePointer> pointers;
+  Substitution substitution;  // only when the records directly follow the question
   std::uint16_t count = 0;
 };
 
@@ -32,10 +41,10 @@ PreparedRecords prepare_addresses(std::span<const IpAddress> addresses, std::uin
 struct AnswerOptions {
   Rcode rcode = Rcode::noerror;
   bool authoritative = true;
-  Bytes nsid;                         // sent when the query asked, this is not empty, and it fits
-  Bytes server_cookie;                // 16 octets (RFC 9018) sent behind the client's cookie, or empty
-  std::optional<std::uint16_t> ede;   // RFC 8914 INFO-CODE, sent when the query has EDNS
-  std::uint16_t our_udp_size = 1232;  // what our OPT advertises (DNS flag day 2020)
+  Bytes nsid = {};                        // sent when the query asked, this is not empty, and it fits
+  Bytes server_cookie = {};               // 16 octets (RFC 9018) sent behind the client's cookie, or empty
+  std::optional<std::uint16_t> ede = {};  // RFC 8914 INFO-CODE, sent when the query has EDNS
+  std::uint16_t our_udp_size = 1232;      // what our OPT advertises (DNS flag day 2020)
 };
 
 /// Sections of one answer.

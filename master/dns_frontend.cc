@@ -1,0 +1,189 @@
+#include "master/dns_frontend.hh"
+
+#include <algorithm>
+#include <cassert>
+
+#include "master/zone_name.hh"
+
+namespace flagfall::master {
+namespace {
+
+namespace rr = wire::rrtype;
+using wire::QueryVerdict;
+using wire::Rcode;
+
+// RFC 8914 §4
+constexpr std::uint16_t kProhibited = 18, kNotAuthoritative = 20, kNotSupported = 21;
+constexpr unsigned kTruncated = 0x02;  // TC, in the third octet of an answer
+
+/// Errors before any zone is looked at: what to answer, or noerror to go on.
+struct Rejection {
+  Rcode rcode = Rcode::noerror;
+  std::optional<std::uint16_t> ede;
+};
+
+/// By the question alone: class, and the types that ask for no records (RFC 6895 §3.1).
+Rejection judge(const wire::DnsQuery& query) {
+  if (query.klass != wire::kClassIn) return {Rcode::refused, kNotAuthoritative};
+  switch (query.type) {
+    case rr::kAxfr:
+    case rr::kIxfr:
+      return {Rcode::refused, kProhibited};
+    case rr::kMailb:
+    case rr::kMaila:
+      return {Rcode::notimp, kNotSupported};
+    case rr::kOpt:
+    case rr::kTkey:
+    case rr::kTsig:
+    case 0:
+      return {Rcode::formerr, {}};
+    default:
+      return {};
+  }
+}
+
+Rcode rcode_of(Lookup::Kind kind) {
+  switch (kind) {
+    case Lookup::Kind::nxdomain:
+      return Rcode::nxdomain;
+    case Lookup::Kind::too_long:
+      return Rcode::yxdomain;
+    case Lookup::Kind::other_zone:
+      return Rcode::refused;
+    case Lookup::Kind::answer:
+    case Lookup::Kind::referral:
+    case Lookup::Kind::nodata:
+      return Rcode::noerror;
+  }
+  return Rcode::servfail;
+}
+
+}  // namespace
+
+DnsFrontEnd::DnsFrontEnd(const std::vector<std::unique_ptr<Zone>>& zones, const Cookies& cookies,
+                         Options options)
+    : zones_(zones), cookies_(cookies), options_(std::move(options)) {
+  assert(options_.udp_size >= wire::kPlainUdpSize);
+}
+
+const Zone* DnsFrontEnd::zone_of(const wire::DnsQuery& query) const noexcept {
+  const Bytes name = query.name_bytes();
+  const Zone* best = nullptr;
+  const Zone* own = nullptr;
+  for (const auto& zone : zones_) {
+    const Bytes apex = zone->apex();
+    if (!at_or_below(name, apex)) continue;
+    if (query.type == rr::kDs && apex.size() == name.size()) {
+      own = zone.get();  // DS belongs to the parent, if we serve it as well (RFC 4035 §3.1.4.1)
+    } else if (best == nullptr || apex.size() > best->apex().size()) {
+      best = zone.get();
+    }
+  }
+  return best != nullptr ? best : own;
+}
+
+void DnsFrontEnd::bake(const wire::DnsQuery& query, const IpAddress& client, std::uint32_t now,
+                       Result& out) noexcept {
+  if (!query.client_cookie) return;
+  out.has_cookie = true;
+  if (query.server_cookie.empty()) {
+    ++counters_.cookies_new;
+  } else {
+    const auto verdict = cookies_.check(*query.client_cookie, query.server_cookie, client, now);
+    out.verified = verdict != Cookies::Verdict::invalid;
+    ++(out.verified ? counters_.cookies_valid : counters_.cookies_invalid);
+    if (verdict == Cookies::Verdict::valid) {  // still good for half an hour: it goes back as it came
+      std::ranges::copy(query.server_cookie, out.server_cookie.begin());
+      return;
+    }
+  }
+  out.server_cookie = cookies_.make(*query.client_cookie, client, now);
+}
+
+std::size_t DnsFrontEnd::write(const wire::DnsQuery& query, const Result& result, Transport transport,
+                               const Lookup& found, wire::AnswerOptions options, MutableBytes room) noexcept {
+  options.nsid = as_bytes(options_.nsid);
+  options.our_udp_size = options_.udp_size;
+  if (result.has_cookie) options.server_cookie = result.server_cookie;
+  const std::size_t limit =
+      transport == Transport::tcp ? wire::kMaxDnsMessage : wire::udp_limit(query, options_.udp_size);
+  const wire::AnswerSections sections{found.answer, found.authority, found.additional,
+                                      found.additional_required};
+  const std::size_t length = wire::write_answer(query, sections, options, limit, room);
+  ++counters_.answered;
+  if ((room[2] & kTruncated) != 0) ++counters_.truncated;
+  return length;
+}
+
+DnsFrontEnd::Result DnsFrontEnd::reject(const wire::DnsQuery& query, Result result, Transport transport,
+                                        Rcode rcode, std::optional<std::uint16_t> ede,
+                                        MutableBytes room) noexcept {
+  if (rcode == Rcode::formerr) ++counters_.malformed;
+  if (rcode == Rcode::notimp) ++counters_.notimp;
+  if (rcode == Rcode::refused) ++counters_.refused;
+  if (rcode == Rcode::badvers) ++counters_.badvers;
+  result.action = Result::Action::answer;
+  result.length =
+      write(query, result, transport, {}, {.rcode = rcode, .authoritative = false, .ede = ede}, room);
+  return result;
+}
+
+std::size_t DnsFrontEnd::answer(const wire::DnsQuery& query, const Result& result, Transport transport,
+                                const Lookup& found, MutableBytes room) noexcept {
+  if (found.kind == Lookup::Kind::nxdomain) ++counters_.nxdomain;
+  if (found.kind == Lookup::Kind::nodata) ++counters_.nodata;
+  return write(query, result, transport, found,
+               {.rcode = rcode_of(found.kind), .authoritative = found.kind != Lookup::Kind::referral}, room);
+}
+
+DnsFrontEnd::Result DnsFrontEnd::handle(Bytes packet, const Endpoint& client, Transport transport,
+                                        std::uint32_t now, wire::DnsQuery& query,
+                                        MutableBytes room) noexcept {
+  ++counters_.queries;
+  Result result;
+  const auto no = [&](Rcode rcode, std::optional<std::uint16_t> ede = {}) {
+    return reject(query, result, transport, rcode, ede, room);
+  };
+  switch (wire::parse_query(packet, query)) {
+    case QueryVerdict::silence:
+      ++counters_.silent;
+      return result;
+    case QueryVerdict::formerr:
+      return no(Rcode::formerr);
+    case QueryVerdict::notimp:
+      return no(Rcode::notimp, kNotSupported);
+    case QueryVerdict::badvers:
+      return no(Rcode::badvers);
+    case QueryVerdict::ok:
+      break;
+  }
+  bake(query, client.ip, now, result);
+  const bool forgeable = transport == Transport::udp && !result.verified;
+  if (query.name_length == 0)  // asks for just a cookie (RFC 7873 §5.4)
+    return no(query.server_cookie.empty() || result.verified ? Rcode::noerror : Rcode::badcookie);
+  if (options_.require_cookie && result.has_cookie && forgeable) return no(Rcode::badcookie);
+  if (const Rejection rejection = judge(query); rejection.rcode != Rcode::noerror)
+    return no(rejection.rcode, rejection.ede);
+  const Zone* zone = zone_of(query);
+  if (zone == nullptr) return no(Rcode::refused, kNotAuthoritative);
+
+  const Lookup found = zone->find(query.name_bytes(), query.type);
+  const bool address = query.type == rr::kA || query.type == rr::kAaaa;
+  if (found.kind == Lookup::Kind::answer && found.service >= 0 && address && transport == Transport::udp) {
+    result.action = Result::Action::race;
+    result.service = static_cast<std::uint16_t>(found.service);
+    return result;
+  }
+  result.action = Result::Action::answer;
+  result.length = answer(query, result, transport, found, room);
+  return result;
+}
+
+std::size_t DnsFrontEnd::ordinary(const wire::DnsQuery& query, const Result& raceable, Transport transport,
+                                  MutableBytes room) noexcept {
+  const Zone* zone = zone_of(query);
+  assert(zone != nullptr);
+  return answer(query, raceable, transport, zone->find(query.name_bytes(), query.type), room);
+}
+
+}  // namespace flagfall::master

@@ -1,0 +1,19 @@
+// Works out a zone's answers: for every name and type the records that go into
+// each section, rendered. Load time only.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "common/base/result.hh"
+#include "master/zone_data.hh"
+#include "master/zone_file.hh"
+
+namespace flagfall::master {
+
+/// Errors are "file:line: text", or "file: text" about a raced name.
+Result<std::unique_ptr<const ZoneData>> build_zone(const ZoneText& text, const WireName& apex,
+                                                   const std::vector<RacedName>& raced,
+                                                   const wire::SipKey& key);
+
+}  // namespace flagfall::master
