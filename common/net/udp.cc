@@ -36,9 +36,11 @@ void buffer(const Fd& fd, int name, int force, int bytes) {
 std::string bind_advice(int error, const Endpoint& local, bool foreign) {
   const std::string where = to_string(local);
   if (error == EADDRINUSE)
-    return fmt::format("bind UDP {}: another program has this port; see `ss -ulpn sport = :{}`", where, local.port);
+    return fmt::format("bind UDP {}: another program has this port; see `ss -ulpn sport = :{}`", where,
+                       local.port);
   if (error == EACCES)
-    return fmt::format("bind UDP {}: ports below 1024 need CAP_NET_BIND_SERVICE (see configs/systemd)", where);
+    return fmt::format("bind UDP {}: ports below 1024 need CAP_NET_BIND_SERVICE (see configs/systemd)",
+                       where);
   if (error == EADDRNOTAVAIL && !foreign)
     return fmt::format("bind UDP {}: this host does not have the address; see `ip address`", where);
   return fmt::format("bind UDP {}", where);
@@ -63,8 +65,9 @@ Fd udp_socket(const Endpoint& local, const UdpOptions& options) {
     if (failed != 0)
       throw std::system_error(
           errno, std::generic_category(),
-          fmt::format("send from {}: answering from a service's address needs CAP_NET_RAW (see configs/systemd)",
-                      to_string(local)));
+          fmt::format(
+              "send from {}: answering from a service's address needs CAP_NET_RAW (see configs/systemd)",
+              to_string(local)));
   }
   if (options.receive_stamps) {
     option(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1, "SO_TIMESTAMPNS");
@@ -82,7 +85,8 @@ Fd udp_socket(const Endpoint& local, const UdpOptions& options) {
   const SockAddr address(local);
   if (bind(fd.get(), &address.any, address.length) != 0) {  // NOLINT(*-union-access)
     const int error = errno;
-    throw std::system_error(error, std::generic_category(), bind_advice(error, local, options.foreign_source));
+    throw std::system_error(error, std::generic_category(),
+                            bind_advice(error, local, options.foreign_source));
   }
   return fd;
 }
@@ -97,7 +101,8 @@ Endpoint local_endpoint(const Fd& fd) {
 struct UdpReceiver::Slot {
   sockaddr_in6 from{};
   iovec vector{};
-  alignas(cmsghdr) std::array<std::uint8_t, CMSG_SPACE(sizeof(timespec)) + CMSG_SPACE(sizeof(std::uint32_t))> control{};
+  alignas(cmsghdr)
+      std::array<std::uint8_t, CMSG_SPACE(sizeof(timespec)) + CMSG_SPACE(sizeof(std::uint32_t))> control{};
 };
 
 UdpReceiver::UdpReceiver(std::size_t datagram_size)
@@ -132,7 +137,8 @@ std::span<Datagram> UdpReceiver::receive(const Fd& fd) {
   std::size_t used = 0;
   for (std::size_t i = 0; i < static_cast<std::size_t>(std::max(n, 0)); ++i) {
     msghdr& h = headers_[i].msg_hdr;
-    const auto from = to_endpoint(reinterpret_cast<const sockaddr&>(slots_[i].from), h.msg_namelen);  // NOLINT(*-cast)
+    const auto from =
+        to_endpoint(reinterpret_cast<const sockaddr&>(slots_[i].from), h.msg_namelen);  // NOLINT(*-cast)
     if (!from) continue;
     Datagram& d = out_[used++];
     d.data = {static_cast<std::uint8_t*>(slots_[i].vector.iov_base), headers_[i].msg_len};
@@ -194,8 +200,10 @@ UdpSender::Sent UdpSender::flush(const Fd& fd) {
     }
     // The first datagram of the rest failed: once for an ICMP error that was
     // pending (try again), a second time because of itself (skip it).
-    if ((errno == EINTR || icmp_error(errno)) && ++retries <= kBatch && (errno == EINTR || retries < 4)) continue;
+    if ((errno == EINTR || icmp_error(errno)) && ++retries <= kBatch && (errno == EINTR || retries < 4))
+      continue;
     if (result.failed++ == 0) result.first_error = errno;
+    result.failed_mask |= std::uint64_t{1} << at;
     retries = 0;
     ++at;
   }

@@ -18,14 +18,19 @@
 namespace flagfall::net {
 
 struct UdpOptions {
-  bool reuse_port = false;        // several loops on one address (SO_REUSEPORT)
-  bool foreign_source = false;    // IP_TRANSPARENT: bind to an address that is not ours; needs CAP_NET_RAW or _ADMIN
-  bool receive_stamps = false;    // SO_TIMESTAMPNS: kernel receive stamps
-  bool dont_fragment = false;     // DF always, errors instead of fragments; path MTU not learned from the network
-  bool receive_errors = false;    // IP_RECVERR: ICMP errors reach the error queue
-  int receive_buffer = 0;         // bytes, 0: the system's default
+  /// Several loops on one address (SO_REUSEPORT).
+  bool reuse_port = false;
+  /// IP_TRANSPARENT: bind to an address that is not ours; needs CAP_NET_RAW or CAP_NET_ADMIN.
+  bool foreign_source = false;
+  /// SO_TIMESTAMPNS: kernel receive stamps.
+  bool receive_stamps = false;
+  /// DF always, errors instead of fragments; path MTU not learned from the network.
+  bool dont_fragment = false;
+  /// IP_RECVERR: ICMP errors reach the error queue, which must then be drained (udp_errors.hh).
+  bool receive_errors = false;
+  int receive_buffer = 0;  // bytes, 0: the system's default
   int send_buffer = 0;
-  int dscp = 0;                   // 0..63
+  int dscp = 0;  // 0..63
 };
 
 /// A bound, unconnected, non-blocking socket. Throws std::system_error that names
@@ -39,7 +44,7 @@ Endpoint local_endpoint(const Fd& fd);
 struct Datagram {
   MutableBytes data;  // may be rewritten in place
   Endpoint from;
-  RealTime stamp;    // the kernel's receive stamp; the epoch when there was none
+  RealTime stamp;  // the kernel's receive stamp; the epoch when there was none
   bool truncated = false;
 };
 
@@ -88,8 +93,10 @@ class UdpSender {
 
   struct Sent {
     unsigned sent = 0;
-    unsigned failed = 0;  // refused by the kernel for good (EAGAIN on a full buffer, EMSGSIZE, ENETUNREACH, ...)
-    int first_error = 0;  // errno of the first failure
+    /// Refused by the kernel for good: EAGAIN on a full buffer, EMSGSIZE, ENETUNREACH, ...
+    unsigned failed = 0;
+    int first_error = 0;            // errno of the first failure
+    std::uint64_t failed_mask = 0;  // bit i: the datagram committed as number i failed
   };
   /// Sends all and empties the batch. A pending ICMP error of an earlier
   /// datagram is retried, never counted as a lost send.

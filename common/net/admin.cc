@@ -1,0 +1,147 @@
+#include "common/net/admin.hh"
+
+#include <event2/buffer.h>
+#include <event2/event.h>
+#include <event2/http.h>
+#include <event2/listener.h>
+#include <fmt/core.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <cerrno>
+#include <cstring>
+#include <exception>
+#include <map>
+#include <system_error>
+#include <utility>
+
+#include "common/net/fd.hh"
+
+namespace flagfall::net {
+namespace {
+
+constexpr int kTimeoutSeconds = 10;
+constexpr ev_ssize_t kMostHeaders = 16 * 1024;
+constexpr ev_ssize_t kMostBody = 64 * 1024;
+
+sockaddr_un unix_address(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path)
+    throw std::system_error(
+        ENAMETOOLONG, std::generic_category(),
+        fmt::format("admin socket {}: at most {} characters", path, sizeof address.sun_path - 1));
+  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+  return address;
+}
+
+/// Removes what a dead process left; a living listener, or another kind of file, is an error.
+void clear_stale(const std::string& path, const sockaddr_un& address) {
+  struct stat info {};
+  if (lstat(path.c_str(), &info) != 0) return;
+  if (!S_ISSOCK(info.st_mode))
+    throw std::system_error(EEXIST, std::generic_category(),
+                            fmt::format("admin socket {}: a file is in the way; remove it", path));
+  const Fd probe(check(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket"));
+  if (connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0)
+    throw std::system_error(
+        EADDRINUSE, std::generic_category(),
+        fmt::format("admin socket {}: another daemon listens there; stop it or give [admin] "
+                    "socket another path",
+                    path));
+  (void)unlink(path.c_str());
+}
+
+Fd listen_unix(const std::string& path) {
+  const sockaddr_un address = unix_address(path);
+  clear_stale(path, address);
+  Fd fd(check(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket"));
+  const mode_t mask = umask(0117);
+  const int bound = bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  const int error = errno;
+  umask(mask);
+  if (bound != 0)
+    throw std::system_error(
+        error, std::generic_category(),
+        fmt::format("admin socket {}: make its folder, and let this user write to it", path));
+  check(listen(fd.get(), 16), "listen");
+  return fd;
+}
+
+std::string json_error(std::string_view text) {
+  std::string out = "{\"error\": \"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
+  }
+  return out + "\"}";
+}
+
+struct HttpDeleter {
+  void operator()(evhttp* http) const { evhttp_free(http); }
+};
+
+}  // namespace
+
+struct AdminServer::Shell {
+  std::string path;
+  std::map<std::string, std::map<evhttp_cmd_type, Handler>, std::less<>> routes;
+  Fd listener;
+  std::unique_ptr<evhttp, HttpDeleter> http;
+
+  [[nodiscard]] AdminReply answer(evhttp_request* request) const {
+    const evhttp_uri* uri = evhttp_request_get_evhttp_uri(request);
+    const char* wanted = uri == nullptr ? nullptr : evhttp_uri_get_path(uri);
+    const auto route = wanted == nullptr ? routes.end() : routes.find(std::string_view(wanted));
+    if (route == routes.end()) return {HTTP_NOTFOUND, json_error("no such path; see docs/admin.md")};
+    const auto handler = route->second.find(evhttp_request_get_command(request));
+    if (handler == route->second.end())
+      return {HTTP_BADMETHOD, json_error("wrong method; see docs/admin.md")};
+    try {
+      return handler->second();
+    } catch (const std::exception& e) {
+      return {HTTP_INTERNAL, json_error(e.what())};
+    }
+  }
+
+  static void serve(evhttp_request* request, void* self) {
+    const AdminReply reply = static_cast<Shell*>(self)->answer(request);
+    evhttp_add_header(evhttp_request_get_output_headers(request), "Content-Type", "application/json");
+    evbuffer* out = evhttp_request_get_output_buffer(request);
+    evbuffer_add(out, reply.body.data(), reply.body.size());
+    evbuffer_add(out, "\n", 1);
+    evhttp_send_reply(request, reply.status, nullptr, nullptr);
+  }
+};
+
+AdminServer::AdminServer(Loop& loop, const std::string& path) : shell_(std::make_unique<Shell>()) {
+  shell_->listener = listen_unix(path);
+  shell_->path = path;
+  shell_->http.reset(evhttp_new(loop.raw()));
+  evhttp* http = shell_->http.get();
+  evhttp_set_timeout(http, kTimeoutSeconds);
+  evhttp_set_max_headers_size(http, kMostHeaders);
+  evhttp_set_max_body_size(http, kMostBody);
+  // All methods, so that a wrong one is a 405 of ours.
+  evhttp_set_allowed_methods(http, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT |
+                                       EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_PATCH);
+  evhttp_set_gencb(http, Shell::serve, shell_.get());
+  evconnlistener* listener = evconnlistener_new(loop.raw(), nullptr, nullptr, 0, 0, shell_->listener.get());
+  if (listener == nullptr || evhttp_bind_listener(http, listener) == nullptr)
+    throw std::system_error(ENOMEM, std::generic_category(), "admin socket " + path);
+}
+
+AdminServer::~AdminServer() {
+  shell_->http.reset();
+  (void)unlink(shell_->path.c_str());
+}
+
+void AdminServer::get(const std::string& path, Handler handler) {
+  shell_->routes[path][EVHTTP_REQ_GET] = std::move(handler);
+}
+void AdminServer::post(const std::string& path, Handler handler) {
+  shell_->routes[path][EVHTTP_REQ_POST] = std::move(handler);
+}
+
+}  // namespace flagfall::net

@@ -1,0 +1,139 @@
+#include "common/net/admin.hh"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <boost/test/unit_test.hpp>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <stdexcept>
+#include <system_error>
+
+#include "common/net/fd.hh"
+
+using namespace flagfall;  // NOLINT(google-build-using-namespace): a test
+using namespace std::chrono_literals;
+
+namespace {
+
+struct Folder {
+  std::string path;
+  Folder() {
+    char name[] = "/tmp/ff-admin-XXXXXX";
+    path = mkdtemp(name);
+  }
+  ~Folder() { std::filesystem::remove_all(path); }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  Folder(Folder&&) = delete;
+  Folder& operator=(Folder&&) = delete;
+  [[nodiscard]] std::string socket() const { return path + "/admin.sock"; }
+};
+
+net::Fd dial(const std::string& path) {
+  net::Fd fd(net::check(socket(AF_UNIX, SOCK_STREAM, 0), "socket"));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
+  net::check(connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), "connect");
+  return fd;
+}
+
+std::string ask(net::Loop& loop, const std::string& path, const std::string& request) {
+  const net::Fd fd = dial(path);
+  BOOST_REQUIRE(write(fd.get(), request.data(), request.size()) == static_cast<ssize_t>(request.size()));
+  const net::Watch end = loop.after(30ms, [&] { loop.stop(); });
+  loop.run();
+  std::string out(65536, '\0');
+  const ssize_t n = recv(fd.get(), out.data(), out.size(), MSG_DONTWAIT);
+  out.resize(n < 0 ? 0 : static_cast<std::size_t>(n));
+  return out;
+}
+
+bool holds(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(admin)
+
+BOOST_AUTO_TEST_CASE(routes_answer_by_method_and_path) {
+  const Folder folder;
+  net::Loop loop;
+  net::AdminServer server(loop, folder.socket());
+  bool paused = false;
+  server.get("/status", [] { return net::AdminReply{200, R"({"version": 1})"}; });
+  server.post("/pause", [&] {
+    paused = true;
+    return net::AdminReply{200, R"({"paused": true})"};
+  });
+  server.get("/broken", []() -> net::AdminReply { throw std::runtime_error("no \"luck\""); });
+  const std::string status = ask(loop, folder.socket(), "GET /status?x=1 HTTP/1.1\r\nHost: master\r\n\r\n");
+  BOOST_TEST(holds(status, "200 OK"));
+  BOOST_TEST(holds(status, "Content-Type: application/json"));
+  BOOST_TEST(holds(status, R"({"version": 1})"));
+  BOOST_TEST(holds(ask(loop, folder.socket(), "GET /pause HTTP/1.1\r\nHost: m\r\n\r\n"), " 405 "));
+  BOOST_TEST(!paused);
+  BOOST_TEST(holds(ask(loop, folder.socket(), "POST /pause HTTP/1.1\r\nHost: m\r\nContent-Length: 0\r\n\r\n"),
+                   " 200 "));
+  BOOST_TEST(paused);
+  BOOST_TEST(holds(ask(loop, folder.socket(), "GET /other HTTP/1.1\r\nHost: m\r\n\r\n"), " 404 "));
+  const std::string broken = ask(loop, folder.socket(), "GET /broken HTTP/1.1\r\nHost: m\r\n\r\n");
+  BOOST_TEST(holds(broken, " 500 "));
+  BOOST_TEST(holds(broken, R"({"error": "no \"luck\""})"));
+}
+
+BOOST_AUTO_TEST_CASE(nonsense_does_no_harm) {
+  const Folder folder;
+  net::Loop loop;
+  net::AdminServer server(loop, folder.socket());
+  server.get("/status", [] { return net::AdminReply{200, "{}"}; });
+  for (const std::string& request :
+       {std::string("\r\n\r\n"), std::string("\0\1\2\3\r\n\r\n", 8), std::string("GET "),
+        "GET /" + std::string(40'000, 'a') + " HTTP/1.1\r\n\r\n",
+        std::string("GET http://[::/status HTTP/1.1\r\n\r\n"),
+        std::string("POST /status HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n")})
+    (void)ask(loop, folder.socket(), request);
+  BOOST_TEST(holds(ask(loop, folder.socket(), "GET /status HTTP/1.1\r\nHost: m\r\n\r\n"), "200 OK"));
+}
+
+BOOST_AUTO_TEST_CASE(only_owner_and_group_may_connect_and_the_file_goes_with_the_server) {
+  const Folder folder;
+  net::Loop loop;
+  struct stat info {};
+  {
+    const net::AdminServer server(loop, folder.socket());
+    BOOST_REQUIRE(stat(folder.socket().c_str(), &info) == 0);
+    BOOST_TEST((info.st_mode & 0777) == 0660U);
+  }
+  BOOST_TEST(stat(folder.socket().c_str(), &info) != 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_stale_socket_is_replaced_a_living_one_and_a_file_are_not) {
+  const Folder folder;
+  net::Loop loop;
+  {  // what a killed daemon leaves
+    const net::Fd dead(net::check(socket(AF_UNIX, SOCK_STREAM, 0), "socket"));
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::strncpy(address.sun_path, folder.socket().c_str(), sizeof address.sun_path - 1);
+    net::check(bind(dead.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), "bind");
+  }
+  const net::AdminServer first(loop, folder.socket());
+  BOOST_CHECK_EXCEPTION(net::AdminServer(loop, folder.socket()), std::system_error,
+                        [](const std::system_error& e) { return holds(e.what(), "another daemon"); });
+  const std::string file = folder.path + "/file";
+  std::ofstream(file) << "precious";
+  BOOST_CHECK_EXCEPTION(net::AdminServer(loop, file), std::system_error,
+                        [](const std::system_error& e) { return holds(e.what(), "a file is in the way"); });
+  BOOST_TEST(std::filesystem::file_size(file) == 8U);
+  BOOST_CHECK_EXCEPTION(net::AdminServer(loop, folder.path + "/none/x"), std::system_error,
+                        [](const std::system_error& e) { return holds(e.what(), "make its folder"); });
+  BOOST_CHECK_THROW(net::AdminServer(loop, std::string(200, 'x')), std::system_error);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
