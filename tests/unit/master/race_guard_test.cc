@@ -180,7 +180,7 @@ BOOST_AUTO_TEST_CASE(huge_and_tiny_limits_do_not_overflow) {
     BOOST_TEST(slow.may_take(state, late));
     state = slow.take(state, late);
   }
-  BOOST_TEST(state > late);
+  BOOST_TEST((state > late));
   BOOST_TEST(!slow.may_take(state, late));
   const TokenBucket fast({1e12, 1});
   BOOST_TEST(fast.may_take(MonoTime(), kStart));

@@ -1,0 +1,282 @@
+#include "master/config.hh"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cctype>
+#include <map>
+#include <set>
+
+namespace flagfall::master {
+namespace {
+
+using config::Key;
+using config::Where;
+
+/// Lower case, without the final dot.
+std::string canonical(std::string name) {
+  std::ranges::transform(name, name.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  if (name.size() > 1 && name.ends_with('.')) name.pop_back();
+  return name;
+}
+
+void check_dns(const DnsConfig& dns, const Where& where) {
+  std::set<Endpoint> seen;
+  for (std::size_t i = 0; i < dns.listen.size(); ++i) {
+    const std::string key = fmt::format("listen.{}", i);
+    if (dns.listen[i].ip.unspecified())
+      where.error(
+          key,
+          "slaves answer from the address that the client asked, so a wildcard cannot be raced: write each "
+          "address of this host that is a service's");
+    if (!seen.insert(dns.listen[i]).second) where.error(key, "is there twice");
+  }
+  if (dns.listen.size() > kMostListen)
+    where.error("listen", fmt::format("at most {} addresses", kMostListen));
+}
+
+void check_names(const Config& c, const Where& where) {
+  std::map<std::string, std::string> raced;  // name -> its service
+  for (std::size_t s = 0; s < c.services.size(); ++s) {
+    for (std::size_t i = 0; i < c.services[s].names.size(); ++i) {
+      const std::string& name = c.services[s].names[i];
+      const std::string key = fmt::format("service.{}.names.{}", s, i);
+      if (zone_of(c, name) < 0)
+        where.error(
+            key, fmt::format("'{}' lies in none of the zones: add its [[zone]], or correct the name", name));
+      const auto [other, fresh] = raced.emplace(canonical(name), c.services[s].name);
+      if (!fresh) where.error(key, fmt::format("'{}' is raced by service '{}' already", name, other->second));
+    }
+  }
+}
+
+void check_slaves(const ServiceConfig& service, std::size_t index, const Where& where) {
+  std::set<std::string> seen;
+  for (std::size_t i = 0; i < service.slaves.size(); ++i)
+    if (!seen.insert(service.slaves[i].name).second)
+      where.error(
+          fmt::format("service.{}.slave.{}.name", index, i),
+          fmt::format("slave '{}' is there twice in service '{}'", service.slaves[i].name, service.name));
+}
+
+void check_all(const Config& c, const Where& where) {
+  std::set<std::string> zones;
+  for (std::size_t i = 0; i < c.zones.size(); ++i)
+    if (!zones.insert(canonical(c.zones[i].origin)).second)
+      where.error(fmt::format("zone.{}.origin", i),
+                  fmt::format("zone '{}' is there twice", c.zones[i].origin));
+  std::set<std::string> services;
+  for (std::size_t s = 0; s < c.services.size(); ++s) {
+    if (!services.insert(c.services[s].name).second)
+      where.error(fmt::format("service.{}.name", s),
+                  fmt::format("service '{}' is there twice", c.services[s].name));
+    check_slaves(c.services[s], s, where);
+  }
+  if (c.guard.prefix_burst > c.guard.burst) where.error("guard.prefix_burst", "is more than guard.burst");
+  if (c.guard.verified_prefix_burst > c.guard.verified_burst)
+    where.error("guard.verified_prefix_burst", "is more than guard.verified_burst");
+  check_names(c, where);
+}
+
+config::Schema<DnsConfig> dns_schema() {
+  config::Schema<DnsConfig> s;
+  s.key("listen", &DnsConfig::listen,
+        {.help = "Service addresses: what clients ask, and what slaves answer from; concrete ones",
+         .required = true,
+         .port = 53});
+  s.key("threads", &DnsConfig::threads,
+        {.help = "Request loops; 0: one a core", .least = "0", .most = std::to_string(kMostThreads)});
+  s.key("nsid", &DnsConfig::nsid, {.help = "Name of this server for who asks (RFC 5001); empty: none"});
+  s.key("udp_size", &DnsConfig::udp_size,
+        {.help = "Largest answer over UDP, in octets", .least = "512", .most = "4096"});
+  s.key("receive_buffer", &DnsConfig::receive_buffer,
+        {.help = "Queue of each socket; the kernel caps it at net.core.rmem_max",
+         .least = "64KiB",
+         .most = "1GiB"});
+  s.key("tcp_connections", &DnsConfig::tcp_connections,
+        {.help = "TCP connections at once, shared evenly by the loops", .least = "1", .most = "1000000"});
+  s.key("tcp_idle", &DnsConfig::tcp_idle,
+        {.help = "A TCP connection without a whole query for this long is closed",
+         .least = "100ms",
+         .most = "1h"});
+  s.check(check_dns);
+  return s;
+}
+
+config::Schema<ControlConfig> control_schema() {
+  config::Schema<ControlConfig> s;
+  s.key(
+      "listen", &ControlConfig::listen,
+      {.help = "Where slaves dial in (TCP); orders leave from this address", .required = true, .port = 4953});
+  s.key("ca", &ControlConfig::ca,
+        {.help = "Certificate of the CA that signed the slaves' certificates", .required = true});
+  s.key("certificate", &ControlConfig::certificate, {.help = "This master's certificate", .required = true});
+  s.key("key", &ControlConfig::key,
+        {.help = "Its key; others must not be able to read it", .required = true});
+  s.key("heartbeat", &ControlConfig::heartbeat,
+        {.help = "Between two heartbeats of a session; silent for three, a slave is out",
+         .least = "50ms",
+         .most = "1m"});
+  s.key("order_dscp", &ControlConfig::order_dscp,
+        {.help = "DSCP of order datagrams (46: expedited forwarding)", .least = "0", .most = "63"});
+  s.key("order_size", &ControlConfig::order_size,
+        {.help = "Octets of UDP payload in an order datagram at most; never fragmented",
+         .least = "512",
+         .most = "8900"});
+  return s;
+}
+
+config::Schema<ClockConfig> clock_schema() {
+  config::Schema<ClockConfig> s;
+  s.choice("source", &ClockConfig::source, {{"chrony", ClockConfig::Source::chrony}},
+           {.help = "Who knows the time"});
+  s.key("chrony", &ClockConfig::chrony, {.help = "chronyd's command port, or the path of its Unix socket"});
+  s.key("poll", &ClockConfig::poll,
+        {.help = "Between two looks at the source", .least = "50ms", .most = "1m"});
+  s.key("max_error", &ClockConfig::max_error,
+        {.help = "No races while the clock's bound is above this", .least = "1us", .most = "10s"});
+  return s;
+}
+
+config::Schema<RaceConfig> race_schema() {
+  config::Schema<RaceConfig> s;
+  s.choice("timestamp", &RaceConfig::timestamp,
+           {{"receipt", RaceOptions::Timestamp::receipt}, {"dequeue", RaceOptions::Timestamp::dequeue}},
+           {.help = "The instant counts from the kernel's receive stamp, or from the taking off the queue"});
+  s.key(
+      "retry_window", &RaceConfig::retry_window,
+      {.help = "Who asks the same again within this is answered by the master", .least = "0s", .most = "1m"});
+  s.key("max_slaves", &RaceConfig::max_slaves,
+        {.help = "Slaves in one race at most", .least = "1", .most = std::to_string(kMostRunners)});
+  return s;
+}
+
+config::Schema<GuardConfig> guard_schema() {
+  const std::string most = "1000000";
+  config::Schema<GuardConfig> s;
+  s.choice("unverified", &GuardConfig::unverified,
+           {{"budget", GuardOptions::Unverified::budget}, {"never", GuardOptions::Unverified::never}},
+           {.help = "Clients without a valid DNS cookie race within the budget below, or never"});
+  s.key("prefix_v4", &GuardConfig::prefix_v4,
+        {.help = "IPv4 bits of a client network", .least = "8", .most = "32"});
+  s.key("prefix_v6", &GuardConfig::prefix_v6,
+        {.help = "IPv6 bits of a client network", .least = "16", .most = "128"});
+  s.key("rate", &GuardConfig::rate,
+        {.help = "Races a second, all unverified clients", .least = "0", .most = most});
+  s.key("burst", &GuardConfig::burst, {.help = "And at once", .least = "1", .most = most});
+  s.key("prefix_rate", &GuardConfig::prefix_rate,
+        {.help = "Races a second, one unverified client network", .least = "0", .most = most});
+  s.key("prefix_burst", &GuardConfig::prefix_burst, {.help = "And at once", .least = "1", .most = most});
+  s.key("verified_rate", &GuardConfig::verified_rate,
+        {.help = "Races a second, all clients with a valid DNS cookie", .least = "0", .most = most});
+  s.key("verified_burst", &GuardConfig::verified_burst, {.help = "And at once", .least = "1", .most = most});
+  s.key(
+      "verified_prefix_rate", &GuardConfig::verified_prefix_rate,
+      {.help = "Races a second, one network of clients with a valid DNS cookie", .least = "0", .most = most});
+  s.key("verified_prefix_burst", &GuardConfig::verified_prefix_burst,
+        {.help = "And at once", .least = "1", .most = most});
+  return s;
+}
+
+config::Schema<ServiceConfig> service_schema() {
+  config::Schema<SlaveConfig> slave;
+  slave.key("name", &SlaveConfig::name,
+            {.help = "The name in the slave's certificate", .required = true, .example = "\"fra\""});
+  slave.key("answers", &SlaveConfig::answers,
+            {.help = "What this slave answers with: its own content addresses", .required = true});
+  slave.check([](const SlaveConfig& c, const Where& where) {
+    if (c.answers.size() > 16) where.error("answers", "at most 16 addresses");
+  });
+
+  config::Schema<ServiceConfig> s;
+  s.key("name", &ServiceConfig::name,
+        {.help = "For logs, statistics and commands", .required = true, .example = "\"web\""});
+  s.key("names", &ServiceConfig::names,
+        {.help = "DNS names that are raced; wildcards allowed; each needs address records in its zone, for "
+                 "when there is no race",
+         .required = true,
+         .example = "[\"www.example.test\"]"});
+  s.key("delay", &ServiceConfig::delay,
+        {.help = "From the timestamp to the instant; more than the slowest way from here to a slave",
+         .least = "100us",
+         .most = "5s"});
+  s.choice("late", &ServiceConfig::late, {{"send", wire::LatePolicy::send}, {"drop", wire::LatePolicy::drop}},
+           {.help = "What a slave does with an order that comes after its instant"});
+  s.key("ttl", &ServiceConfig::ttl,
+        {.help = "TTL of raced answers, in seconds", .least = "0", .most = "86400"});
+  s.list("slave", &ServiceConfig::slaves, slave, {.help = "Who races for this service", .required = true});
+  return s;
+}
+
+}  // namespace
+
+config::Schema<Config> schema() {
+  config::Schema<ZoneConfig> zone;
+  zone.key("origin", &ZoneConfig::origin,
+           {.help = "The zone's name", .required = true, .example = "\"example.test\""});
+  zone.key("file", &ZoneConfig::file,
+           {.help = "Its zone file (RFC 1035)", .required = true, .example = "\"example.test.zone\""});
+
+  config::Schema<CookieConfig> cookies;
+  cookies.key("secrets", &CookieConfig::secrets,
+              {.help = "Secrets of DNS cookies, shared by all masters; absent: a random one until restart"});
+  cookies.key("require", &CookieConfig::require,
+              {.help = "Answer BADCOOKIE to clients that send a cookie without our part of it"});
+
+  config::Schema<AdminConfig> admin;
+  admin.key("socket", &AdminConfig::socket, {.help = "Unix socket of the operator's command"});
+
+  config::Schema<Config> s;
+  s.section("log", &Config::log, daemon::log_schema());
+  s.section("dns", &Config::dns, dns_schema(), "The DNS service");
+  s.list("zone", &Config::zones, zone, {.help = "What this master is authoritative for", .required = true});
+  s.section("cookies", &Config::cookies, cookies, "DNS cookies (RFC 7873, RFC 9018)");
+  s.section("control", &Config::control, control_schema(), "Sessions with the slaves, and orders to them");
+  s.section("clock", &Config::clock, clock_schema(), "Reference time");
+  s.section("race", &Config::race, race_schema());
+  s.section("guard", &Config::guard, guard_schema(), "What keeps races from being an amplifier");
+  s.section("admin", &Config::admin, admin);
+  s.list("service", &Config::services, service_schema(), {.help = "What is raced"});
+  s.check(check_all);
+  return s;
+}
+
+std::vector<std::string> slave_names(const Config& config) {
+  std::set<std::string> names;
+  for (const ServiceConfig& service : config.services)
+    for (const SlaveConfig& slave : service.slaves) names.insert(slave.name);
+  return {names.begin(), names.end()};
+}
+
+int zone_of(const Config& config, const std::string& name) {
+  const std::string wanted = canonical(name);
+  int best = -1;
+  std::size_t longest = 0;
+  for (std::size_t i = 0; i < config.zones.size(); ++i) {
+    const std::string origin = canonical(config.zones[i].origin);
+    const bool inside = origin == "." || wanted == origin || wanted.ends_with("." + origin);
+    if (!inside || (best >= 0 && origin.size() <= longest)) continue;
+    best = static_cast<int>(i);
+    longest = origin.size();
+  }
+  return best;
+}
+
+RaceOptions race_options(const Config& config) {
+  const GuardConfig& g = config.guard;
+  RaceOptions out;
+  out.timestamp = config.race.timestamp;
+  out.retry_window = config.race.retry_window;
+  out.max_slaves = config.race.max_slaves;
+  out.guard.unverified = g.unverified;
+  out.guard.prefix_v4 = g.prefix_v4;
+  out.guard.prefix_v6 = g.prefix_v6;
+  out.guard.total = {g.rate, g.burst};
+  out.guard.prefix = {g.prefix_rate, g.prefix_burst};
+  out.guard.verified_total = {g.verified_rate, g.verified_burst};
+  out.guard.verified_prefix = {g.verified_prefix_rate, g.verified_prefix_burst};
+  return out;
+}
+
+}  // namespace flagfall::master

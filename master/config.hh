@@ -1,0 +1,121 @@
+// flagfall-master's configuration: plain structs whose initial values are the
+// defaults, and the table that reads them (common/config/schema.hh). The
+// meaning of each key stands in the table, in config.cc.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "common/config/schema.hh"
+#include "common/daemon/daemon.hh"
+#include "common/wire/session.hh"
+#include "master/race_core.hh"
+
+namespace flagfall::master {
+
+/// Service addresses are bits of a 32-bit mask (wire::Ready).
+inline constexpr std::size_t kMostListen = 32;
+/// A loop is the channel of its order datagrams, and the top byte of its race ids.
+inline constexpr unsigned kMostThreads = 64;
+
+struct DnsConfig {
+  std::vector<Endpoint> listen;
+  unsigned threads = 0;
+  std::string nsid;
+  std::uint16_t udp_size = 1232;
+  config::ByteSize receive_buffer{std::int64_t{4} << 20};
+  unsigned tcp_connections = 1000;
+  Nanos tcp_idle = std::chrono::seconds(10);
+};
+
+struct ZoneConfig {
+  std::string origin;
+  config::Path file;
+};
+
+struct CookieConfig {
+  config::Path secrets;
+  bool require = false;
+};
+
+struct ControlConfig {
+  Endpoint listen;
+  config::Path ca;
+  config::Path certificate;
+  config::Path key;
+  Nanos heartbeat = std::chrono::seconds(1);
+  int order_dscp = 0;
+  unsigned order_size = 1200;
+};
+
+struct ClockConfig {
+  enum class Source : std::uint8_t { chrony } source = Source::chrony;
+  std::string chrony = "127.0.0.1:323";
+  Nanos poll = std::chrono::seconds(1);
+  Nanos max_error = std::chrono::milliseconds(5);
+};
+
+struct RaceConfig {
+  RaceOptions::Timestamp timestamp = RaceOptions::Timestamp::receipt;
+  Nanos retry_window = std::chrono::seconds(2);
+  unsigned max_slaves = 8;
+};
+
+struct GuardConfig {
+  GuardOptions::Unverified unverified = GuardOptions::Unverified::budget;
+  unsigned prefix_v4 = 24;
+  unsigned prefix_v6 = 56;
+  double rate = 1000;
+  double burst = 2000;
+  double prefix_rate = 5;
+  double prefix_burst = 20;
+  double verified_rate = 10000;
+  double verified_burst = 20000;
+  double verified_prefix_rate = 500;
+  double verified_prefix_burst = 1000;
+};
+
+struct AdminConfig {
+  config::Path socket{"/run/flagfall/master.sock"};
+};
+
+struct SlaveConfig {
+  std::string name;
+  std::vector<IpAddress> answers;
+};
+
+struct ServiceConfig {
+  std::string name;
+  std::vector<std::string> names;
+  Nanos delay = std::chrono::milliseconds(25);
+  wire::LatePolicy late = wire::LatePolicy::send;
+  std::uint32_t ttl = 30;
+  std::vector<SlaveConfig> slaves;
+};
+
+struct Config {
+  daemon::LogConfig log;
+  DnsConfig dns;
+  std::vector<ZoneConfig> zones;
+  CookieConfig cookies;
+  ControlConfig control;
+  ClockConfig clock;
+  RaceConfig race;
+  GuardConfig guard;
+  AdminConfig admin;
+  std::vector<ServiceConfig> services;
+};
+
+config::Schema<Config> schema();
+
+/// The names of all slaves, each once, sorted: a slave's place here is its index everywhere.
+std::vector<std::string> slave_names(const Config& config);
+
+/// The index of the zone that a name ("*.race.example.test", final dot or not) lies in: the longest that
+/// fits; -1 for none.
+int zone_of(const Config& config, const std::string& name);
+
+RaceOptions race_options(const Config& config);
+
+}  // namespace flagfall::master

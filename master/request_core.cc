@@ -1,0 +1,137 @@
+#include "master/request_core.hh"
+
+#include <bit>
+#include <cassert>
+#include <utility>
+
+namespace flagfall::master {
+namespace {
+
+RaceOptions race_options(const RequestOptions& options, const OrderBook& book) {
+  RaceOptions out = options.race;
+  out.most_request = book.most_request();
+  return out;
+}
+
+/// Seconds since 1970 modulo 2^32, as cookies have them (RFC 9018 §4.3).
+std::uint32_t cookie_time(const BurstTimes& times) {
+  return static_cast<std::uint32_t>((times.now.time_since_epoch() + times.real_minus_mono).count() /
+                                    1'000'000'000);
+}
+
+}  // namespace
+
+RequestCore::RequestCore(const RequestOptions& options, DnsFrontEnd& front_end, Random& random)
+    : front_end_(front_end),
+      book_(options.order_size, static_cast<std::uint8_t>(options.loop), options.slaves,
+            options.race.max_slaves),
+      race_(race_options(options, book_), options.loop, options.loops, options.epoch, random) {}
+
+void RequestCore::take_over(std::shared_ptr<const Snapshot> snapshot) {
+  assert(raced_ == 0);
+  book_.take_over(*snapshot);
+  snapshot_ = std::move(snapshot);
+}
+
+void RequestCore::begin(const BurstTimes& times) noexcept {
+  times_ = times;
+  queries_ = 0;
+}
+
+void RequestCore::query(Bytes packet, const Endpoint& client, RealTime stamp, std::uint8_t address,
+                        RequestOutput& output) noexcept {
+  assert(queries_ < kMostQueries);
+  const MonoTime received = received_at(stamp, times_);
+  if (stamp != RealTime()) counters_.queue_age.add(times_.now - received);
+  wire::DnsQuery query;
+  const MutableBytes room = output.answer_room();
+  const auto result = front_end_.handle(packet, client, Transport::udp, cookie_time(times_), query, room);
+  switch (result.action) {
+    case DnsFrontEnd::Result::Action::silence:
+      break;
+    case DnsFrontEnd::Result::Action::answer:
+      output.send_answer(result.length, client);
+      break;
+    case DnsFrontEnd::Result::Action::race:
+      race_or_answer(query, result,
+                     {.client = client.ip,
+                      .name = query.name_bytes(),
+                      .type = query.type,
+                      .service = result.service,
+                      .address = address,
+                      .verified = result.verified,
+                      .request_size = packet.size(),
+                      .received = received},
+                     client, output);
+      break;
+  }
+  ++queries_;
+}
+
+void RequestCore::race_or_answer(const wire::DnsQuery& query, const DnsFrontEnd::Result& result,
+                                 const RaceQuestion& question, const Endpoint& client,
+                                 RequestOutput& output) noexcept {
+  const RacePlan plan = race_.decide(*snapshot_, question, times_);
+  if (!plan.race) {
+    counters_.fallback.count(plan.why);
+    answer(query, result, client, output);
+    return;
+  }
+  Raced& raced = races_.at(queries_);
+  raced = {query.packet, client, result};
+  raced_ |= std::uint64_t{1} << queries_;
+  order(plan, raced, question.address);
+}
+
+void RequestCore::order(const RacePlan& plan, const Raced& raced, std::uint8_t address) noexcept {
+  wire::Order order;
+  order.race = plan.id;
+  order.instant = plan.instant;
+  order.address = address;
+  order.client = raced.client;
+  if (raced.result.has_cookie) order.server_cookie = raced.result.server_cookie;
+  order.request = raced.packet;
+  for (unsigned i = 0; i < plan.count; ++i) {
+    const Runner& runner = plan.runners.at(i);
+    order.service = runner.service;
+    book_.add(runner.slave, queries_, order);
+  }
+}
+
+void RequestCore::answer(const wire::DnsQuery& query, const DnsFrontEnd::Result& result,
+                         const Endpoint& client, RequestOutput& output) noexcept {
+  const std::size_t length = front_end_.ordinary(query, result, Transport::udp, output.answer_room());
+  if (length > 0) output.send_answer(length, client);
+}
+
+void RequestCore::finish(MonoTime now, RequestOutput& output) noexcept {
+  if (raced_ == 0) return;
+  const std::uint64_t ordered = book_.flush(snapshot_->clock.to_ref(now), output);
+  counters_.races.add(static_cast<std::uint64_t>(std::popcount(raced_ & ordered)));
+  for (std::uint64_t left = raced_ & ~ordered; left != 0; left &= left - 1) {
+    const Raced& raced = races_.at(static_cast<std::size_t>(std::countr_zero(left)));
+    counters_.fallback.count(Fallback::order_send_failed);
+    wire::DnsQuery query;
+    if (wire::parse_query(raced.packet, query) == wire::QueryVerdict::ok)
+      answer(query, raced.result, raced.client, output);
+  }
+  raced_ = 0;
+}
+
+std::size_t RequestCore::stream_query(Bytes packet, const Endpoint& client, const BurstTimes& times,
+                                      MutableBytes room) noexcept {
+  wire::DnsQuery query;
+  const auto result = front_end_.handle(packet, client, Transport::tcp, cookie_time(times), query, room);
+  switch (result.action) {
+    case DnsFrontEnd::Result::Action::silence:
+      return 0;
+    case DnsFrontEnd::Result::Action::answer:
+      return result.length;
+    case DnsFrontEnd::Result::Action::race:
+      counters_.fallback.count(Fallback::tcp);
+      return front_end_.ordinary(query, result, Transport::tcp, room);
+  }
+  return 0;
+}
+
+}  // namespace flagfall::master

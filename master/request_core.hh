@@ -1,0 +1,96 @@
+// The path of a burst of queries, without sockets: bytes, addresses and times
+// go in; answers and order datagrams come out. The request loops, the tests and
+// the simulator run exactly this class. One object a loop; nothing allocates
+// between take_over() calls, nothing locks.
+//
+//   begin(times); query(...) up to kMostQueries times; finish(now, output).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+
+#include "common/base/histogram.hh"
+#include "master/dns_frontend.hh"
+#include "master/order_book.hh"
+#include "master/race_core.hh"
+#include "master/snapshot.hh"
+
+namespace flagfall::master {
+
+/// Written by the loop, read by any thread.
+struct RequestCounters {
+  Counter races;
+  FallbackCounters fallback;
+  Counter truncated_datagrams;  // larger than any query: dropped
+  Histogram queue_age;          // dequeue minus the kernel's stamp
+};
+
+/// Where answers and orders go.
+class RequestOutput : public OrderSink {
+ public:
+  /// Room for one answer, of the front end's largest UDP answer at least.
+  virtual MutableBytes answer_room() = 0;
+  /// The first `length` octets of answer_room() go to `to`.
+  virtual void send_answer(std::size_t length, const Endpoint& to) = 0;
+};
+
+struct RequestOptions {
+  RaceOptions race;  // most_request is filled in from order_size
+  std::size_t order_size = 1200;
+  std::size_t slaves = 0;  // how many are configured
+  unsigned loop = 0;
+  unsigned loops = 1;
+  std::uint64_t epoch = 0;  // random, shared by all loops of one start
+};
+
+class RequestCore {
+ public:
+  /// `front_end` outlives the core.
+  RequestCore(const RequestOptions& options, DnsFrontEnd& front_end, Random& random);
+
+  /// Between bursts; before the first.
+  void take_over(std::shared_ptr<const Snapshot> snapshot);
+
+  void begin(const BurstTimes& times) noexcept;
+  /// One UDP query; `packet` stays as it is until finish(). `address`: index of the address it was sent to.
+  void query(Bytes packet, const Endpoint& client, RealTime stamp, std::uint8_t address,
+             RequestOutput& output) noexcept;
+  /// Sends the burst's orders, stamped with `now`, and answers what could not be ordered.
+  void finish(MonoTime now, RequestOutput& output) noexcept;
+
+  /// One query over TCP: never raced. Returns the answer's length in `room`, 0 for none. Not within a burst.
+  std::size_t stream_query(Bytes packet, const Endpoint& client, const BurstTimes& times,
+                           MutableBytes room) noexcept;
+
+  [[nodiscard]] const RequestCounters& counters() const { return counters_; }
+  [[nodiscard]] RequestCounters& counters() { return counters_; }
+  [[nodiscard]] const OrderCounters& orders(std::size_t slave) const { return book_.counters(slave); }
+  /// Owner thread.
+  [[nodiscard]] const RaceCore& race() const { return race_; }
+
+ private:
+  struct Raced {  // what is needed to answer after all when no order could be sent
+    Bytes packet;
+    Endpoint client;
+    DnsFrontEnd::Result result;
+  };
+  void race_or_answer(const wire::DnsQuery& query, const DnsFrontEnd::Result& result,
+                      const RaceQuestion& question, const Endpoint& client, RequestOutput& output) noexcept;
+  void order(const RacePlan& plan, const Raced& raced, std::uint8_t address) noexcept;
+  void answer(const wire::DnsQuery& query, const DnsFrontEnd::Result& result, const Endpoint& client,
+              RequestOutput& output) noexcept;
+
+  DnsFrontEnd& front_end_;
+  OrderBook book_;
+  RaceCore race_;
+  std::shared_ptr<const Snapshot> snapshot_;
+  RequestCounters counters_;
+
+  BurstTimes times_;
+  unsigned queries_ = 0;
+  std::uint64_t raced_ = 0;  // bit i: query i of this burst is a race
+  std::array<Raced, kMostQueries> races_{};
+};
+
+}  // namespace flagfall::master

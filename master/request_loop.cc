@@ -1,0 +1,261 @@
+#include "master/request_loop.hh"
+
+#include <fmt/core.h>
+#include <pthread.h>
+
+#include <algorithm>
+#include <cassert>
+#include <csignal>
+#include <cstring>
+#include <thread>
+#include <utility>
+
+#include "common/net/loop.hh"
+#include "common/net/steering.hh"
+#include "common/net/udp.hh"
+#include "common/net/udp_errors.hh"
+#include "master/dns_tcp.hh"
+
+namespace flagfall::master {
+namespace {
+
+constexpr Nanos kGaugeInterval = std::chrono::seconds(1);
+/// A bracket this narrow needs no second try; three reads of a vDSO clock take about 0.1 us.
+constexpr Nanos kNarrow = std::chrono::microseconds(2);
+
+RequestOptions core_options(const LoopOptions& options) {
+  RequestOptions core = options.core;
+  core.loop = options.index;
+  core.loops = options.count;
+  return core;
+}
+
+BurstTimes read_times(const Clock& clock) {
+  const MonoTime before = clock.mono();
+  const RealTime real = clock.real();
+  const MonoTime after = clock.mono();
+  if (after - before < kNarrow)
+    return {after, real.time_since_epoch() - before.time_since_epoch() - (after - before) / 2};
+  const RealMinusMono careful = read_real_minus_mono(clock);
+  return {clock.mono(), careful.offset};
+}
+
+}  // namespace
+
+struct RequestLoop::Shell final : RequestOutput {
+  /// One service address of this loop.
+  struct Service {
+    net::Fd fd;
+    Endpoint local;
+    std::uint8_t address = 0;
+    net::UdpReceiver receiver{4096};
+    std::uint64_t errors_seen = 0;
+    std::uint32_t drops_seen = 0;
+    std::unique_ptr<net::TcpServer> tcp;
+    net::Watch watch;
+  };
+
+  LoopOptions options;
+  const Clock& clock;
+  DnsFrontEnd front_end;
+  RequestCore core;
+  LoopCounters counters;
+  net::Loop loop;
+  std::vector<Service> services;
+  net::Fd orders_v4;
+  net::Fd orders_v6;
+  net::UdpSender answers;
+  net::UdpSender orders;
+  net::UdpErrors errors;
+  std::vector<std::uint8_t> tcp_room = std::vector<std::uint8_t>(DnsTcp::kRoom);
+  const net::Fd* answer_from = nullptr;
+  net::Watch gauges;
+  std::thread thread;
+
+  Shell(const LoopOptions& o, const std::vector<std::unique_ptr<Zone>>& zones, const Cookies& cookies,
+        const Clock& c, Random& random)
+      : options(o),
+        clock(c),
+        front_end(zones, cookies, o.dns),
+        core(core_options(o), front_end, random),
+        answers(std::max<std::size_t>(o.dns.udp_size, 512)),
+        orders(o.core.order_size) {}
+
+  void open_service(const Endpoint& at, std::uint8_t address) {
+    const bool shared = options.count > 1;
+    Service& s = services.emplace_back();
+    s.address = address;
+    s.fd = net::udp_socket(at, {.reuse_port = shared,
+                                .receive_stamps = true,
+                                .receive_errors = true,
+                                .receive_buffer = options.receive_buffer});
+    s.local = net::local_endpoint(s.fd);
+    net::Fd listener = net::tcp_listener(s.local, shared);
+    s.tcp = std::make_unique<net::TcpServer>(
+        loop, std::move(listener), options.tcp,
+        [this](const Endpoint& peer) { return std::make_unique<DnsTcp>(core, clock, peer, tcp_room); });
+  }
+
+  void open_orders() {
+    const net::UdpOptions socket{.dont_fragment = true, .dscp = options.order_dscp};
+    const IpAddress& from = options.order_source;
+    if (from.family == Family::v4 || from.unspecified())
+      orders_v4 = net::udp_socket({from.family == Family::v4 ? from : IpAddress{}, 0}, socket);
+    if (from.family == Family::v6) orders_v6 = net::udp_socket({from, 0}, socket);
+  }
+
+  // RequestOutput
+  MutableBytes answer_room() override {
+    if (answers.full()) flush_answers();
+    return answers.room();
+  }
+  void send_answer(std::size_t length, const Endpoint& to) override { answers.commit(length, to); }
+  void send_orders(std::span<OrderDatagram> datagrams) override {
+    send_orders(datagrams, Family::v4, orders_v4);
+    send_orders(datagrams, Family::v6, orders_v6);
+  }
+
+  void send_orders(std::span<OrderDatagram> datagrams, Family family, const net::Fd& fd) {
+    if (!fd) return;
+    std::array<OrderDatagram*, net::UdpSender::kBatch> batch{};
+    for (OrderDatagram& d : datagrams) {
+      if (d.to.ip.family != family) continue;
+      if (orders.full()) flush_orders(batch, fd);
+      batch.at(orders.size()) = &d;
+      std::memcpy(orders.room().data(), d.bytes.data(), d.bytes.size());
+      orders.commit(d.bytes.size(), d.to);
+    }
+    flush_orders(batch, fd);
+  }
+
+  void flush_orders(std::span<OrderDatagram*> batch, const net::Fd& fd) {
+    const unsigned count = orders.size();
+    if (count == 0) return;
+    const auto result = orders.flush(fd);
+    for (unsigned i = 0; i < count; ++i) batch[i]->sent = ((result.failed_mask >> i) & 1U) == 0;
+    if (result.first_error != 0) counters.order_error.store(result.first_error, std::memory_order_relaxed);
+  }
+
+  void flush_answers() {
+    if (answers.empty()) return;
+    const auto result = answers.flush(*answer_from);
+    counters.answers_sent.add(result.sent);
+    counters.answers_failed.add(result.failed);
+  }
+
+  void burst(Service& s) {
+    const std::span<net::Datagram> got = s.receiver.receive(s.fd);
+    if (got.empty() || s.receiver.errors() != s.errors_seen) drain_errors(s);
+    if (got.empty()) return;
+    const BurstTimes times = read_times(clock);
+    answer_from = &s.fd;
+    core.begin(times);
+    for (const net::Datagram& d : got) {
+      if (d.truncated) {
+        ++core.counters().truncated_datagrams;
+        continue;
+      }
+      const RealTime stamp = d.stamp == RealTime() ? d.stamp : clock.stamp(d.stamp);
+      core.query(d.data, d.from, stamp, s.address, *this);
+    }
+    core.finish(clock.mono(), *this);
+    flush_answers();
+    ++counters.bursts;
+    if (s.receiver.kernel_drops() != s.drops_seen) {
+      counters.receive_queue_drops.add(s.receiver.kernel_drops() -
+                                       s.drops_seen);  // modulo 2^32, as the kernel counts
+      s.drops_seen = s.receiver.kernel_drops();
+    }
+  }
+
+  /// At most a few batches: what is left makes the socket readable again.
+  void drain_errors(Service& s) {
+    for (int i = 0; i < 4; ++i) {
+      const std::size_t n = errors.drain(s.fd).size();
+      counters.icmp_errors.add(n);
+      if (n < net::UdpErrors::kBatch) break;
+    }
+    s.errors_seen = s.receiver.errors();
+  }
+
+  void run() {
+    pthread_setname_np(pthread_self(), fmt::format("requests-{}", options.index).c_str());
+    for (Service& s : services) s.watch = loop.on_readable(s.fd.get(), [this, &s] { burst(s); });
+    gauges = loop.every(kGaugeInterval, [this] {
+      counters.tracked_networks.store(core.race().guard().tracked(clock.mono()), std::memory_order_relaxed);
+    });
+    loop.run();
+  }
+};
+
+RequestLoop::RequestLoop(const LoopOptions& options, const std::vector<std::unique_ptr<Zone>>& zones,
+                         const Cookies& cookies, const Clock& clock, Random& random,
+                         std::shared_ptr<const Snapshot> first)
+    : shell_(std::make_unique<Shell>(options, zones, cookies, clock, random)) {
+  assert(options.index < options.count && options.listen.size() <= 32);
+  shell_->core.take_over(std::move(first));
+  shell_->services.reserve(options.listen.size());
+  for (const Endpoint& at : options.listen)
+    shell_->open_service(at, static_cast<std::uint8_t>(shell_->services.size()));
+  shell_->open_orders();
+}
+
+RequestLoop::~RequestLoop() {
+  if (!shell_->thread.joinable()) return;
+  shell_->loop.post([s = shell_.get()] { s->loop.stop(); });
+  shell_->thread.join();
+}
+
+void RequestLoop::steer(const GuardOptions& guard, std::uint32_t seed) {
+  for (const Shell::Service& s : shell_->services) {
+    const Family family = s.local.ip.family;
+    net::steer_by_source(s.fd, family, family == Family::v4 ? guard.prefix_v4 : guard.prefix_v6,
+                         shell_->options.count, seed);
+  }
+}
+
+void RequestLoop::start() {
+  // Signals belong to the control thread.
+  sigset_t all{};
+  sigset_t before{};
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  shell_->thread = std::thread([s = shell_.get()] { s->run(); });
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+void RequestLoop::publish(std::shared_ptr<const Snapshot> snapshot) {
+  shell_->loop.post([s = shell_.get(), snapshot = std::move(snapshot)] { s->core.take_over(snapshot); });
+}
+
+std::vector<Endpoint> RequestLoop::local() const {
+  std::vector<Endpoint> out;
+  for (const Shell::Service& s : shell_->services) out.push_back(s.local);
+  return out;
+}
+const LoopCounters& RequestLoop::counters() const {
+  return shell_->counters;
+}
+const RequestCounters& RequestLoop::requests() const {
+  return std::as_const(shell_->core).counters();
+}
+const DnsCounters& RequestLoop::dns() const {
+  return shell_->front_end.counters();
+}
+const OrderCounters& RequestLoop::orders(std::size_t slave) const {
+  return shell_->core.orders(slave);
+}
+std::vector<const net::TcpCounters*> RequestLoop::tcp() const {
+  std::vector<const net::TcpCounters*> out;
+  for (const Shell::Service& s : shell_->services) out.push_back(&s.tcp->counters());
+  return out;
+}
+
+void require_free_ports(const std::vector<Endpoint>& listen) {
+  for (const Endpoint& at : listen) {
+    (void)net::udp_socket(at, {});
+    (void)net::tcp_listener(at, false);
+  }
+}
+
+}  // namespace flagfall::master
