@@ -1,6 +1,6 @@
-// The master's side of all control sessions: who is registered, and whether it
-// may race. Control thread only. The owner turns changes into a snapshot for the
-// request loops (master/snapshot.hh).
+// The master's side of all control sessions, shell: the listening socket, TLS,
+// timers and the log around master/hub_core.hh, which decides. Control thread
+// only. The owner turns changes into a snapshot for the request loops.
 #pragma once
 
 #include <functional>
@@ -12,27 +12,10 @@
 #include "common/base/ip.hh"
 #include "common/base/time.hh"
 #include "common/net/loop.hh"
-#include "common/net/seal.hh"
 #include "common/wire/session.hh"
+#include "master/slave_state.hh"
 
 namespace flagfall::master {
-
-/// One configured slave, and its session when there is one.
-struct SlaveState {
-  std::string name;                 // the certificate's name
-  bool registered = false;          // a session that was heard within three heartbeats
-  std::uint32_t session = 0;
-  net::SealKey key{};
-  Endpoint orders;                  // where order datagrams go
-  std::vector<std::uint32_t> ready; // wire::Ready::addresses; empty before it came
-  wire::Report last_report;         // without its outcomes
-  MonoTime registered_at;
-  MonoTime last_heard;
-  Nanos round_trip{};               // of the session's heartbeats, the smallest of the last minute
-  std::uint64_t sessions = 0;       // how often it registered
-  /// Registered, ready for something, racing, its bound within limits.
-  [[nodiscard]] bool fit() const { return registered && last_report.racing; }
-};
 
 struct HubOptions {
   Endpoint listen;
@@ -57,7 +40,8 @@ struct HubCallbacks {
 
 class SlaveHub {
  public:
-  /// Binds and listens; throws std::system_error or std::runtime_error with a line that says what to do.
+  /// Reads the files, binds and listens; throws std::system_error or std::runtime_error with a line
+  /// that says what to do. No callback may destroy the hub.
   SlaveHub(net::Loop& loop, const Clock& clock, HubOptions options, HubCallbacks callbacks);
   ~SlaveHub();
   SlaveHub(const SlaveHub&) = delete;
@@ -65,7 +49,9 @@ class SlaveHub {
   SlaveHub(SlaveHub&&) = delete;
   SlaveHub& operator=(SlaveHub&&) = delete;
 
-  /// All configured slaves, by name.
+  /// New slaves and services: what changed is sent to the slaves, who is gone is refused.
+  void update(std::map<std::string, wire::Services> slaves);
+  /// All configured slaves, by name. The pointers hold until update().
   [[nodiscard]] std::vector<const SlaveState*> slaves() const;
   /// Counted refusals and errors, by name, for status.
   [[nodiscard]] std::vector<std::pair<std::string, std::uint64_t>> counters() const;

@@ -1,5 +1,6 @@
-// The slave's side of one control session: dials a master, registers, keeps the
-// session, dials again with backoff. Loop thread only; one object a master.
+// The slave's side of one control session, shell: TLS, timers and the log around
+// slave/link_core.hh. Dials a master, registers, keeps the session, dials again
+// with backoff. Loop thread only; one object a master.
 #pragma once
 
 #include <functional>
@@ -20,17 +21,18 @@ struct LinkOptions {
   std::string ca_file;
   std::string certificate_file;
   std::string key_file;
-  std::string master_name;        // what the master's certificate must say
+  std::string master_name;  // what the master's certificate must say
   std::uint16_t order_port = 0;
   std::uint64_t instance = 0;
   Nanos backoff_least = std::chrono::milliseconds(100);
-  Nanos backoff_most = std::chrono::seconds(2);   // back within 5 s of a master's return
+  Nanos backoff_most = std::chrono::seconds(2);  // back within 5 s of a master's return
 };
 
 struct LinkCallbacks {
   /// Welcome came: order datagrams of this session may arrive from now on.
   std::function<void(const wire::Welcome&, const net::SealKey&)> registered;
-  /// New services; the return value is sent back.
+  /// New services; the return value (one entry a service) is sent back. From now on
+  /// orders sent before `since` are to be dropped.
   std::function<wire::Ready(const wire::Services&)> services;
   /// The master's clock, from its heartbeat.
   std::function<void(const wire::Heartbeat&)> master_clock;
@@ -43,14 +45,18 @@ struct LinkCallbacks {
 
 class MasterLink {
  public:
-  MasterLink(net::Loop& loop, const Clock& clock, Random& random, LinkOptions options, LinkCallbacks callbacks);
+  /// Reads the files: throws std::runtime_error with a line that says what is wrong
+  /// with them. Dials from the loop. No callback may destroy the link.
+  MasterLink(net::Loop& loop, const Clock& clock, Random& random, LinkOptions options,
+             LinkCallbacks callbacks);
   ~MasterLink();
   MasterLink(const MasterLink&) = delete;
   MasterLink& operator=(const MasterLink&) = delete;
   MasterLink(MasterLink&&) = delete;
   MasterLink& operator=(MasterLink&&) = delete;
 
-  /// False, and nothing kept, when there is no session or its buffer is full.
+  /// False, and nothing kept, when there is no session, its buffer is full, or the report breaks a
+  /// limit of docs/protocol.md (2,048 outcomes, 256 counters).
   bool send(const wire::Report& report);
   [[nodiscard]] bool registered() const;
 

@@ -16,14 +16,7 @@
 
 namespace flagfall::net {
 
-/// Why a connection ended without our doing.
-enum class CloseCause : std::uint8_t {
-  connect,    // dialling failed
-  handshake,  // TLS did not come about, or the peer refused our certificate
-  malformed,  // bytes that are no message
-  ended,      // the peer closed it
-  failed,     // the network or TLS broke it
-};
+using wire::CloseCause;
 
 class SessionStream {
  public:

@@ -9,4 +9,7 @@ namespace flagfall::wire {
 /// earliest is 0. Sums and differences of two such times do not overflow.
 inline constexpr std::int64_t kMaxTime = 4'000'000'000'000'000'000;
 
+/// The largest clock bound, in ns: eleven days.
+inline constexpr std::int64_t kMaxBound = 1'000'000'000'000'000;
+
 }  // namespace flagfall::wire

@@ -24,17 +24,19 @@ std::size_t order_size(const Order& order) {
   return kOrderFixed + order.client.ip.size() + order.server_cookie.size() + order.request.size();
 }
 
-OrderWriter::OrderWriter(MutableBytes room, RefTime sent) : room_(room), used_(kOrdersHeader) {
-  assert(room.size() >= kOrdersHeader);
+OrderWriter::OrderWriter(MutableBytes room, RefTime sent) : room_(room) {
+  if (room.size() < kOrdersHeader) return;
   ByteWriter writer(room_);
   writer.i64(to_ns(sent));
   writer.u16(0);
+  used_ = kOrdersHeader;
 }
 
 bool OrderWriter::add(const Order& order) {
   assert(order.server_cookie.empty() || order.server_cookie.size() == kOrderCookie);
   const std::size_t size = order_size(order);
-  if (size > room_.size() - used_ || count_ == std::numeric_limits<std::uint16_t>::max()) return false;
+  if (used_ == 0 || size > room_.size() - used_ || count_ == std::numeric_limits<std::uint16_t>::max())
+    return false;
   if (order.request.size() > std::numeric_limits<std::uint16_t>::max()) return false;
   ByteWriter writer(room_.subspan(used_, size));
   writer.u64(order.race);

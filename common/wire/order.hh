@@ -31,7 +31,8 @@ struct Order {
 /// Encodes orders into `room`; the sealed datagram around them is net/seal.hh's.
 class OrderWriter {
  public:
-  /// `sent`: reference time of sending, for the one-way delay. `room` holds at least kOrdersHeader octets.
+  /// `sent`: reference time of sending, for the one-way delay. Room for less than kOrdersHeader
+  /// octets takes no orders.
   OrderWriter(MutableBytes room, RefTime sent);
   /// False, and nothing written, when it does not fit.
   bool add(const Order& order);

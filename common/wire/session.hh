@@ -115,6 +115,15 @@ struct Report {
 
 using Message = std::variant<Hello, Welcome, Refusal, Services, Ready, Heartbeat, Report>;
 
+/// Why a connection ended without our doing, as a shell tells its core.
+enum class CloseCause : std::uint8_t {
+  connect,    // dialling failed
+  handshake,  // TLS did not come about, or the peer refused our certificate
+  malformed,  // bytes that are no message
+  ended,      // the peer closed it
+  failed,     // the network or TLS broke it
+};
+
 /// Frame and body, ready for the stream. Empty when a value breaks a limit (a list
 /// too long, a name that does not print, a frame above kMaxMessage). Free text
 /// (software, reason, why_not, provider) is cut and made printable instead.

@@ -10,7 +10,6 @@
 
 namespace flagfall::wire::fields {
 
-inline constexpr std::int64_t kMaxBound = 1'000'000'000'000'000;  // eleven days
 inline constexpr Nanos kHour = std::chrono::hours(1);
 inline constexpr std::uint32_t kMaxTtl = 0x7fffffff;  // RFC 2181 §8
 

@@ -153,6 +153,15 @@ BOOST_AUTO_TEST_CASE(a_datagram_without_orders_ends_well) {
   BOOST_TEST((read_all(room) == std::make_pair(0U, true)));
 }
 
+BOOST_AUTO_TEST_CASE(a_room_without_place_for_the_header_takes_nothing) {
+  std::array<std::uint8_t, wire::kOrdersHeader - 1> room{};
+  OrderWriter writer(room, from_ns<RefTime>(3));
+  BOOST_TEST(!writer.add(some_order("192.0.2.1:1", false)));
+  writer.stamp(from_ns<RefTime>(4));
+  BOOST_TEST(writer.size() == 0U);
+  BOOST_TEST(std::ranges::all_of(room, [](auto b) { return b == 0; }));
+}
+
 BOOST_AUTO_TEST_CASE(random_bytes_never_read_past_the_end) {
   SeededRandom random(7);
   for (int i = 0; i < 20000; ++i) {

@@ -1,0 +1,63 @@
+#include "common/wire/pulse.hh"
+
+#include <algorithm>
+
+#include "common/wire/limits.hh"
+
+namespace flagfall::wire {
+namespace {
+
+constexpr Nanos kHalfMinute = std::chrono::seconds(30);
+constexpr Nanos kMostHeld = std::chrono::hours(1);
+
+}  // namespace
+
+RefTime sendable_time(RefTime t) {
+  return from_ns<RefTime>(std::clamp(to_ns(t), std::int64_t{0}, kMaxTime));
+}
+Nanos sendable_bound(Nanos d) {
+  return std::clamp(d, Nanos(0), Nanos(kMaxBound));
+}
+
+void Pulse::received(const Heartbeat& heartbeat, MonoTime now) {
+  heard(now);
+  echo_ = heartbeat.sent;
+  echo_received_ = now;
+  if (heartbeat.echo == RefTime{}) return;
+  const auto end = sent_.begin() + static_cast<std::ptrdiff_t>(std::min(sent_count_, sent_.size()));
+  const auto match =
+      std::find_if(sent_.begin(), end, [&](const Sent& s) { return s.reference == heartbeat.echo; });
+  if (match == end) return;  // never sent, or forgotten
+  const Nanos round_trip = (now - match->mono) - heartbeat.held;
+  if (round_trip < Nanos(0)) return;  // the peer claims to have held it for longer than it was away
+  if (now - half_minute_ >= kHalfMinute) {
+    smallest_before_ = now - half_minute_ < 2 * kHalfMinute ? smallest_ : Nanos::max();
+    smallest_ = Nanos::max();
+    half_minute_ = now;
+  }
+  smallest_ = std::min(smallest_, round_trip);
+}
+
+std::optional<Heartbeat> Pulse::due(const HostTime& now) {
+  if (now.mono < next_) return std::nullopt;
+  next_ = now.mono + interval_;
+  Heartbeat heartbeat;
+  heartbeat.sent = sendable_time(now.reference);
+  heartbeat.echo = echo_;
+  if (echo_ != RefTime{}) heartbeat.held = std::min(now.mono - echo_received_, kMostHeld);
+  heartbeat.clock = now.clock;
+  heartbeat.bound = sendable_bound(now.bound);
+  sent_.at(sent_count_++ % sent_.size()) = {heartbeat.sent, now.mono};
+  return heartbeat;
+}
+
+MonoTime Pulse::next_deadline() const {
+  return std::min(next_, heard_ + interval_ * kSilence);
+}
+
+Nanos Pulse::round_trip() const {
+  const Nanos least = std::min(smallest_, smallest_before_);
+  return least == Nanos::max() ? Nanos(0) : least;
+}
+
+}  // namespace flagfall::wire
