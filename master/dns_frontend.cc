@@ -62,7 +62,7 @@ Rcode rcode_of(Lookup::Kind kind) {
 
 DnsFrontEnd::DnsFrontEnd(const std::vector<std::unique_ptr<Zone>>& zones, const Cookies& cookies,
                          Options options)
-    : zones_(zones), cookies_(cookies), options_(std::move(options)) {
+    : zones_(&zones), cookies_(cookies), options_(std::move(options)) {
   assert(options_.udp_size >= wire::kPlainUdpSize);
 }
 
@@ -70,7 +70,7 @@ const Zone* DnsFrontEnd::zone_of(const wire::DnsQuery& query) const noexcept {
   const Bytes name = query.name_bytes();
   const Zone* best = nullptr;
   const Zone* own = nullptr;
-  for (const auto& zone : zones_) {
+  for (const auto& zone : *zones_) {
     const Bytes apex = zone->apex();
     if (!at_or_below(name, apex)) continue;
     if (query.type == rr::kDs && apex.size() == name.size()) {
@@ -169,7 +169,8 @@ DnsFrontEnd::Result DnsFrontEnd::handle(Bytes packet, const Endpoint& client, Tr
 
   const Lookup found = zone->find(query.name_bytes(), query.type);
   const bool address = query.type == rr::kA || query.type == rr::kAaaa;
-  if (found.kind == Lookup::Kind::answer && found.service >= 0 && address && transport == Transport::udp) {
+  result.raced_name = found.kind == Lookup::Kind::answer && found.service >= 0 && address;
+  if (result.raced_name && transport == Transport::udp) {
     result.action = Result::Action::race;
     result.service = static_cast<std::uint16_t>(found.service);
     return result;

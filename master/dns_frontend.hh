@@ -45,6 +45,7 @@ class DnsFrontEnd {
     } action = Action::silence;
     std::size_t length = 0;
     std::uint16_t service = 0;
+    bool raced_name = false;                       // an address query for a raced name; over TCP: answered
     bool verified = false;                         // a valid server cookie came: the source is not forged
     std::array<std::uint8_t, 16> server_cookie{};  // for the order, when has_cookie
     bool has_cookie = false;
@@ -56,6 +57,9 @@ class DnsFrontEnd {
   /// The ordinary answer to a query that handle() called raceable: the zone's own records.
   std::size_t ordinary(const wire::DnsQuery& query, const Result& raceable, Transport transport,
                        MutableBytes room) noexcept;
+
+  /// New zones, which outlive the front end; between queries.
+  void use(const std::vector<std::unique_ptr<Zone>>& zones) { zones_ = &zones; }
 
   [[nodiscard]] const DnsCounters& counters() const { return counters_; }
 
@@ -72,7 +76,7 @@ class DnsFrontEnd {
   std::size_t answer(const wire::DnsQuery& query, const Result& result, Transport transport,
                      const Lookup& found, MutableBytes room) noexcept;
 
-  const std::vector<std::unique_ptr<Zone>>& zones_;
+  const std::vector<std::unique_ptr<Zone>>* zones_;
   const Cookies& cookies_;
   Options options_;
   DnsCounters counters_;

@@ -30,6 +30,7 @@ RequestCore::RequestCore(const RequestOptions& options, DnsFrontEnd& front_end, 
 void RequestCore::take_over(std::shared_ptr<const Snapshot> snapshot) {
   assert(raced_ == 0);
   book_.take_over(*snapshot);
+  if (snapshot->zones) front_end_.use(*snapshot->zones);
   snapshot_ = std::move(snapshot);
 }
 
@@ -122,16 +123,9 @@ std::size_t RequestCore::stream_query(Bytes packet, const Endpoint& client, cons
                                       MutableBytes room) noexcept {
   wire::DnsQuery query;
   const auto result = front_end_.handle(packet, client, Transport::tcp, cookie_time(times), query, room);
-  switch (result.action) {
-    case DnsFrontEnd::Result::Action::silence:
-      return 0;
-    case DnsFrontEnd::Result::Action::answer:
-      return result.length;
-    case DnsFrontEnd::Result::Action::race:
-      counters_.fallback.count(Fallback::tcp);
-      return front_end_.ordinary(query, result, Transport::tcp, room);
-  }
-  return 0;
+  assert(result.action != DnsFrontEnd::Result::Action::race);
+  if (result.raced_name) counters_.fallback.count(Fallback::tcp);
+  return result.length;
 }
 
 }  // namespace flagfall::master

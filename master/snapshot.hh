@@ -11,6 +11,7 @@
 #include "common/base/ip.hh"
 #include "common/base/time.hh"
 #include "common/net/seal.hh"
+#include "master/zone.hh"
 
 namespace flagfall::master {
 
@@ -38,7 +39,10 @@ struct RacedService {
   std::vector<Runner> v6;  // AAAA
 };
 
+using Zones = std::vector<std::unique_ptr<Zone>>;
+
 struct Snapshot {
+  std::shared_ptr<const Zones> zones;  // none: those that the front end has stay
   std::vector<SlaveSession> slaves;
   std::vector<RacedService> services;
   clocksync::RefMap clock;  // the master's own

@@ -1,0 +1,313 @@
+#include "master/request_core.hh"
+
+#include <fmt/core.h>
+
+#include <boost/test/unit_test.hpp>
+#include <map>
+
+#include "allocation_count.hh"
+#include "dns_text.hh"
+
+using namespace flagfall;  // NOLINT(google-build-using-namespace): a test
+using namespace std::chrono_literals;
+using master::Fallback;
+using master::OrderDatagram;
+using master::RequestCore;
+
+namespace {
+
+constexpr MonoTime kNow = MonoTime(Nanos(50'000'000'000));
+constexpr Nanos kRealMinusMono = 1'700'000'000s;
+constexpr std::uint16_t kA = 1;
+constexpr std::uint16_t kAaaa = 28;
+constexpr std::uint16_t kMx = 15;
+const Endpoint kClient{*parse_ip("192.0.2.77"), 5353};
+
+std::vector<std::uint8_t> make_query(const std::string& name, std::uint16_t type, Bytes option = {}) {
+  std::vector<std::uint8_t> out(512);
+  ByteWriter w(out);
+  w.u16(0x1234);
+  w.u16(0);
+  w.u16(1);
+  w.u16(0);
+  w.u16(0);
+  w.u16(option.empty() ? 0 : 1);
+  for (std::size_t at = 0; at < name.size();) {
+    const std::size_t dot = std::min(name.find('.', at), name.size());
+    w.u8(static_cast<std::uint8_t>(dot - at));
+    w.bytes(as_bytes(name.substr(at, dot - at)));
+    at = dot + 1;
+  }
+  w.u8(0);
+  w.u16(type);
+  w.u16(1);
+  if (!option.empty()) {
+    w.u8(0);
+    w.u16(41);
+    w.u16(1232);
+    w.u32(0);
+    w.sized(option);
+  }
+  out.resize(w.size());
+  return out;
+}
+
+/// Keeps what comes out, in fixed memory, so that it allocates nothing itself.
+struct Output final : master::RequestOutput {
+  std::array<std::uint8_t, 4096> room{};
+  std::size_t answers = 0;
+  std::size_t last_length = 0;
+  Endpoint last_to;
+  std::size_t order_datagrams = 0;
+  bool refuse_orders = false;
+  std::function<void(OrderDatagram&)> on_order;
+
+  MutableBytes answer_room() override { return room; }
+  void send_answer(std::size_t length, const Endpoint& to) override {
+    ++answers;
+    last_length = length;
+    last_to = to;
+  }
+  void send_orders(std::span<OrderDatagram> datagrams) override {
+    for (OrderDatagram& d : datagrams) {
+      d.sent = !refuse_orders;
+      ++order_datagrams;
+      if (on_order) on_order(d);
+    }
+  }
+  [[nodiscard]] test::Answer last() const { return test::read_answer(Bytes(room).first(last_length)); }
+};
+
+/// The example zone ("*.race" is service 1, "www" service 0), three slaves fit for both.
+struct Fixture {
+  SeededRandom random{3};
+  std::vector<std::unique_ptr<master::Zone>> zones;
+  master::Cookies cookies{{{1, 2, 3}}};
+  std::unique_ptr<master::DnsFrontEnd> front_end;
+  master::RequestOptions options;
+  std::shared_ptr<master::Snapshot> snapshot = std::make_shared<master::Snapshot>();
+  std::unique_ptr<RequestCore> core;
+  Output output;
+  master::BurstTimes times{kNow, kRealMinusMono};
+
+  explicit Fixture(bool open_guard = true) {
+    zones.push_back(test::example_zone());
+    front_end = std::make_unique<master::DnsFrontEnd>(zones, cookies,
+                                                      master::DnsFrontEnd::Options{"m1", 1232, false});
+    options.slaves = 3;
+    if (open_guard) options.race.guard.total = options.race.guard.prefix = {1e6, 1e6};
+    snapshot->slaves.resize(3);
+    snapshot->services.resize(2);
+    for (std::uint16_t i = 0; i < 3; ++i) {
+      snapshot->slaves[i] = {
+          true, 7U + i, {}, {*parse_ip("198.51.100.1"), static_cast<std::uint16_t>(4954 + i)}};
+      for (auto& service : snapshot->services) {
+        service.has_v4 = true;
+        service.delay = 25ms;
+        service.v4.push_back({i, static_cast<std::uint16_t>(&service - snapshot->services.data()), 1});
+      }
+    }
+    snapshot->clock.status = wire::ClockStatus::synchronised;
+    snapshot->clock.measured = kNow;
+    snapshot->clock.bound = 1ms;
+    snapshot->clock.offset = kRealMinusMono + 5ms;
+    snapshot->max_error = 5ms;
+    core = std::make_unique<RequestCore>(options, *front_end, random);
+    core->take_over(snapshot);
+  }
+  /// One burst of one query that came 2 ms ago.
+  void ask(const std::vector<std::uint8_t>& query) {
+    core->begin(times);
+    core->query(query, kClient, RealTime(kNow.time_since_epoch() + kRealMinusMono - 2ms), 0, output);
+    core->finish(kNow + 100us, output);
+  }
+  std::uint64_t fallback(Fallback reason) { return core->counters().fallback.get(reason); }
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(request_core)
+
+BOOST_AUTO_TEST_CASE(a_raced_query_becomes_one_order_a_slave_and_no_answer) {
+  Fixture f;
+  const auto query = make_query("x1.RACE.example.test", kA);
+  unsigned orders = 0;
+  f.output.on_order = [&](OrderDatagram& d) {
+    std::vector<std::uint8_t> copy(d.bytes.begin(), d.bytes.end());
+    net::Opener opener{net::SealKey{}};
+    const auto opened = opener.open(copy);
+    BOOST_REQUIRE((opened.verdict == net::Opener::Verdict::ok));
+    wire::OrderReader reader(opened.plaintext);
+    wire::Order order;
+    while (reader.next(order)) {
+      ++orders;
+      BOOST_TEST(order.service == 1U);
+      BOOST_TEST((order.client == kClient));
+      BOOST_TEST(std::vector<std::uint8_t>(order.request.begin(), order.request.end()) == query);
+      BOOST_TEST(order.server_cookie.empty());
+      // receipt (2 ms before now) in reference time plus the delay
+      BOOST_TEST(to_ns(order.instant) == to_ns(kNow) + Nanos(kRealMinusMono + 5ms - 2ms + 25ms).count());
+    }
+    BOOST_TEST(to_ns(reader.sent()) == to_ns(kNow) + Nanos(100us + kRealMinusMono + 5ms).count());
+  };
+  f.ask(query);
+  BOOST_TEST(orders == 3U);
+  BOOST_TEST(f.output.answers == 0U);
+  BOOST_TEST(f.core->counters().races.get() == 1U);
+  BOOST_TEST(f.core->counters().queue_age.count() == 1U);
+  BOOST_TEST(f.core->counters().queue_age.max().count() == 2'000'000);
+}
+
+BOOST_AUTO_TEST_CASE(a_cookie_travels_with_the_order) {
+  Fixture f;
+  const std::array<std::uint8_t, 12> option = {0, 10, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8};
+  unsigned cookies = 0;
+  f.output.on_order = [&](OrderDatagram& d) {
+    std::vector<std::uint8_t> copy(d.bytes.begin(), d.bytes.end());
+    net::Opener opener{net::SealKey{}};
+    wire::OrderReader reader(opener.open(copy).plaintext);
+    wire::Order order;
+    while (reader.next(order)) cookies += order.server_cookie.size() == 16 ? 1U : 0U;
+  };
+  f.ask(make_query("x1.race.example.test", kA, option));
+  BOOST_TEST(cookies == 3U);
+}
+
+BOOST_AUTO_TEST_CASE(whoever_asks_again_gets_the_zones_own_answer) {
+  Fixture f;
+  const auto query = make_query("x1.race.example.test", kA);
+  f.ask(query);
+  f.ask(query);
+  BOOST_TEST(f.output.answers == 1U);
+  BOOST_TEST((f.output.last_to == kClient));
+  BOOST_TEST(f.fallback(Fallback::retry) == 1U);
+  const test::Answer answer = f.output.last();
+  BOOST_TEST(answer.rcode == 0U);
+  BOOST_REQUIRE(answer.answer.size() == 1U);
+  BOOST_TEST(answer.answer[0].find("192.0.2.20") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(every_query_of_a_mixed_burst_is_raced_or_answered_exactly_once) {
+  Fixture f;
+  f.core->begin(f.times);
+  std::vector<std::vector<std::uint8_t>> queries;
+  for (unsigned i = 0; i < master::kMostQueries; ++i) {
+    switch (i % 4) {
+      case 0:
+        queries.push_back(make_query(fmt::format("n{}.race.example.test", i), kA));
+        break;
+      case 1:
+        queries.push_back(make_query("example.test", kMx));
+        break;
+      case 2:
+        queries.push_back(make_query("www.example.test", kAaaa));
+        break;  // no slave has IPv6 answers
+      case 3:
+        queries.push_back(make_query("nothing.example.test", kA));
+        break;
+    }
+  }
+  for (const auto& q : queries) f.core->query(q, kClient, RealTime(), 0, f.output);
+  f.core->finish(kNow, f.output);
+  BOOST_TEST(f.core->counters().races.get() == 16U);
+  BOOST_TEST(f.fallback(Fallback::type_not_raced) == 16U);
+  BOOST_TEST(f.output.answers == 48U);
+  // 16 orders of about 70 octets for each slave
+  BOOST_TEST(f.output.order_datagrams <= 6U);
+  BOOST_TEST(f.core->orders(2).orders.get() == 16U);
+}
+
+BOOST_AUTO_TEST_CASE(when_no_order_can_be_sent_the_client_is_answered_after_all) {
+  Fixture f;
+  f.output.refuse_orders = true;
+  f.ask(make_query("x1.race.example.test", kA));
+  BOOST_TEST(f.output.answers == 1U);
+  BOOST_TEST(f.fallback(Fallback::order_send_failed) == 1U);
+  BOOST_TEST(f.core->counters().races.get() == 0U);
+  BOOST_TEST(f.output.last().answer.size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_pause_takes_effect_with_the_next_snapshot) {
+  Fixture f;
+  auto paused = std::make_shared<master::Snapshot>(*f.snapshot);
+  paused->paused = true;
+  f.core->take_over(paused);
+  f.ask(make_query("x1.race.example.test", kA));
+  BOOST_TEST(f.fallback(Fallback::paused) == 1U);
+  f.core->take_over(f.snapshot);
+  f.ask(make_query("x1.race.example.test", kA));
+  BOOST_TEST(f.core->counters().races.get() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(over_tcp_there_is_no_race) {
+  Fixture f;
+  std::vector<std::uint8_t> room(65535);
+  const auto query = make_query("x1.race.example.test", kA);
+  const std::size_t length = f.core->stream_query(query, kClient, f.times, room);
+  BOOST_TEST(test::read_answer(Bytes(room).first(length)).answer.size() == 1U);
+  BOOST_TEST(f.fallback(Fallback::tcp) == 1U);
+  BOOST_TEST(f.core->stream_query(Bytes(query).first(5), kClient, f.times, room) == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(an_empty_burst_and_garbage_send_nothing) {
+  Fixture f;
+  f.core->begin(f.times);
+  f.core->finish(kNow, f.output);
+  SeededRandom noise(9);
+  for (int i = 0; i < 2000; ++i) {
+    std::vector<std::uint8_t> bytes(noise.next() % 11);
+    for (auto& b : bytes) b = static_cast<std::uint8_t>(noise.next());
+    f.ask(bytes);
+  }
+  BOOST_TEST(f.output.answers == 0U);
+  BOOST_TEST(f.output.order_datagrams == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(ten_thousand_queries_allocate_nothing) {
+  Fixture f;
+  std::vector<std::vector<std::uint8_t>> queries;
+  const std::array<std::uint8_t, 12> cookie = {0, 10, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8};
+  for (int i = 0; i < 10'000; ++i) {
+    switch (i % 8) {
+      case 5:
+        queries.push_back(make_query("example.test", kMx));
+        break;
+      case 6:
+        queries.push_back(make_query(fmt::format("no{}.example.test", i), kA));
+        break;
+      case 7:
+        queries.push_back({1, 2, 3});
+        break;
+      default:
+        queries.push_back(
+            make_query(fmt::format("n{}.race.example.test", i), kA, i % 2 == 0 ? Bytes() : Bytes(cookie)));
+    }
+  }
+  const std::size_t before = test::allocations();
+  for (std::size_t i = 0; i < queries.size();) {
+    f.core->begin(f.times);
+    for (unsigned n = 0; n < master::kMostQueries && i < queries.size(); ++n, ++i) {
+      Endpoint client = kClient;
+      client.ip.octets[1] = static_cast<std::uint8_t>(i);
+      f.core->query(queries[i], client, RealTime(kNow.time_since_epoch() + kRealMinusMono), 0, f.output);
+    }
+    f.output.refuse_orders = i % 3 == 0;
+    f.core->finish(kNow, f.output);
+    f.times.now += 10us;
+  }
+  BOOST_TEST(test::allocations() == before);
+  BOOST_TEST(f.core->counters().races.get() > 3000U);
+  BOOST_TEST(f.fallback(Fallback::order_send_failed) > 1000U);
+  const std::vector<int> proof(100);  // and the count does count
+  BOOST_TEST(test::allocations() > before);
+}
+
+BOOST_AUTO_TEST_CASE(a_tight_guard_turns_races_into_ordinary_answers) {
+  Fixture f(false);
+  for (int i = 0; i < 100; ++i) f.ask(make_query(fmt::format("n{}.race.example.test", i), kA));
+  BOOST_TEST(f.core->counters().races.get() == 20U);
+  BOOST_TEST(f.fallback(Fallback::guard_prefix) == 80U);
+  BOOST_TEST(f.output.answers == 80U);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
