@@ -1,0 +1,15 @@
+// The subcommands of `flagfall`. Each add_... puts one (or a family) into the
+// command line; when it is the one that is called it runs, and sets the exit
+// status: 0 done, 1 not, 2 called wrongly.
+#pragma once
+
+namespace CLI {
+class App;
+}
+
+namespace flagfall::tools {
+
+void add_race(CLI::App& app, int& status);
+void add_admin(CLI::App& app, int& status);  // status, pause-racing, resume-racing, reload
+
+}  // namespace flagfall::tools

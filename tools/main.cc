@@ -1,0 +1,24 @@
+// flagfall: the operator's command.
+#include <CLI/CLI.hpp>
+#include <exception>
+#include <iostream>
+
+#include "tools/commands.hh"
+
+int main(int argc, char** argv) {
+  CLI::App app("The operator's command of flagfall", "flagfall");
+  app.set_version_flag("--version", "flagfall " FLAGFALL_VERSION, "Print the version and end");
+  app.require_subcommand(1);
+  int status = 0;
+  flagfall::tools::add_race(app, status);
+  flagfall::tools::add_admin(app, status);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  } catch (const std::exception& error) {
+    std::cerr << "flagfall: " << error.what() << '\n';
+    return 1;
+  }
+  return status;
+}

@@ -1,0 +1,125 @@
+// `flagfall race`: its command line.
+#include <fmt/format.h>
+#include <netdb.h>
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <memory>
+
+#include "common/config/types.hh"
+#include "common/net/sockaddr.hh"
+#include "common/wire/dns.hh"
+#include "tools/commands.hh"
+#include "tools/dns_client.hh"
+#include "tools/racer.hh"
+
+namespace flagfall::tools {
+namespace {
+
+struct Words {
+  std::string name;    // either order, as with dig
+  std::string master;  //
+  std::string type = "A";
+  std::string interval = "1s";
+  std::string wait = "1s";
+  bool no_cookie = false;
+};
+
+/// "192.0.2.1", "[2001:db8::1]:53", "ns1.example.test:5353".
+Result<Endpoint> find_master(const std::string& text) {
+  constexpr std::uint16_t kDnsPort = 53;
+  if (auto literal = parse_endpoint(text, kDnsPort)) return literal;
+  const std::size_t colon = text.find(':');
+  const std::string host = text.substr(0, colon);
+  const std::string port = colon == std::string::npos ? std::to_string(kDnsPort) : text.substr(colon + 1);
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_DGRAM;
+  hints.ai_flags = AI_NUMERICSERV | AI_ADDRCONFIG;
+  addrinfo* list = nullptr;
+  if (const int failed = getaddrinfo(host.c_str(), port.c_str(), &hints, &list); failed != 0)
+    return Error{fmt::format("@{}: {}; write @192.0.2.1, @[2001:db8::1]:53 or a host's name", text,
+                             gai_strerror(failed))};
+  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(list, &freeaddrinfo);
+  for (const addrinfo* one = list; one != nullptr; one = one->ai_next)
+    if (const auto endpoint = net::to_endpoint(*one->ai_addr, one->ai_addrlen)) return *endpoint;
+  return Error{fmt::format("@{}: no address", text)};
+}
+
+Result<Nanos> at_least_a_millisecond(const std::string& text, const char* option) {
+  auto parsed = config::parse_duration(text);
+  if (!parsed) return Error{fmt::format("{}: {}", option, parsed.error())};
+  if (*parsed < std::chrono::milliseconds(1)) return Error{fmt::format("{}: at least 1ms", option)};
+  return parsed;
+}
+
+Status complete(const Words& words, RaceOptions& options) {
+  std::string master;
+  for (const std::string& word : {words.name, words.master}) {
+    std::string& place = word.starts_with('@') ? master : options.pattern;
+    place = word.starts_with('@') ? word.substr(1) : word;
+  }
+  if (master.empty() || options.pattern.empty())
+    return Error{
+        "write one NAME and one @MASTER, for example: flagfall race '*.race.example.test' @192.0.2.1"};
+  const auto endpoint = find_master(master);
+  if (!endpoint) return Error{endpoint.error()};
+  options.master = *endpoint;
+  // A filled label is twelve characters: check the longest that will be asked.
+  SeededRandom any(1);
+  if (const auto name = wire_name(fill_pattern(options.pattern, any)); !name) return Error{name.error()};
+  const auto interval = at_least_a_millisecond(words.interval, "--interval");
+  if (!interval) return Error{interval.error()};
+  options.interval = *interval;
+  const auto wait = at_least_a_millisecond(words.wait, "--wait");
+  if (!wait) return Error{wait.error()};
+  options.wait = *wait;
+  options.type = words.type == "AAAA" ? wire::rrtype::kAaaa : wire::rrtype::kA;
+  options.cookie = !words.no_cookie;
+  return Ok{};
+}
+
+int run(const Words& words, RaceOptions& options) {
+  if (const Status good = complete(words, options); !good) {
+    std::cerr << "flagfall race: " << good.error() << '\n';
+    return 2;
+  }
+  if (options.count != 1 && options.pattern.find('*') == std::string::npos)
+    std::cerr
+        << "flagfall race: note: who asks the same name again within the master's race.retry_window gets an "
+           "ordinary answer; race a wildcard ('*.race.example.test') for a race each time\n";
+  const SystemClock clock;
+  SystemRandom random;
+  return race(options, clock, random, std::cout, std::cerr);
+}
+
+}  // namespace
+
+void add_race(CLI::App& app, int& status) {
+  CLI::App* race =
+      app.add_subcommand("race", "Ask a raced name, keep listening, and print every answer with its time");
+  const auto words = std::make_shared<Words>();
+  const auto options = std::make_shared<RaceOptions>();
+  race->add_option("name", words->name,
+                   "The name to ask; its label * becomes random characters in each query")
+      ->type_name("NAME")
+      ->required();
+  race->add_option("master", words->master, "Whom to ask: address or host name, and a port if it is not 53")
+      ->type_name("@MASTER[:PORT]")
+      ->required();
+  race->add_option("-t,--type", words->type, "A or AAAA")
+      ->check(CLI::IsMember({"A", "AAAA"}))
+      ->capture_default_str();
+  race->add_option("-c,--count", options->count, "End after so many races; 0: at Ctrl-C")
+      ->capture_default_str();
+  race->add_option("-i,--interval", words->interval, "Between two queries, such as 200ms")
+      ->capture_default_str();
+  race->add_option("-w,--wait", words->wait, "How long to listen for answers to a query")
+      ->capture_default_str();
+  race->add_flag("--json", options->json, "One JSON object a race, nothing else");
+  race->add_flag("--random-case", options->random_case, "Random case in the name that is asked (0x20)");
+  race->add_flag("--no-cookie", words->no_cookie,
+                 "Send no DNS cookie: a source that the master cannot verify");
+  race->callback([words, options, &status] { status = run(*words, *options); });
+}
+
+}  // namespace flagfall::tools

@@ -1,0 +1,168 @@
+#include "tools/status_text.hh"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <cstdint>
+#include <nlohmann/json.hpp>
+
+#include "tools/text_table.hh"
+
+namespace flagfall::tools {
+namespace {
+
+using Json = nlohmann::json;
+
+/// The value at a path of keys; null when any step is missing.
+const Json& at(const Json& json, std::initializer_list<const char*> path) {
+  static const Json null;
+  const Json* here = &json;
+  for (const char* key : path) {
+    if (!here->is_object()) return null;
+    const auto found = here->find(key);
+    if (found == here->end()) return null;
+    here = &*found;
+  }
+  return *here;
+}
+const Json& at(const Json& json, const char* key) {
+  return at(json, {key});
+}
+
+std::string text(const Json& json) {
+  if (json.is_string()) return json.get<std::string>();
+  if (json.is_boolean()) return json.get<bool>() ? "yes" : "no";
+  if (json.is_number_integer()) return std::to_string(json.get<std::int64_t>());
+  if (json.is_number()) return fmt::format("{:g}", json.get<double>());
+  return "-";
+}
+
+std::string number(const Json& json, int digits, const char* unit = "") {
+  return json.is_number() ? fmt::format("{:.{}f}{}", json.get<double>(), digits, unit) : "-";
+}
+
+std::string join(const Json& array) {
+  std::string out;
+  if (array.is_array())
+    for (const Json& one : array) out += (out.empty() ? "" : ", ") + text(one);
+  return out.empty() ? "-" : out;
+}
+
+/// 86.2 -> "1m 26s"
+std::string period(const Json& seconds) {
+  if (!seconds.is_number()) return "-";
+  const double value = seconds.get<double>();
+  if (!std::isfinite(value) || value < 0 || value > 1e12) return "-";
+  const auto s = static_cast<std::uint64_t>(value);
+  if (s >= 86400) return fmt::format("{}d {}h", s / 86400, s % 86400 / 3600);
+  if (s >= 3600) return fmt::format("{}h {}m", s / 3600, s % 3600 / 60);
+  if (s >= 60) return fmt::format("{}m {}s", s / 60, s % 60);
+  return fmt::format("{}s", s);
+}
+
+std::string quantiles(const Json& histogram, int digits) {
+  const Json& p50 = at(histogram, "p50");
+  return p50.is_number() ? number(p50, digits) + " / " + number(at(histogram, "p99"), digits) : "-";
+}
+
+bool truth(const Json& json) {
+  return json.is_boolean() && json.get<bool>();
+}
+
+std::string why(const Json& json) {
+  return at(json, "why_not").is_string() ? text(at(json, "why_not")) : "no reason given";
+}
+
+std::string racing(const Json& status) {
+  const Json& racing = at(status, "racing");
+  if (truth(at(racing, "paused"))) return "paused by an operator (flagfall resume-racing)";
+  if (truth(at(racing, "standing_down"))) return "standing down: " + why(racing);
+  if (at(racing, "why_not").is_string()) return "no: " + why(racing);
+  return "yes";
+}
+
+std::string clock_line(const Json& clock) {
+  std::string out =
+      fmt::format("{} ({}), bound {} of {} allowed", text(at(clock, "status")), text(at(clock, "source")),
+                  number(at(clock, "bound_ms"), 3, " ms"), number(at(clock, "max_error_ms"), 3, " ms"));
+  if (at(clock, "usable").is_boolean() && !truth(at(clock, "usable"))) out += "; not usable: " + why(clock);
+  return out;
+}
+
+std::string fallbacks(const Json& fallback) {
+  std::uint64_t total = 0;
+  std::string parts;
+  if (fallback.is_object()) {
+    for (const auto& [reason, count] : fallback.items()) {
+      if (!count.is_number_unsigned() || count.get<std::uint64_t>() == 0) continue;
+      total += count.get<std::uint64_t>();
+      parts += fmt::format("{}{} {}", parts.empty() ? "" : ", ", reason, count.get<std::uint64_t>());
+    }
+  }
+  return std::to_string(total) + (parts.empty() ? "" : " (" + parts + ")");
+}
+
+std::string slave_state(const Json& slave) {
+  if (truth(at(slave, "fit"))) return "races";
+  return truth(at(slave, "registered")) ? "stands down: " + why(slave) : "away: " + why(slave);
+}
+
+std::string percent(const Json& share) {
+  return share.is_number() ? fmt::format("{:.2f}%", 100 * share.get<double>()) : "-";
+}
+
+std::string slaves(const Json& array) {
+  if (!array.is_array() || array.empty()) return "no slaves are configured\n";
+  std::vector<std::vector<std::string>> rows{{"slave", ">up", ">heard, ms", ">bound, ms", ">orders",
+                                              ">on time", ">way p50 / p99, ms", ">sent off by p50 / p99, us",
+                                              "state"}};
+  for (const Json& slave : array)
+    rows.push_back({text(at(slave, "name")), period(at(slave, "registered_for_s")),
+                    number(at(slave, "heard_ago_ms"), 0), number(at(slave, {"clock", "bound_ms"}), 3),
+                    text(at(slave, "orders_sent")), percent(at(slave, "on_time_share")),
+                    quantiles(at(slave, "one_way_ms"), 2), quantiles(at(slave, "transmit_error_us"), 1),
+                    slave_state(slave)});
+  return text_table(rows);
+}
+
+std::string services(const Json& array) {
+  if (!array.is_array() || array.empty()) return {};
+  std::vector<std::vector<std::string>> rows{{"service", ">delay, ms", "late", "fit", "slaves", "names"}};
+  for (const Json& service : array) {
+    const auto size = [](const Json& a) { return a.is_array() ? a.size() : 0; };
+    rows.push_back({text(at(service, "name")), number(at(service, "delay_ms"), 3), text(at(service, "late")),
+                    fmt::format("{} of {}", size(at(service, "fit")), size(at(service, "slaves"))),
+                    join(at(service, "slaves")), join(at(service, "names"))});
+  }
+  return "\n" + text_table(rows);
+}
+
+/// Only what has happened: a column of zeros helps nobody.
+std::string counters(const char* title, const Json& object) {
+  std::vector<std::vector<std::string>> rows{{title, ">count"}};
+  if (object.is_object())
+    for (const auto& [name, value] : object.items())
+      if (value.is_number() && value.get<double>() != 0) rows.push_back({name, text(value)});
+  return rows.size() == 1 ? std::string() : "\n" + text_table(rows);
+}
+
+}  // namespace
+
+Result<std::string> status_text(std::string_view json) {
+  const Json status = Json::parse(json, nullptr, false);
+  if (status.is_discarded() || !status.is_object()) return Error{"the status is not a JSON object"};
+  std::vector<std::vector<std::string>> head{
+      {"program", fmt::format("{} {}, pid {}, up {}, {} threads", text(at(status, "program")),
+                              text(at(status, "version")), text(at(status, "pid")),
+                              period(at(status, "uptime_s")), text(at(status, "threads")))},
+      {"listen", join(at(status, "listen"))},
+      {"racing", racing(status)},
+      {"clock", clock_line(at(status, "clock"))},
+      {"races", text(at(status, "races"))},
+      {"fallback", fallbacks(at(status, "fallback"))},
+      {"queue", "age p50 / p99 " + quantiles(at(status, "queue_age_us"), 1) + " us"}};
+  return text_table(head) + "\n" + slaves(at(status, "slaves")) + services(at(status, "services")) +
+         counters("counter", at(status, "counters")) + counters("control", at(status, "control"));
+}
+
+}  // namespace flagfall::tools
