@@ -59,11 +59,10 @@ wire::Ready OrderDesk::set_services(std::size_t link, const wire::Services& serv
 
 void OrderDesk::close_session(std::size_t link) {
   Link& l = links_[link];
-  counters_.outcomes_lost.add(l.outcomes.size());
+  clear_outcomes(link, false);
   l.open = false;
   l.racing = false;
   l.opener.clear();
-  l.outcomes.clear();
   l.services = ServiceTable();
 }
 
@@ -191,9 +190,10 @@ void OrderDesk::finished(std::uint32_t index) {
   pool_.give_back(index);
 }
 
-void OrderDesk::take_outcomes(std::size_t link, std::vector<wire::RaceOutcome>& out) {
-  out.assign(links_[link].outcomes.begin(), links_[link].outcomes.end());
-  links_[link].outcomes.clear();
+void OrderDesk::clear_outcomes(std::size_t link, bool reported) {
+  std::vector<wire::RaceOutcome>& outcomes = links_[link].outcomes;
+  if (!reported) counters_.outcomes_lost.add(outcomes.size());
+  outcomes.clear();
 }
 
 void OrderDesk::refuse(const wire::Order& order, const Arrival& arrival, Counter& why) {

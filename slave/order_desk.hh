@@ -58,9 +58,11 @@ class OrderDesk {
   void finished(std::uint32_t shot);
 
   /// Outcomes not yet reported, of the session that is open.
-  [[nodiscard]] std::size_t outcomes(std::size_t link) const { return links_[link].outcomes.size(); }
-  /// Moves them into `out`, which becomes exactly them.
-  void take_outcomes(std::size_t link, std::vector<wire::RaceOutcome>& out);
+  [[nodiscard]] const std::vector<wire::RaceOutcome>& outcomes(std::size_t link) const {
+    return links_[link].outcomes;
+  }
+  /// They were reported, or could not be.
+  void clear_outcomes(std::size_t link, bool reported);
 
   [[nodiscard]] const OrderCounters& counters() const { return counters_; }
 

@@ -1,0 +1,138 @@
+#include "slave/app.hh"
+
+#include <fmt/core.h>
+
+#include <stdexcept>
+#include <utility>
+
+#include "common/base/log.hh"
+#include "common/net/privileges.hh"
+#include "common/net/tls.hh"
+
+namespace flagfall::slave {
+namespace {
+
+/// How often finished shots are taken back and reported when no orders come.
+constexpr Nanos kTakeBackInterval = std::chrono::milliseconds(200);
+/// Answers that are due within this still leave when the slave is told to end: delays are shorter.
+constexpr Nanos kLinger = std::chrono::seconds(1);
+
+std::vector<SourceSocket> open_sources(const std::vector<Endpoint>& sources) {
+  if (const Status may = net::need_capability(net::Capability::net_raw, "answer from a service's address");
+      !may)
+    throw std::runtime_error(may.error());
+  std::vector<SourceSocket> out;
+  for (const Endpoint& source : sources) {
+    out.push_back(open_source(source));
+    log::info("answers from {}: {} socket{}", to_string(source),
+              out.back().kind == SourceSocket::Kind::raw ? "raw" : "UDP",
+              out.back().stamps ? "" : ", without kernel transmit stamps");
+  }
+  return out;
+}
+
+std::uint64_t nanoseconds(Nanos ns) {
+  return static_cast<std::uint64_t>(ns.count());
+}
+
+}  // namespace
+
+Result<std::unique_ptr<daemon::Program>> App::load(const Config& config) {
+  static const SystemClock clock;
+  const auto tls = net::TlsContext::load(
+      net::TlsRole::client,
+      {config.control.ca.text, config.control.certificate.text, config.control.key.text}, clock.real());
+  if (!tls) return Error{tls.error()};
+  if (!config.clock.chrony.starts_with('/'))
+    if (const auto address = parse_endpoint(config.clock.chrony, 323); !address)
+      return Error{"clock.chrony: " + address.error()};
+  return std::unique_ptr<daemon::Program>(std::make_unique<App>(config, clock));
+}
+
+App::App(const Config& config, const Clock& clock)
+    : config_(config),
+      clock_(clock),
+      pool_(config.transmit.queue),
+      desk_({config.transmit.sources, {config.transmit.rate, config.transmit.burst}}, config.masters.size(),
+            pool_) {}
+
+App::~App() = default;
+
+void App::start(net::Loop& loop) {
+  try {
+    open(loop);
+  } catch (...) {
+    stop();  // watches must be gone before the loop is
+    throw;
+  }
+}
+
+void App::open(net::Loop& loop) {
+  auto sources = open_sources(config_.transmit.sources);
+  auto sockets = open_order_sockets(config_.orders.listen, config_.orders.receive_buffer.bytes);
+  const std::uint16_t order_port = net::local_endpoint(sockets.front()).port;
+  // All that needed a privilege is open; threads that start from here have none.
+  net::drop_capabilities();
+
+  transmitter_ = std::make_unique<Transmitter>(Transmitter::Options{config_.transmit.guard.fixed},
+                                               std::move(sources), pool_, clock_);
+  log::info("transmit guard {} µs", transmitter_->guard().count() / 1000);
+  source_ = std::make_unique<clocksync::ChronySource>(
+      loop, clock_, random_, clocksync::ChronyOptions{config_.clock.chrony, config_.clock.poll},
+      [this](const clocksync::RefMap&) {
+        if (masters_) masters_->clock_changed();
+      });
+  const auto map = [this]() -> const clocksync::RefMap& { return source_->current(); };
+  intake_ = std::make_unique<OrderIntake>(loop, clock_, desk_, *transmitter_, map);
+  intake_->listen(std::move(sockets));
+  masters_ = std::make_unique<Masters>(loop, clock_, random_, config_, order_port, desk_,
+                                       Masters::Sources{map, [this] { return counters(); }});
+  take_back_ = loop.every(kTakeBackInterval, [this] {
+    intake_->take_back();
+    masters_->report_outcomes();
+  });
+}
+
+void App::stop() {
+  take_back_ = net::Watch();
+  masters_.reset();  // no new orders
+  intake_.reset();
+  source_.reset();
+  if (transmitter_) transmitter_->stop(kLinger);
+}
+
+std::string App::status() const {
+  if (!masters_) return {};
+  const clocksync::RefMap& map = source_->current();
+  const std::string clock =
+      map.status == wire::ClockStatus::unknown
+          ? "clock unknown: " + map.why
+          : fmt::format("clock within {:.3f} ms",
+                        static_cast<double>(map.bound_at(clock_.mono()).count()) * 1e-6);
+  return fmt::format("racing for {} of {} masters ({} connected), {} answers sent, {}", masters_->racing(),
+                     config_.masters.size(), masters_->registered(), transmitter_->stats().sent.get(), clock);
+}
+
+Masters::Counters App::counters() const {
+  Masters::Counters out;
+  const auto add = [&](const char* name, const Counter& counter) { out.emplace_back(name, counter.get()); };
+  desk_.counters().for_each(add);
+  source_->counters().for_each(add);
+  const EgressStats& sent = transmitter_->stats();
+  out.emplace_back("answers_sent", sent.sent.get());
+  out.emplace_back("answers_failed", sent.failed.get());
+  out.emplace_back("answers_stamped", sent.stamped.get());
+  out.emplace_back("answers_unstamped", sent.unstamped.get());
+  out.emplace_back("answers_pending", pool_.in_use());
+  out.emplace_back("transmit_guard_ns", nanoseconds(transmitter_->guard()));
+  out.emplace_back("transmit_call_p50_ns", nanoseconds(sent.call.quantile(0.5)));
+  out.emplace_back("transmit_call_p99_ns", nanoseconds(sent.call.quantile(0.99)));
+  out.emplace_back("transmit_stamp_p50_ns", nanoseconds(sent.stamp.quantile(0.5)));
+  out.emplace_back("transmit_stamp_p99_ns", nanoseconds(sent.stamp.quantile(0.99)));
+  out.emplace_back("wake_up_p99_ns", nanoseconds(transmitter_->wake_ups().quantile(0.99)));
+  out.emplace_back("order_receive_errors", intake_->receive_errors());
+  out.emplace_back("order_kernel_drops", intake_->kernel_drops());
+  return out;
+}
+
+}  // namespace flagfall::slave

@@ -1,0 +1,55 @@
+// The slave as a daemon: owns every part and ties them together. Everything but
+// the transmit thread runs on the loop's thread.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "clocksync/chrony_source.hh"
+#include "common/base/random.hh"
+#include "common/base/result.hh"
+#include "common/daemon/daemon.hh"
+#include "slave/config.hh"
+#include "slave/masters.hh"
+#include "slave/order_desk.hh"
+#include "slave/order_intake.hh"
+#include "slave/shot.hh"
+#include "slave/transmitter.hh"
+
+namespace flagfall::slave {
+
+class App final : public daemon::Program {
+ public:
+  /// Checks what the configuration names; binds nothing.
+  static Result<std::unique_ptr<daemon::Program>> load(const Config& config);
+
+  /// `config` and `clock` outlive the program.
+  App(const Config& config, const Clock& clock);
+  ~App() override;
+  App(const App&) = delete;
+  App& operator=(const App&) = delete;
+  App(App&&) = delete;
+  App& operator=(App&&) = delete;
+
+  void start(net::Loop& loop) override;
+  void stop() override;
+  [[nodiscard]] std::string status() const override;
+
+ private:
+  void open(net::Loop& loop);
+  [[nodiscard]] Masters::Counters counters() const;
+
+  const Config& config_;
+  const Clock& clock_;
+  SystemRandom random_;
+  ShotPool pool_;
+  OrderDesk desk_;
+  std::unique_ptr<clocksync::ChronySource> source_;
+  std::unique_ptr<Transmitter> transmitter_;
+  std::unique_ptr<OrderIntake> intake_;
+  std::unique_ptr<Masters> masters_;
+  net::Watch take_back_;
+};
+
+}  // namespace flagfall::slave

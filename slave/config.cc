@@ -1,0 +1,139 @@
+#include "slave/config.hh"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <set>
+
+namespace flagfall::slave {
+namespace {
+
+using config::Where;
+
+void check_masters(const Config& c, const Where& where) {
+  std::set<Endpoint> seen;
+  for (std::size_t i = 0; i < c.masters.size(); ++i) {
+    if (c.masters[i].address.ip.unspecified())
+      where.error(fmt::format("master.{}.address", i),
+                  "is a wildcard: write the address that the master listens on");
+    if (!seen.insert(c.masters[i].address).second)
+      where.error(fmt::format("master.{}.address", i), "is there twice");
+  }
+}
+
+void check_orders(const OrdersConfig& orders, const Where& where) {
+  for (std::size_t i = 1; i < orders.listen.size(); ++i)
+    if (orders.listen[i].port != orders.listen[0].port)
+      where.error(fmt::format("listen.{}", i),
+                  fmt::format("all addresses must have one port, here {}: masters are told one",
+                              orders.listen[0].port));
+}
+
+void check_transmit(const TransmitConfig& transmit, const Where& where) {
+  std::set<Endpoint> seen;
+  for (std::size_t i = 0; i < transmit.sources.size(); ++i) {
+    const std::string key = fmt::format("sources.{}", i);
+    if (transmit.sources[i].ip.unspecified())
+      where.error(key, "is a wildcard: write each service address, as the masters' dns.listen has it");
+    if (!seen.insert(transmit.sources[i]).second) where.error(key, "is there twice");
+  }
+}
+
+config::Schema<TransmitConfig> transmit_schema() {
+  config::Schema<TransmitConfig> s;
+  s.key("sources", &TransmitConfig::sources,
+        {.help = "Service addresses, the only ones that this slave may ever answer from",
+         .required = true,
+         .port = 53});
+  s.key("rate", &TransmitConfig::rate,
+        {.help = "Answers a second, over all masters; what is more is refused",
+         .least = "0",
+         .most = "10000000"});
+  s.key("burst", &TransmitConfig::burst, {.help = "And at once", .least = "1", .most = "10000000"});
+  s.key("queue", &TransmitConfig::queue,
+        {.help = "Answers that may wait for their instants; what is more is refused",
+         .least = "16",
+         .most = "1000000"});
+  s.key("guard", &TransmitConfig::guard,
+        {.help =
+             "How long before an instant the transmit thread wakes up to spin; \"auto\": measured at start"});
+  s.check(check_transmit);
+  return s;
+}
+
+config::Schema<ClockConfig> clock_schema() {
+  config::Schema<ClockConfig> s;
+  s.choice("source", &ClockConfig::source, {{"chrony", ClockConfig::Source::chrony}},
+           {.help = "Who knows the time"});
+  s.key("chrony", &ClockConfig::chrony, {.help = "chronyd's command port, or the path of its Unix socket"});
+  s.key("poll", &ClockConfig::poll,
+        {.help = "Between two looks at the source", .least = "50ms", .most = "1m"});
+  s.key("max_error", &ClockConfig::max_error,
+        {.help = "No races while this clock's bound and the master's are together above this",
+         .least = "1us",
+         .most = "10s"});
+  return s;
+}
+
+}  // namespace
+
+config::Schema<Config> schema() {
+  config::Schema<MasterConfig> master;
+  master.key("address", &MasterConfig::address,
+             {.help = "Where the master listens (its control.listen)", .required = true, .port = 4953});
+  master.key("name", &MasterConfig::name,
+             {.help = "The name in the master's certificate", .required = true, .example = "\"master-1\""});
+
+  config::Schema<ControlConfig> control;
+  control.key("ca", &ControlConfig::ca,
+              {.help = "Certificate of the CA that signed the masters' certificates", .required = true});
+  control.key("certificate", &ControlConfig::certificate,
+              {.help = "This slave's certificate; its name is the slave's name", .required = true});
+  control.key("key", &ControlConfig::key,
+              {.help = "Its key; others must not be able to read it", .required = true});
+
+  config::Schema<OrdersConfig> orders;
+  orders.key("listen", &OrdersConfig::listen,
+             {.help = "Where orders arrive (UDP), all with one port", .required = true, .port = 4954});
+  orders.key("receive_buffer", &OrdersConfig::receive_buffer,
+             {.help = "Queue of each socket; the kernel caps it at net.core.rmem_max",
+              .least = "64KiB",
+              .most = "1GiB"});
+  orders.check(check_orders);
+
+  config::Schema<Config> s;
+  s.section("log", &Config::log, daemon::log_schema());
+  s.list("master", &Config::masters, master, {.help = "Whom to take orders from", .required = true});
+  s.section("control", &Config::control, control, "Sessions with the masters");
+  s.section("orders", &Config::orders, orders);
+  s.section("transmit", &Config::transmit, transmit_schema(), "Answers to clients");
+  s.section("clock", &Config::clock, clock_schema(), "Reference time");
+  s.check(check_masters);
+  return s;
+}
+
+}  // namespace flagfall::slave
+
+namespace flagfall::config {
+
+namespace {
+constexpr Nanos kMostFixedGuard = std::chrono::milliseconds(100);
+}
+
+bool Codec<slave::GuardSetting>::read(const Value& value, const Context& context, slave::GuardSetting& out) {
+  if (const auto* text = std::get_if<std::string>(&value.data); text != nullptr && *text == "auto") {
+    out.fixed.reset();
+    return true;
+  }
+  Nanos fixed{};
+  if (!read_duration(value, context, fixed)) return false;
+  if (fixed > kMostFixedGuard) return context.fail(value, "must be \"auto\" or at most 100ms");
+  out.fixed = fixed;
+  return true;
+}
+
+std::string Codec<slave::GuardSetting>::write(const slave::GuardSetting& value) {
+  return toml_string(value.fixed ? to_string(*value.fixed) : "auto");
+}
+
+}  // namespace flagfall::config

@@ -1,0 +1,74 @@
+// flagfall-slave's configuration: plain structs whose initial values are the
+// defaults, and the table that reads them. The meaning of each key stands in
+// the table, in config.cc.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/config/schema.hh"
+#include "common/daemon/daemon.hh"
+
+namespace flagfall::slave {
+
+struct MasterConfig {
+  Endpoint address;
+  std::string name;
+};
+
+struct ControlConfig {
+  config::Path ca;
+  config::Path certificate;
+  config::Path key;
+};
+
+struct OrdersConfig {
+  std::vector<Endpoint> listen = {*parse_endpoint("0.0.0.0:4954"), *parse_endpoint("[::]:4954")};
+  config::ByteSize receive_buffer{std::int64_t{4} << 20};
+};
+
+/// "auto", which is calibrated at start, or a duration.
+struct GuardSetting {
+  std::optional<Nanos> fixed;
+};
+
+struct TransmitConfig {
+  std::vector<Endpoint> sources;
+  double rate = 10000;
+  double burst = 20000;
+  std::uint32_t queue = 100000;
+  GuardSetting guard;
+};
+
+struct ClockConfig {
+  enum class Source : std::uint8_t { chrony } source = Source::chrony;
+  std::string chrony = "127.0.0.1:323";
+  Nanos poll = std::chrono::seconds(1);
+  Nanos max_error = std::chrono::milliseconds(5);
+};
+
+struct Config {
+  daemon::LogConfig log;
+  std::vector<MasterConfig> masters;
+  ControlConfig control;
+  OrdersConfig orders;
+  TransmitConfig transmit;
+  ClockConfig clock;
+};
+
+config::Schema<Config> schema();
+
+}  // namespace flagfall::slave
+
+namespace flagfall::config {
+
+template <>
+struct Codec<slave::GuardSetting> {
+  static bool read(const Value& value, const Context& context, slave::GuardSetting& out);
+  static std::string write(const slave::GuardSetting& value);
+  static std::string name() { return "\"auto\" or duration"; }
+  static std::string example() { return "\"auto\""; }
+};
+
+}  // namespace flagfall::config

@@ -1,0 +1,158 @@
+#include "slave/masters.hh"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "common/base/log.hh"
+#include "common/wire/pulse.hh"
+
+namespace flagfall::slave {
+namespace {
+
+constexpr Nanos kReportInterval = std::chrono::seconds(1);
+
+}  // namespace
+
+struct Masters::One {
+  std::size_t index = 0;
+  std::string name;  // for the log: "master-1 at 192.0.2.1:4953"
+  Fitness fitness;
+  MasterClock clock;
+  bool heard = false;  // a heartbeat came in this session
+  std::unique_ptr<MasterLink> link;
+};
+
+Masters::Masters(net::Loop& loop, const Clock& clock, Random& random, const Config& config,
+                 std::uint16_t order_port, OrderDesk& desk, Sources sources)
+    : loop_(loop), clock_(clock), desk_(desk), sources_(std::move(sources)) {
+  report_.provider = "chrony";
+  report_.outcomes.reserve(OrderDesk::kMostOutcomes);
+  const std::uint64_t instance = random.next();
+  for (const MasterConfig& master : config.masters) {
+    auto& one = *all_.emplace_back(
+        std::make_unique<One>(One{all_.size(),
+                                  fmt::format("{} at {}", master.name, to_string(master.address)),
+                                  Fitness(config.clock.max_error),
+                                  {},
+                                  false,
+                                  nullptr}));
+    LinkOptions options;
+    options.master = master.address;
+    options.ca_file = config.control.ca.text;
+    options.certificate_file = config.control.certificate.text;
+    options.key_file = config.control.key.text;
+    options.master_name = master.name;
+    options.order_port = order_port;
+    options.instance = instance;
+    one.link = std::make_unique<MasterLink>(loop, clock, random, std::move(options),
+                                            callbacks(one, config.clock.max_error));
+  }
+  every_second_ = loop.every(kReportInterval, [this] { judge_and_report(); });
+}
+Masters::~Masters() = default;
+
+LinkCallbacks Masters::callbacks(One& one, Nanos max_error) {
+  LinkCallbacks out;
+  out.registered = [this, &one](const wire::Welcome& welcome, const net::SealKey& key) {
+    desk_.open_session(one.index, welcome.session, key);
+  };
+  out.services = [this, &one](const wire::Services& services) { return take_services(one, services); };
+  out.master_clock = [this, &one](const wire::Heartbeat& heartbeat) {
+    one.clock = {heartbeat.clock, heartbeat.bound, clock_.mono()};
+    one.heard = true;
+    judge(one);
+  };
+  out.lost = [this, &one, max_error](const std::string& /*reason: the link has logged it*/) {
+    desk_.close_session(one.index);
+    one.fitness = Fitness(max_error);
+    one.heard = false;
+  };
+  out.clock = [this] {
+    const clocksync::RefMap& map = sources_.map();
+    return std::pair(map.status, map.bound_at(clock_.mono()));
+  };
+  out.reference_now = [this] {
+    const clocksync::RefMap& map = sources_.map();
+    // Before the first look at the source the system clock is the best guess, and says "unknown" with it.
+    return map.measured == MonoTime() ? RefTime(clock_.real().time_since_epoch()) : map.to_ref(clock_.mono());
+  };
+  return out;
+}
+
+wire::Ready Masters::take_services(One& one, const wire::Services& services) {
+  wire::Ready ready = desk_.set_services(one.index, services);
+  for (std::size_t s = 0; s < services.services.size(); ++s) {
+    const wire::Service& service = services.services[s];
+    for (std::size_t a = 0; a < service.addresses.size(); ++a)
+      if ((ready.addresses[s] >> a & 1U) == 0)
+        log::warn("{}: cannot answer for service '{}' from {}: it is not in transmit.sources", one.name,
+                  service.name, to_string(service.addresses[a]));
+  }
+  log::info("{}: {} services", one.name, services.services.size());
+  return ready;
+}
+
+void Masters::judge(One& one) {
+  if (!one.heard) return;
+  const bool was = one.fitness.racing();
+  const bool changed = one.fitness.update(sources_.map(), one.clock, clock_.mono());
+  desk_.set_racing(one.index, one.fitness.racing());
+  if (!changed) return;
+  if (one.fitness.racing()) {
+    log::info("{}: racing, clock bound {:.3f} ms", one.name,
+              static_cast<double>(one.fitness.bound().count()) * 1e-6);
+  } else {
+    log::warn("{}: standing down: {}", one.name, one.fitness.why_not());
+  }
+  // Not from here: this may be a callback of the link.
+  if (was != one.fitness.racing()) soon_ = loop_.after(Nanos(0), [this] { judge_and_report(); });
+}
+
+void Masters::clock_changed() {
+  for (const auto& one : all_) judge(*one);
+}
+
+void Masters::judge_and_report() {
+  for (const auto& one : all_) {
+    judge(*one);
+    report(*one);
+  }
+}
+
+void Masters::report_outcomes() {
+  for (const auto& one : all_)
+    if (!desk_.outcomes(one->index).empty()) report(*one);
+}
+
+void Masters::report(One& one) {
+  if (!one.link->registered()) return;
+  const clocksync::RefMap& map = sources_.map();
+  const MonoTime now = clock_.mono();
+  report_.racing = one.fitness.racing();
+  report_.why_not = report_.racing ? std::string() : one.fitness.why_not();
+  report_.clock = map.status;
+  report_.correction = Nanos(0);
+  if (map.status != wire::ClockStatus::unknown)
+    report_.correction =
+        map.to_ref(now) - RefTime(now.time_since_epoch()) - read_real_minus_mono(clock_).offset;
+  report_.own_bound = wire::sendable_bound(map.bound_at(now));
+  report_.bound = wire::sendable_bound(one.fitness.bound());
+  report_.counters = sources_.counters();
+  const auto& outcomes = desk_.outcomes(one.index);
+  report_.outcomes.assign(outcomes.begin(), outcomes.end());
+  desk_.clear_outcomes(one.index, one.link->send(report_));
+}
+
+std::size_t Masters::registered() const {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(all_, [](const auto& one) { return one->link->registered(); }));
+}
+
+std::size_t Masters::racing() const {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      all_, [](const auto& one) { return one->link->registered() && one->fitness.racing(); }));
+}
+
+}  // namespace flagfall::slave

@@ -1,0 +1,64 @@
+// All masters of this slave: a session each, whether it may race for each, and
+// the reports to each. Loop thread only. Orders are the desk's.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "clocksync/ref_clock.hh"
+#include "common/net/loop.hh"
+#include "slave/config.hh"
+#include "slave/fitness.hh"
+#include "slave/master_link.hh"
+#include "slave/order_desk.hh"
+
+namespace flagfall::slave {
+
+class Masters {
+ public:
+  using Counters = std::vector<std::pair<std::string, std::uint64_t>>;
+  struct Sources {
+    /// This host's clock; called whenever it is needed.
+    std::function<const clocksync::RefMap&()> map;
+    /// What reports carry beside outcomes: everything that this slave counts.
+    std::function<Counters()> counters;
+  };
+  /// Dials from the loop. Throws std::runtime_error when the TLS files are not good.
+  /// All references outlive the object; `order_port` is told to the masters.
+  Masters(net::Loop& loop, const Clock& clock, Random& random, const Config& config, std::uint16_t order_port,
+          OrderDesk& desk, Sources sources);
+  ~Masters();
+  Masters(const Masters&) = delete;
+  Masters& operator=(const Masters&) = delete;
+  Masters(Masters&&) = delete;
+  Masters& operator=(Masters&&) = delete;
+
+  /// The map is new: judge every session's fitness.
+  void clock_changed();
+  /// Outcomes are reported soon after they come; the rest once a second.
+  void report_outcomes();
+
+  [[nodiscard]] std::size_t registered() const;
+  [[nodiscard]] std::size_t racing() const;
+
+ private:
+  struct One;
+  LinkCallbacks callbacks(One& one, Nanos max_error);
+  wire::Ready take_services(One& one, const wire::Services& services);
+  void judge(One& one);
+  void judge_and_report();
+  void report(One& one);
+
+  net::Loop& loop_;
+  const Clock& clock_;
+  OrderDesk& desk_;
+  Sources sources_;
+  std::vector<std::unique_ptr<One>> all_;
+  wire::Report report_;  // reused: outcomes keep their room
+  net::Watch every_second_;
+  net::Watch soon_;
+};
+
+}  // namespace flagfall::slave

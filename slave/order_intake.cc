@@ -1,0 +1,72 @@
+#include "slave/order_intake.hh"
+
+#include <algorithm>
+#include <system_error>
+#include <utility>
+
+#include "common/base/log.hh"
+
+namespace flagfall::slave {
+namespace {
+
+/// More than any order datagram: a master's `order_size` is at most 8,900.
+constexpr std::size_t kDatagramRoom = 9216;
+/// Batches in one wake-up; then other events get their turn.
+constexpr unsigned kMostBatches = 4;
+
+}  // namespace
+
+OrderIntake::OrderIntake(net::Loop& loop, const Clock& clock, OrderDesk& desk, Transmitter& transmitter,
+                         std::function<const clocksync::RefMap&()> map)
+    : loop_(loop),
+      clock_(clock),
+      desk_(desk),
+      transmitter_(transmitter),
+      map_(std::move(map)),
+      receiver_(kDatagramRoom) {}
+
+void OrderIntake::listen(std::vector<net::Fd> sockets) {
+  sockets_ = std::move(sockets);
+  for (const net::Fd& fd : sockets_)
+    watches_.push_back(loop_.on_readable(fd.get(), [this, &fd] { receive(fd); }));
+}
+
+void OrderIntake::receive(const net::Fd& fd) {
+  take_back();
+  for (unsigned i = 0; i < kMostBatches; ++i) {
+    const auto batch = receiver_.receive(fd);
+    const Nanos real_minus_mono = batch.empty() ? Nanos(0) : read_real_minus_mono(clock_).offset;
+    for (const net::Datagram& d : batch) {
+      const MonoTime now = clock_.mono();
+      const bool stamped = d.stamp != RealTime();
+      const MonoTime received =
+          stamped ? MonoTime(clock_.stamp(d.stamp).time_since_epoch() - real_minus_mono) : now;
+      for (const std::uint32_t shot : desk_.datagram(d.data, received, {now, map_()}))
+        transmitter_.push(shot);
+    }
+    if (batch.size() < net::UdpReceiver::kBatch) return;
+  }
+}
+
+void OrderIntake::take_back() {
+  while (const auto shot = transmitter_.pop_done()) desk_.finished(*shot);
+}
+
+std::vector<net::Fd> open_order_sockets(const std::vector<Endpoint>& listen, std::int64_t receive_buffer) {
+  std::vector<net::Fd> out;
+  net::UdpOptions options;
+  options.receive_stamps = true;
+  options.receive_buffer = static_cast<int>(receive_buffer);
+  for (const Endpoint& address : listen) {
+    try {
+      out.push_back(net::udp_socket(address, options));
+    } catch (const std::system_error& e) {
+      const bool last_chance = out.empty() && &address == &listen.back();
+      if (e.code() != std::errc::address_family_not_supported || last_chance) throw;
+      log::warn("orders.listen: {} is left out, as this host has no IPv6", to_string(address));
+    }
+  }
+  return out;
+}
+
+}  // namespace flagfall::slave
