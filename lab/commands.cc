@@ -24,7 +24,7 @@ void print_line(const std::string& line) {
 }
 
 Result<int> stop_running(const std::string& lab, pid_t pid) {
-  ::kill(pid, SIGTERM);
+  if (pid > 0) ::kill(pid, SIGTERM);
   constexpr int kTries = 500;
   for (int i = 0; i < kTries; ++i) {
     if (!running_lab(lab)) return 0;
@@ -66,8 +66,8 @@ Result<int> exec_in_host(const std::string& lab_or_file, const std::string& host
 Result<int> list_labs() {
   for (const std::string& lab : known_labs()) {
     const auto pid = running_lab(lab);
-    std::string line =
-        lab + (pid ? "  running, process " + std::to_string(*pid) : "  dead, flagfall-lab clean removes it");
+    std::string line = lab + "  dead, flagfall-lab clean removes it";
+    if (pid) line = lab + (*pid > 0 ? "  running, process " + std::to_string(*pid) : "  ending");
     const std::string prefix = namespace_of(lab, "");
     for (const std::string& name : namespaces_of(lab))
       if (name != hub_namespace_of(lab)) line += "  " + name.substr(prefix.size());

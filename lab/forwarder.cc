@@ -67,7 +67,7 @@ void Forwarder::run() {
     for (int i = 0; i < n; ++i) {
       const std::size_t id = events[static_cast<std::size_t>(i)].data.u64;
       if (id < tuns_.size()) {
-        take_from(static_cast<HostId>(id));
+        take_from(id);
         release_due();
       } else if (watched_[id - tuns_.size()]) {
         const auto callback = watched_[id - tuns_.size()]->callback;  // it may unwatch itself
@@ -122,7 +122,7 @@ void Forwarder::take_from(HostId host) {
       drop(*fate.drop);
       continue;
     }
-    queue_.push(fate.deadline, {free_slots_.back(), static_cast<std::uint16_t>(length), fate.to});
+    queue_.push(fate.deadline, {free_slots_.back(), static_cast<std::uint32_t>(length), fate.to});
     free_slots_.pop_back();
   }
 }

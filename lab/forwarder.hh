@@ -53,7 +53,7 @@ class Forwarder {
  private:
   struct UnderWay {
     std::uint32_t slot = 0;
-    std::uint16_t length = 0;
+    std::uint32_t length = 0;
     HostId to = 0;
   };
   struct Watched {

@@ -21,7 +21,7 @@ std::string hub_namespace_of(std::string_view lab);
 std::optional<std::string> lab_of_namespace(std::string_view name);
 
 inline constexpr const char* kStateDirectory = "/run/flagfall-lab";
-/// Locked (flock) by the lab and its janitor while either lives; holds the lab's process id.
+/// Locked (flock) by the lab and its janitor while either lives.
 std::string lock_path(std::string_view lab);
 /// The Unix socket that takes commands while the lab runs.
 std::string control_path(std::string_view lab);

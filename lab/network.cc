@@ -12,7 +12,7 @@ namespace {
 
 /// Each pair draws from a stream of its own, so that traffic elsewhere changes nothing for it.
 SeededRandom stream_of(std::uint64_t seed, HostId from, HostId to) {
-  SeededRandom mix(seed ^ (std::uint64_t{from} << 32U) ^ (std::uint64_t{to} + 1));
+  SeededRandom mix(seed ^ (from << 32U) ^ (to + 1));
   return SeededRandom(mix.next());
 }
 

@@ -89,7 +89,7 @@ Forwarder::Options forwarder_options(const Topology& topology, const RunOptions&
 
 }  // namespace
 
-int run(const Topology& topology, RunOptions options) {
+int run(const Topology& topology, const RunOptions& options) {
   require_powers();
   const Result<net::Fd> lock = take_lock(topology.lab);
   if (!lock) throw std::runtime_error(lock.error());

@@ -18,6 +18,6 @@ struct RunOptions {
 
 /// Returns the program's exit status: the command's own, 0 without one. Throws std::exception with
 /// one line that says what to do when the lab cannot be made; nothing of it is left then.
-int run(const Topology& topology, RunOptions options);
+int run(const Topology& topology, const RunOptions& options);
 
 }  // namespace flagfall::lab

@@ -1,12 +1,13 @@
 #include "lab/state.hh"
 
 #include <fcntl.h>
+#include <spdlog/fmt/fmt.h>
 #include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
-#include <charconv>
 #include <csignal>
 #include <cstdio>
 #include <exception>
@@ -24,16 +25,22 @@ namespace fs = std::filesystem;
 
 namespace {
 
-pid_t pid_in(const net::Fd& file) {
-  std::array<char, 16> text{};
-  const ssize_t n = ::pread(file.get(), text.data(), text.size(), 0);
-  pid_t pid = 0;
-  if (n > 0) std::from_chars(text.data(), text.data() + n, pid);
-  return pid;
+/// The process that holds the file's record lock: the lab itself. Its janitor, which shares only the
+/// flock, does not, and neither does a dead process that its parent has not waited for yet.
+std::optional<pid_t> owner_of(const net::Fd& file) {
+  struct flock record {};
+  record.l_type = F_WRLCK;
+  record.l_whence = SEEK_SET;
+  net::check(::fcntl(file.get(), F_GETLK, &record), "fcntl F_GETLK");
+  if (record.l_type == F_UNLCK) return std::nullopt;
+  return record.l_pid;
 }
 
-bool alive(pid_t pid) {
-  return pid > 0 && (::kill(pid, 0) == 0 || errno == EPERM);
+void own(const net::Fd& file) {
+  struct flock record {};
+  record.l_type = F_WRLCK;
+  record.l_whence = SEEK_SET;
+  net::check(::fcntl(file.get(), F_SETLK, &record), "fcntl F_SETLK");
 }
 
 }  // namespace
@@ -45,23 +52,20 @@ Result<net::Fd> take_lock(const std::string& lab) {
   if (!file) throw std::system_error(errno, std::generic_category(), "cannot open " + path);
   constexpr int kTries = 250;
   for (int i = 0; ::flock(file.get(), LOCK_EX | LOCK_NB) != 0; ++i) {
-    const pid_t owner = pid_in(file);
-    if (alive(owner))
-      return Error{"lab '" + lab + "' is running (process " + std::to_string(owner) +
-                   "); stop it with: flagfall-lab clean " + lab};
+    if (const auto owner = owner_of(file))
+      return Error{fmt::format("lab '{0}' is running (process {1}); stop it with: flagfall-lab clean {0}",
+                               lab, *owner)};
     if (i == kTries) return Error{"lab '" + lab + "' has died and is not cleaned up; try again in a moment"};
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
-  const std::string pid = std::to_string(::getpid()) + "\n";
-  if (::ftruncate(file.get(), 0) != 0 || ::pwrite(file.get(), pid.data(), pid.size(), 0) < 0)
-    throw std::system_error(errno, std::generic_category(), "cannot write " + path);
+  own(file);
   return file;
 }
 
 std::optional<pid_t> running_lab(const std::string& lab) {
   const net::Fd file(::open(lock_path(lab).c_str(), O_RDONLY | O_CLOEXEC));
   if (!file || ::flock(file.get(), LOCK_SH | LOCK_NB) == 0) return std::nullopt;
-  return pid_in(file);
+  return owner_of(file).value_or(0);
 }
 
 std::vector<std::string> known_labs() {
@@ -79,20 +83,14 @@ void clean(const std::string& lab) {
   ::unlink(control_path(lab).c_str());
 }
 
-Janitor::Janitor(std::string lab) {
-  std::array<int, 2> ends{};
-  net::check(::pipe2(ends.data(), O_CLOEXEC), "pipe2");
-  const net::Fd watched(ends[0]);
-  lifeline_ = net::Fd(ends[1]);
-  pid_ = net::check(::fork(), "fork");
-  if (pid_ != 0) return;
+namespace {
 
-  // The janitor. In a session of its own: what ends the lab's terminal or process group spares it.
-  lifeline_ = net::Fd();
+/// The janitor's life. In a session of its own: what ends the lab's terminal or process group spares it.
+[[noreturn]] void wait_and_clean(const net::Fd& lifeline, const std::string& lab) {
   ::setsid();
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::signal(signal, SIG_IGN);
   char nothing = 0;
-  while (::read(watched.get(), &nothing, 1) < 0 && errno == EINTR) {
+  while (::read(lifeline.get(), &nothing, 1) < 0 && errno == EINTR) {
   }
   int status = 0;
   try {
@@ -102,6 +100,19 @@ Janitor::Janitor(std::string lab) {
     status = 1;
   }
   ::_exit(status);
+}
+
+}  // namespace
+
+Janitor::Janitor(const std::string& lab) : pid_(-1) {
+  std::array<int, 2> ends{};
+  net::check(::pipe2(ends.data(), O_CLOEXEC), "pipe2");
+  const net::Fd watched(ends[0]);
+  lifeline_ = net::Fd(ends[1]);
+  pid_ = net::check(::fork(), "fork");
+  if (pid_ != 0) return;
+  lifeline_ = net::Fd();
+  wait_and_clean(watched, lab);
 }
 
 Janitor::~Janitor() {

@@ -16,7 +16,7 @@ namespace flagfall::lab {
 
 /// The lock file of a lab, locked. A lab that died a moment ago gets five seconds to be cleaned up.
 Result<net::Fd> take_lock(const std::string& lab);
-/// The process id of a lab that runs (or is being cleaned up) now.
+/// The process id of a lab that runs now; 0 while its janitor cleans up behind it; none otherwise.
 std::optional<pid_t> running_lab(const std::string& lab);
 /// Labs with a lock file or with namespaces, each once.
 std::vector<std::string> known_labs();
@@ -26,7 +26,7 @@ void clean(const std::string& lab);
 /// One per lab; to be made while the process has one thread and nothing to clean up yet.
 class Janitor {
  public:
-  explicit Janitor(std::string lab);
+  explicit Janitor(const std::string& lab);
   Janitor(const Janitor&) = delete;
   Janitor& operator=(const Janitor&) = delete;
   Janitor(Janitor&&) = delete;
@@ -36,7 +36,7 @@ class Janitor {
 
  private:
   net::Fd lifeline_;
-  pid_t pid_ = -1;
+  pid_t pid_;
 };
 
 }  // namespace flagfall::lab

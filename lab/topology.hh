@@ -14,7 +14,7 @@
 namespace flagfall::lab {
 
 /// A host's position in Topology::hosts.
-using HostId = std::uint16_t;
+using HostId = std::size_t;
 
 /// One direction of the path between two hosts.
 struct Link {

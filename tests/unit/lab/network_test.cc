@@ -33,7 +33,7 @@ Packet packet(const char* source, const char* destination, std::size_t size = 10
   return out;
 }
 
-constexpr std::uint16_t kMaster = 0, kSlave = 1, kClient = 2;
+constexpr std::size_t kMaster = 0, kSlave = 1, kClient = 2;
 
 /// master 192.0.2.1, slave 192.0.2.2, client 192.0.2.3; slave -> client 5 ms, the rest 20 ms.
 Topology three_hosts() {
