@@ -153,14 +153,16 @@ std::optional<Error> Reader::add(const ldns_rr& rr, const Source& source) {
   return {};
 }
 
+constexpr std::string_view kBlanks = " \t\r\n";
+
 /// Next word of a control entry: up to a blank, or quoted (RFC 1035 §5.1).
 std::string next_word(std::string_view& text) {
-  const auto start = text.find_first_not_of(" \t\r");
+  const auto start = text.find_first_not_of(kBlanks);
   if (start == std::string_view::npos || text[start] == ';') return {};
   text.remove_prefix(start);
   const bool quoted = text.front() == '"';
   if (quoted) text.remove_prefix(1);
-  const auto end = std::min(text.find_first_of(quoted ? "\"" : " \t\r;"), text.size());
+  const auto end = std::min(text.find_first_of(quoted ? "\"\n" : " \t\r\n;"), text.size());
   std::string word(text.substr(0, end));
   text.remove_prefix(std::min(end + (quoted ? 1 : 0), text.size()));
   return word;
