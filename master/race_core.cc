@@ -47,7 +47,8 @@ RacePlan RaceCore::decide(const Snapshot& snapshot, const RaceQuestion& q, const
     return refuse(Fallback::type_not_raced);
   if (snapshot.paused) return refuse(Fallback::paused);
   if (snapshot.clock.status != wire::ClockStatus::synchronised ||
-      snapshot.clock.bound_at(times.now) > snapshot.max_error)
+      snapshot.clock.bound_at(times.now) > snapshot.max_error ||
+      snapshot.clock.near_leap(snapshot.clock.to_ref(times.now)))
     return refuse(Fallback::clock);
   if (q.request_size > options_.most_request) return refuse(Fallback::too_big);
   const MonoTime timestamp = options_.timestamp == RaceOptions::Timestamp::receipt ? q.received : times.now;

@@ -27,6 +27,16 @@ class Histogram {
     sum_.add(ns);
     if (ns > max_.get()) max_.add(ns - max_.get());
   }
+  /// Adds what another thread's histogram holds now; its parts may be an instant apart.
+  void merge(const Histogram& other) {
+    for (unsigned i = 0; i < kBuckets; ++i) {
+      const std::uint64_t n = other.bucket(i);
+      buckets_[i].add(n);  // NOLINT(*-constant-array-index)
+      count_.add(n);
+    }
+    sum_.add(other.sum_.get());
+    if (other.max_.get() > max_.get()) max_.add(other.max_.get() - max_.get());
+  }
   [[nodiscard]] std::uint64_t count() const { return count_.get(); }
   [[nodiscard]] Nanos sum() const { return Nanos(static_cast<std::int64_t>(sum_.get())); }
   [[nodiscard]] Nanos max() const { return Nanos(static_cast<std::int64_t>(max_.get())); }

@@ -36,4 +36,19 @@ BOOST_AUTO_TEST_CASE(nothing_gives_zero_and_huge_values_land_in_the_last_bucket)
   BOOST_TEST(h.bucket(0) == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(merged_histograms_are_as_one) {
+  Histogram all;
+  Histogram low;
+  Histogram high;
+  for (int i = 1; i <= 1000; ++i) {
+    all.add(Nanos(i * 1000));
+    (i <= 500 ? low : high).add(Nanos(i * 1000));
+  }
+  low.merge(high);
+  BOOST_TEST(low.count() == all.count());
+  BOOST_TEST(low.sum().count() == all.sum().count());
+  BOOST_TEST(low.max().count() == all.max().count());
+  for (const double q : {0.1, 0.5, 0.9}) BOOST_TEST(low.quantile(q).count() == all.quantile(q).count());
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -196,6 +196,18 @@ BOOST_AUTO_TEST_CASE(a_bad_clock_a_pause_and_an_order_that_would_not_fit_mean_an
   BOOST_TEST(reason(core.decide(f.snapshot, f.question, f.times)) == "race");
 }
 
+BOOST_AUTO_TEST_CASE(there_is_no_race_beside_a_leap_second) {
+  Fixture f;
+  RaceCore core = f.make();
+  const Nanos day = std::chrono::hours(24);
+  const Nanos midnight = (kRefOffset / day + 1) * day;
+  f.snapshot.clock.offset = midnight - kNow.time_since_epoch() - 1s;
+  f.snapshot.clock.leap_pending = true;
+  BOOST_TEST(reason(core.decide(f.snapshot, f.question, f.times)) == "clock");
+  f.snapshot.clock.offset -= 10s;
+  BOOST_TEST(reason(core.decide(f.snapshot, f.question, f.times)) == "race");
+}
+
 BOOST_AUTO_TEST_CASE(what_lay_in_the_queue_for_longer_than_the_delay_is_answered_at_once) {
   Fixture f;
   RaceCore core = f.make();

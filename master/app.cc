@@ -1,0 +1,272 @@
+#include "master/app.hh"
+
+#include <fmt/core.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <thread>
+#include <utility>
+
+#include "common/base/log.hh"
+#include "common/net/privileges.hh"
+#include "common/net/tls.hh"
+#include "master/zones.hh"
+
+namespace flagfall::master {
+namespace {
+
+constexpr Nanos kTick = std::chrono::milliseconds(250);
+
+unsigned thread_count(const Config& config) {
+  if (config.dns.threads != 0) return config.dns.threads;
+  return std::clamp(std::thread::hardware_concurrency(), 1U, kMostThreads);
+}
+
+/// One connection is one descriptor; the soft limit of 1,024 is for programs that use select(2).
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+LoopOptions loop_options(const Config& config, const std::vector<Endpoint>& listen, unsigned index,
+                         unsigned count) {
+  LoopOptions o;
+  o.listen = listen;
+  o.index = index;
+  o.count = count;
+  o.receive_buffer = static_cast<int>(config.dns.receive_buffer.bytes);
+  // The cap is of the daemon: each loop's listener on each address has its share.
+  const std::size_t listeners = count * listen.size();
+  o.tcp.connections = std::max<std::size_t>(1, config.dns.tcp_connections / listeners);
+  o.tcp.idle = config.dns.tcp_idle;
+  o.order_source = config.control.listen.ip;
+  o.order_dscp = config.control.order_dscp;
+  o.dns = {config.dns.nsid, config.dns.udp_size, config.cookies.require};
+  o.core.race = race_options(config);
+  o.core.order_size = config.control.order_size;
+  o.core.slaves = slave_names(config).size();
+  return o;
+}
+
+std::vector<Cookies::Secret> random_secret(Random& random) {
+  Cookies::Secret secret{};
+  for (std::size_t i = 0; i < secret.size(); i += 8) {
+    const std::uint64_t word = random.next();
+    std::memcpy(secret.data() + i, &word, sizeof word);
+  }
+  return {secret};
+}
+
+net::AdminReply reply(int status, const nlohmann::json& body) {
+  return {status, body.dump()};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<daemon::Program>> App::load(const Config& config) {
+  SystemRandom random;
+  auto zones = load_zones(config, random);
+  if (!zones) return Error{zones.error()};
+  std::vector<Cookies::Secret> secrets = random_secret(random);
+  if (!config.cookies.secrets.empty()) {
+    auto loaded = Cookies::load(config.cookies.secrets.text);
+    if (!loaded) return Error{loaded.error()};
+    secrets = std::move(*loaded);
+  }
+  const ControlConfig& c = config.control;
+  if (const auto tls = net::TlsContext::load(
+          net::TlsRole::server, {c.ca.text, c.certificate.text, c.key.text}, SystemClock().real());
+      !tls)
+    return Error{tls.error()};
+  return std::unique_ptr<daemon::Program>(new App(config, std::move(*zones), Cookies(std::move(secrets))));
+}
+
+App::App(const Config& config, std::shared_ptr<const Zones> zones, Cookies cookies)
+    : config_(config),
+      zones_(std::move(zones)),
+      first_zones_(zones_),
+      cookies_(std::move(cookies)),
+      started_(clock_.mono()) {}
+
+void App::start(net::Loop& loop) {
+  raise_descriptor_limit();
+  listen_ = config_.dns.listen;
+  builder_.emplace(config_, listen_);
+  stats_ = std::vector<SlaveStats>(builder_->names().size());
+  slave_said_.resize(builder_->names().size());
+  open_loops();
+  open_control(loop);
+  open_admin(loop);
+  net::drop_capabilities();
+  publish();
+  for (const auto& each : loops_) each->start();
+  ticker_ = loop.every(kTick, [this] { tick(); });
+  hangup_ = loop.on_signal(SIGHUP, [this] { (void)reload(); });
+  for (const Endpoint& at : listen_) log::info("answering on {} (UDP and TCP)", to_string(at));
+  log::info("{} request loops, slaves dial {}", loops_.size(), to_string(hub_->local()));
+}
+
+void App::open_loops() {
+  const unsigned count = thread_count(config_);
+  if (count > 1) require_free_ports(listen_);
+  const std::uint64_t epoch = random_.next();
+  const auto first = std::make_shared<const Snapshot>(snapshot_now());
+  for (unsigned i = 0; i < count; ++i) {
+    LoopOptions options = loop_options(config_, listen_, i, count);
+    options.core.epoch = epoch;
+    loops_.push_back(std::make_unique<RequestLoop>(options, *first_zones_, cookies_, clock_, random_, first));
+  }
+  if (count > 1)
+    loops_.front()->steer(race_options(config_).guard, static_cast<std::uint32_t>(random_.next()));
+}
+
+void App::open_control(net::Loop& loop) {
+  chrony_ = std::make_unique<clocksync::ChronySource>(
+      loop, clock_, random_, clocksync::ChronyOptions{config_.clock.chrony, config_.clock.poll},
+      [this](const clocksync::RefMap&) {
+        if (hub_) publish();
+      });
+  const ControlConfig& c = config_.control;
+  HubOptions options{c.listen, c.ca.text, c.certificate.text, c.key.text, c.heartbeat, builder_->services()};
+  HubCallbacks callbacks;
+  callbacks.changed = [this] { publish(); };
+  callbacks.report = [this](const SlaveState& slave, const wire::Report& report) {
+    const auto at = std::ranges::lower_bound(builder_->names(), slave.name);
+    stats_[static_cast<std::size_t>(at - builder_->names().begin())].add(report.outcomes);
+  };
+  callbacks.clock = [this] {
+    const clocksync::RefMap& map = chrony_->current();
+    return std::pair(map.status, map.bound_at(clock_.mono()));
+  };
+  callbacks.reference_now = [this] { return chrony_->current().to_ref(clock_.mono()); };
+  hub_ = std::make_unique<SlaveHub>(loop, clock_, std::move(options), std::move(callbacks));
+}
+
+void App::open_admin(net::Loop& loop) {
+  admin_ = std::make_unique<net::AdminServer>(loop, config_.admin.socket.text);
+  admin_->get("/status", [this] {
+    return net::AdminReply{200, with_status([](const StatusSource& s) { return status_json(s).dump(); })};
+  });
+  const auto pausing = [this](bool paused) {
+    return [this, paused] {
+      pause(paused);
+      return reply(200, {{"paused", paused}});
+    };
+  };
+  admin_->post("/pause-racing", pausing(true));
+  admin_->post("/resume-racing", pausing(false));
+  admin_->post("/reload", [this] {
+    const std::string error = reload();
+    return error.empty() ? reply(200, {{"reloaded", true}, {"zones", zones_->size()}})
+                         : reply(409, {{"error", error}});
+  });
+}
+
+void App::stop() {
+  ticker_ = net::Watch();
+  hangup_ = net::Watch();
+  admin_.reset();
+  // Slaves hear no more; what they have queued still fires. Queries that are in
+  // the sockets are answered until the loops end.
+  hub_.reset();
+  chrony_.reset();
+  loops_.clear();
+}
+
+Snapshot App::snapshot_now() const {
+  return builder_->build(hub_ ? hub_->slaves() : std::vector<const SlaveState*>{},
+                         chrony_ ? chrony_->current() : clocksync::RefMap{}, paused_, zones_);
+}
+
+void App::publish() {
+  published_ = snapshot_now();
+  const auto shared = std::make_shared<const Snapshot>(published_);
+  for (const auto& loop : loops_) loop->publish(shared);
+  log_clock();
+  log_slaves();
+}
+
+void App::pause(bool paused) {
+  if (paused_ != paused) log::warn("racing is {} by an operator", paused ? "paused" : "resumed");
+  paused_ = paused;
+  publish();
+}
+
+std::string App::reload() {
+  auto zones = load_zones(config_, random_);
+  if (!zones) {
+    log::error("reload: {}; the zones stay as they are", zones.error());
+    return zones.error();
+  }
+  zones_ = std::move(*zones);
+  publish();
+  log::info("reload: {} zones are read again", zones_->size());
+  return {};
+}
+
+void App::tick() {
+  log_clock();
+  log_failed_orders();
+}
+
+void App::log_clock() {
+  const std::string why = clock_why_not(published_.clock, config_.clock.max_error, clock_.mono());
+  // What is said once is the kind of trouble, not each new figure in it.
+  const std::string kind = why.substr(0, why.find(" of "));
+  if (clock_said_ && *clock_said_ == kind) return;
+  if (why.empty()) {
+    log::info("clock: within {:.3f} ms of reference time; racing",
+              static_cast<double>(published_.clock.bound_at(clock_.mono()).count()) * 1e-6);
+  } else {
+    log::warn("clock: {}; no races until it is better", why);
+  }
+  clock_said_ = kind;
+}
+
+void App::log_slaves() {
+  if (!hub_) return;
+  for (const SlaveState* slave : hub_->slaves()) {
+    const auto at = std::ranges::lower_bound(builder_->names(), slave->name);
+    auto& said = slave_said_[static_cast<std::size_t>(at - builder_->names().begin())];
+    const std::string why = builder_->why_not(*slave);
+    const std::string kind = why.substr(0, why.find(" of "));
+    if (said && *said == kind) continue;
+    if (why.empty()) {
+      log::info("slave {}: races", slave->name);
+    } else if (said || slave->sessions > 0) {
+      log::info("slave {}: does not race: {}", slave->name, why);
+    }
+    said = kind;
+  }
+}
+
+void App::log_failed_orders() {
+  std::uint64_t failed = 0;
+  int error = 0;
+  for (const auto& loop : loops_) {
+    for (std::size_t i = 0; i < builder_->names().size(); ++i) failed += loop->orders(i).failed.get();
+    if (const int e = loop->counters().order_error.load(std::memory_order_relaxed); e != 0) error = e;
+  }
+  if (failed == failed_orders_ || !failed_orders_limit_.pass(clock_.mono())) return;
+  log::warn("{} order datagrams could not be sent (the last: {})", failed - failed_orders_,
+            std::generic_category().message(error));
+  failed_orders_ = failed;
+}
+
+std::string App::with_status(const std::function<std::string(const StatusSource&)>& tell) const {
+  const auto slaves = hub_->slaves();
+  const auto control = hub_->counters();
+  return tell({config_, *builder_, published_, slaves, control, stats_, loops_, listen_, clock_.mono(),
+               started_, read_real_minus_mono(clock_).offset});
+}
+
+std::string App::status() const {
+  return hub_ ? with_status([](const StatusSource& s) { return status_line(s); }) : std::string();
+}
+
+}  // namespace flagfall::master

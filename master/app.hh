@@ -1,0 +1,79 @@
+// flagfall-master as a program: reads the files, binds, and is then the control
+// thread: sessions, clock, admin socket, and the snapshots that the request
+// loops live on. See request_loop.hh for the other threads.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "clocksync/chrony_source.hh"
+#include "common/base/log_limit.hh"
+#include "common/base/random.hh"
+#include "common/daemon/daemon.hh"
+#include "common/net/admin.hh"
+#include "master/config.hh"
+#include "master/cookies.hh"
+#include "master/request_loop.hh"
+#include "master/slave_hub.hh"
+#include "master/slave_stats.hh"
+#include "master/snapshot_builder.hh"
+#include "master/status.hh"
+
+namespace flagfall::master {
+
+class App final : public daemon::Program {
+ public:
+  /// Reads zones, cookie secrets and certificates. `config` outlives the program.
+  static Result<std::unique_ptr<daemon::Program>> load(const Config& config);
+
+  void start(net::Loop& loop) override;
+  void stop() override;
+  [[nodiscard]] std::string status() const override;
+
+ private:
+  App(const Config& config, std::shared_ptr<const Zones> zones, Cookies cookies);
+
+  void open_loops();
+  void open_control(net::Loop& loop);
+  void open_admin(net::Loop& loop);
+  /// Makes a snapshot of what is now, and gives it to all loops.
+  void publish();
+  [[nodiscard]] Snapshot snapshot_now() const;
+  void pause(bool paused);
+  /// Empty: the zones were read again. Otherwise why not; the old ones stay.
+  std::string reload();
+  void tick();
+  void log_clock();
+  void log_slaves();
+  void log_failed_orders();
+  [[nodiscard]] std::string with_status(const std::function<std::string(const StatusSource&)>& tell) const;
+
+  const Config& config_;
+  std::shared_ptr<const Zones> zones_;
+  std::shared_ptr<const Zones> first_zones_;  // the front ends were made with these
+  Cookies cookies_;
+  SystemClock clock_;
+  SystemRandom random_;
+  MonoTime started_;
+  bool paused_ = false;
+
+  std::vector<Endpoint> listen_;
+  std::optional<SnapshotBuilder> builder_;
+  std::vector<SlaveStats> stats_;
+  std::vector<std::unique_ptr<RequestLoop>> loops_;
+  std::unique_ptr<clocksync::ChronySource> chrony_;
+  std::unique_ptr<SlaveHub> hub_;
+  std::unique_ptr<net::AdminServer> admin_;
+  Snapshot published_;
+  net::Watch ticker_;
+  net::Watch hangup_;
+
+  std::optional<std::string> clock_said_;               // the last clock_why_not() in the log
+  std::vector<std::optional<std::string>> slave_said_;  // and each slave's
+  std::uint64_t failed_orders_ = 0;
+  LogLimit failed_orders_limit_{1};
+};
+
+}  // namespace flagfall::master

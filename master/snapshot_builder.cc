@@ -1,0 +1,91 @@
+#include "master/snapshot_builder.hh"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace flagfall::master {
+
+bool has_family(const SlaveConfig& slave, Family family) {
+  return std::ranges::any_of(slave.answers, [&](const IpAddress& a) { return a.family == family; });
+}
+
+SnapshotBuilder::SnapshotBuilder(const Config& config, std::vector<Endpoint> listen)
+    : config_(config), listen_(std::move(listen)), names_(slave_names(config)) {
+  std::vector<std::uint16_t> next(names_.size(), 0);
+  for (const ServiceConfig& service : config.services) {
+    std::vector<Part>& parts = parts_.emplace_back();
+    for (const SlaveConfig& slave : service.slaves) {
+      const auto at = static_cast<std::size_t>(std::ranges::lower_bound(names_, slave.name) - names_.begin());
+      parts.push_back({static_cast<std::uint16_t>(at), next[at]++, has_family(slave, Family::v4),
+                       has_family(slave, Family::v6)});
+    }
+  }
+}
+
+std::map<std::string, wire::Services> SnapshotBuilder::services() const {
+  std::map<std::string, wire::Services> out;
+  for (const ServiceConfig& service : config_.services) {
+    for (const SlaveConfig& slave : service.slaves) {
+      wire::Service s;
+      s.name = service.name;
+      s.addresses = listen_;
+      s.answers = slave.answers;
+      s.ttl = service.ttl;
+      s.late = service.late;
+      // Who asks for NSID learns which server won (RFC 5001 leaves the content to us).
+      if (!config_.dns.nsid.empty()) s.nsid = slave.name;
+      out[slave.name].services.push_back(std::move(s));
+    }
+  }
+  return out;
+}
+
+std::string SnapshotBuilder::why_not(const SlaveState& slave) const {
+  const wire::Report& report = slave.last_report;
+  if (!slave.registered) return slave.sessions == 0 ? "has not connected" : "its session is lost";
+  if (slave.ready.empty()) return "has not said yet what it can send from";
+  if (std::ranges::all_of(slave.ready, [](std::uint32_t bits) { return bits == 0; }))
+    return "can send from none of the service addresses; see [transmit] sources at the slave";
+  if (!report.racing) return report.why_not.empty() ? "has not reported yet" : report.why_not;
+  if (report.bound > config_.clock.max_error)
+    return fmt::format("its clock's bound of {} is above clock.max_error here",
+                       config::to_string(report.bound));
+  return {};
+}
+
+Snapshot SnapshotBuilder::build(const std::vector<const SlaveState*>& slaves, const clocksync::RefMap& clock,
+                                bool paused, std::shared_ptr<const Zones> zones) const {
+  Snapshot out;
+  out.zones = std::move(zones);
+  out.clock = clock;
+  out.max_error = config_.clock.max_error;
+  out.paused = paused;
+  out.slaves.resize(names_.size());
+  std::vector<const SlaveState*> fit(names_.size(), nullptr);
+  for (const SlaveState* slave : slaves) {
+    const auto at = std::ranges::lower_bound(names_, slave->name);
+    if (at == names_.end() || *at != slave->name || !slave->registered) continue;
+    const auto index = static_cast<std::size_t>(at - names_.begin());
+    out.slaves[index] = {true, slave->session, slave->key, slave->orders};
+    if (why_not(*slave).empty()) fit[index] = slave;
+  }
+  for (std::size_t s = 0; s < parts_.size(); ++s) {
+    RacedService& service = out.services.emplace_back();
+    service.delay = config_.services[s].delay;
+    for (const Part& part : parts_[s]) {
+      service.has_v4 = service.has_v4 || part.v4;
+      service.has_v6 = service.has_v6 || part.v6;
+      const SlaveState* slave = fit[part.slave];
+      if (slave == nullptr || part.service >= slave->ready.size() || slave->ready[part.service] == 0)
+        continue;
+      const Runner runner{part.slave, part.service, slave->ready[part.service]};
+      if (part.v4) service.v4.push_back(runner);
+      if (part.v6) service.v6.push_back(runner);
+    }
+  }
+  return out;
+}
+
+}  // namespace flagfall::master

@@ -1,0 +1,260 @@
+#include "master/status.hh"
+
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+
+namespace flagfall::master {
+namespace {
+
+using nlohmann::json;
+using Fate = SlaveStats::Fate;
+
+double in_ms(Nanos n) {
+  return static_cast<double>(n.count()) * 1e-6;
+}
+double in_us(Nanos n) {
+  return static_cast<double>(n.count()) * 1e-3;
+}
+double in_s(Nanos n) {
+  return static_cast<double>(n.count()) * 1e-9;
+}
+
+json text_or_null(const std::string& text) {
+  return text.empty() ? json(nullptr) : json(text);
+}
+
+const char* text_of(wire::ClockStatus status) {
+  switch (status) {
+    case wire::ClockStatus::unknown:
+      return "unknown";
+    case wire::ClockStatus::synchronised:
+      return "synchronised";
+    case wire::ClockStatus::free_running:
+      return "free_running";
+  }
+  return "unknown";
+}
+
+json histogram(const Histogram& h, double (*unit)(Nanos)) {
+  json out = {{"count", h.count()}};
+  for (const auto& [name, q] : {std::pair{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}})
+    out[name] = h.count() == 0 ? json(nullptr) : json(unit(h.quantile(q)));
+  out["max"] = h.count() == 0 ? json(nullptr) : json(unit(h.max()));
+  return out;
+}
+
+json clock_json(const StatusSource& s) {
+  const clocksync::RefMap& clock = s.snapshot.clock;
+  const bool known = clock.status != wire::ClockStatus::unknown;
+  const std::string why = clock_why_not(clock, s.config.clock.max_error, s.now);
+  const auto or_null = [&](double value) { return known ? json(value) : json(nullptr); };
+  const Nanos here = clock.to_ref(s.now).time_since_epoch() - s.now.time_since_epoch();
+  return {{"source", "chrony"},
+          {"status", text_of(clock.status)},
+          {"usable", why.empty()},
+          {"why_not", text_or_null(why)},
+          {"correction_ms", or_null(in_ms(here - s.real_minus_mono))},
+          {"bound_ms", or_null(in_ms(clock.bound_at(s.now)))},
+          {"max_error_ms", in_ms(s.config.clock.max_error)},
+          {"age_ms", or_null(in_ms(s.now - clock.measured))}};
+}
+
+void add_orders(json& out, const StatusSource& s, std::size_t index) {
+  std::uint64_t orders = 0;
+  std::uint64_t datagrams = 0;
+  std::uint64_t failed = 0;
+  for (const auto& loop : s.loops) {
+    const OrderCounters& c = loop->orders(index);
+    orders += c.orders.get();
+    datagrams += c.datagrams.get();
+    failed += c.failed.get();
+  }
+  out["orders_sent"] = orders;
+  out["order_datagrams"] = datagrams;
+  out["order_datagrams_failed"] = failed;
+}
+
+void add_outcomes(json& out, const SlaveStats& stats) {
+  out["outcomes"] = {{"sent", stats.count(Fate::sent)},
+                     {"sent_late", stats.count(Fate::sent_late)},
+                     {"dropped_late", stats.count(Fate::dropped_late)},
+                     {"refused", stats.count(Fate::refused)},
+                     {"failed", stats.count(Fate::failed)}};
+  const auto share = stats.on_time_share();
+  out["on_time_share"] = share ? json(*share) : json(nullptr);
+  out["one_way_ms"] = histogram(stats.one_way, in_ms);
+  out["transmit_error_us"] = histogram(stats.transmit_error, in_us);
+}
+
+json slave_json(const StatusSource& s, const SlaveState& slave) {
+  const std::string why = s.builder.why_not(slave);
+  const bool on = slave.registered;
+  const wire::Report& report = slave.last_report;
+  json out = {
+      {"name", slave.name},
+      {"registered", on},
+      {"fit", why.empty()},
+      {"why_not", text_or_null(why)},
+      {"session", on ? json(slave.session) : json(nullptr)},
+      {"sessions", slave.sessions},
+      {"orders", on ? json(to_string(slave.orders)) : json(nullptr)},
+      {"software", text_or_null(slave.software)},
+      {"registered_for_s", on ? json(in_s(s.now - slave.registered_at)) : json(nullptr)},
+      {"heard_ago_ms", slave.sessions > 0 ? json(in_ms(s.now - slave.last_heard)) : json(nullptr)},
+      {"round_trip_ms", on && slave.round_trip > Nanos(0) ? json(in_ms(slave.round_trip)) : json(nullptr)}};
+  const bool known = on && report.clock != wire::ClockStatus::unknown;
+  const auto or_null = [&](Nanos value) { return known ? json(in_ms(value)) : json(nullptr); };
+  out["clock"] = {{"provider", text_or_null(report.provider)},
+                  {"status", text_of(on ? report.clock : wire::ClockStatus::unknown)},
+                  {"correction_ms", or_null(report.correction)},
+                  {"own_bound_ms", or_null(report.own_bound)},
+                  {"bound_ms", or_null(report.bound)}};
+  json& services = out["services"] = json::array();
+  for (const ServiceConfig& service : s.config.services)
+    if (std::ranges::any_of(service.slaves, [&](const SlaveConfig& c) { return c.name == slave.name; }))
+      services.push_back(service.name);
+  const auto index = static_cast<std::size_t>(std::ranges::lower_bound(s.builder.names(), slave.name) -
+                                              s.builder.names().begin());
+  add_orders(out, s, index);
+  add_outcomes(out, s.stats.at(index));
+  json& counters = out["counters"] = json::object();
+  for (const auto& [name, value] : report.counters) counters[name] = value;
+  return out;
+}
+
+json service_json(const StatusSource& s, const ServiceConfig& service) {
+  json slaves = json::array();
+  json fit = json::array();
+  for (const SlaveConfig& slave : service.slaves) {
+    slaves.push_back(slave.name);
+    const auto state =
+        std::ranges::find_if(s.slaves, [&](const SlaveState* x) { return x->name == slave.name; });
+    if (state != s.slaves.end() && s.builder.why_not(**state).empty()) fit.push_back(slave.name);
+  }
+  return {{"name", service.name},
+          {"names", service.names},
+          {"delay_ms", in_ms(service.delay)},
+          {"late", service.late == wire::LatePolicy::send ? "send" : "drop"},
+          {"slaves", slaves},
+          {"fit", fit}};
+}
+
+json guard_json(const StatusSource& s) {
+  const GuardConfig& g = s.config.guard;
+  std::uint64_t tracked = 0;
+  for (const auto& loop : s.loops)
+    tracked += loop->counters().tracked_networks.load(std::memory_order_relaxed);
+  return {{"unverified", g.unverified == GuardOptions::Unverified::budget ? "budget" : "never"},
+          {"rate", g.rate},
+          {"burst", g.burst},
+          {"prefix_rate", g.prefix_rate},
+          {"prefix_burst", g.prefix_burst},
+          {"verified_rate", g.verified_rate},
+          {"verified_burst", g.verified_burst},
+          {"verified_prefix_rate", g.verified_prefix_rate},
+          {"verified_prefix_burst", g.verified_prefix_burst},
+          {"max_slaves", s.config.race.max_slaves},
+          {"tracked_prefixes", tracked}};
+}
+
+void count_tcp(std::map<std::string, std::uint64_t>& sums, const RequestLoop& loop) {
+  for (const net::TcpCounters* tcp : loop.tcp()) {
+    sums["tcp_accepted"] += tcp->accepted.get();
+    sums["tcp_open"] += tcp->accepted.get() - std::min(tcp->accepted.get(), tcp->closed.get());
+    sums["tcp_evicted"] += tcp->evicted.get();
+    sums["tcp_idle_closed"] += tcp->idle_closed.get();
+    sums["tcp_accept_errors"] += tcp->accept_errors.get();
+  }
+}
+
+json counters_json(const StatusSource& s) {
+  std::map<std::string, std::uint64_t> sums;
+  for (const auto& loop : s.loops) {
+    loop->dns().for_each([&](const char* name, const Counter& c) { sums[name] += c.get(); });
+    const LoopCounters& c = loop->counters();
+    sums["bursts"] += c.bursts.get();
+    sums["answers_sent"] += c.answers_sent.get();
+    sums["answers_failed"] += c.answers_failed.get();
+    sums["icmp_errors"] += c.icmp_errors.get();
+    sums["receive_queue_drops"] += c.receive_queue_drops.get();
+    sums["truncated_datagrams"] += loop->requests().truncated_datagrams.get();
+    count_tcp(sums, *loop);
+  }
+  return sums;
+}
+
+std::uint64_t race_count(const StatusSource& s) {
+  std::uint64_t n = 0;
+  for (const auto& loop : s.loops) n += loop->requests().races.get();
+  return n;
+}
+
+}  // namespace
+
+std::string clock_why_not(const clocksync::RefMap& clock, Nanos max_error, MonoTime now) {
+  if (clock.status == wire::ClockStatus::unknown) return clock.why.empty() ? "not known yet" : clock.why;
+  if (clock.status != wire::ClockStatus::synchronised) return "chronyd is not synchronised";
+  const Nanos bound = clock.bound_at(now);
+  if (bound > max_error)
+    return fmt::format("its bound of {:.3f} ms is above clock.max_error, {}", in_ms(bound),
+                       config::to_string(max_error));
+  if (clock.near_leap(clock.to_ref(now))) return "a leap second is near";
+  return {};
+}
+
+json status_json(const StatusSource& s) {
+  json fallback = json::object();
+  auto queue_age = std::make_unique<Histogram>();
+  for (const auto& loop : s.loops) queue_age->merge(loop->requests().queue_age);
+  for (std::size_t i = 0; i < kFallbackNames.size(); ++i) {
+    std::uint64_t n = 0;
+    for (const auto& loop : s.loops) n += loop->requests().fallback.get(static_cast<Fallback>(i));
+    fallback[std::string(kFallbackNames.at(i))] = n;
+  }
+  json listen = json::array();
+  for (const Endpoint& at : s.listen) listen.push_back(to_string(at));
+  json slaves = json::array();
+  for (const SlaveState* slave : s.slaves) slaves.push_back(slave_json(s, *slave));
+  json services = json::array();
+  for (const ServiceConfig& service : s.config.services) services.push_back(service_json(s, service));
+  json control = json::object();
+  for (const auto& [name, value] : s.control) control[name] = value;
+  const std::string clock = clock_why_not(s.snapshot.clock, s.config.clock.max_error, s.now);
+  const std::string why = s.snapshot.paused ? "paused by an operator" : clock;
+  return {
+      {"program", "flagfall-master"},
+      {"version", FLAGFALL_VERSION},
+      {"pid", getpid()},
+      {"uptime_s", in_s(s.now - s.started)},
+      {"listen", listen},
+      {"threads", s.loops.size()},
+      {"racing",
+       {{"paused", s.snapshot.paused}, {"standing_down", !clock.empty()}, {"why_not", text_or_null(why)}}},
+      {"clock", clock_json(s)},
+      {"slaves", slaves},
+      {"services", services},
+      {"races", race_count(s)},
+      {"fallback", fallback},
+      {"guard", guard_json(s)},
+      {"queue_age_us", histogram(*queue_age, in_us)},
+      {"counters", counters_json(s)},
+      {"control", control}};
+}
+
+std::string status_line(const StatusSource& s) {
+  const auto fit =
+      std::ranges::count_if(s.slaves, [&](const SlaveState* x) { return s.builder.why_not(*x).empty(); });
+  const std::string clock = clock_why_not(s.snapshot.clock, s.config.clock.max_error, s.now);
+  return fmt::format("{} of {} slaves fit, {}, {} races", fit, s.slaves.size(),
+                     s.snapshot.paused ? "racing is paused"
+                     : clock.empty()
+                         ? fmt::format("clock within {:.2f} ms", in_ms(s.snapshot.clock.bound_at(s.now)))
+                         : "no races: clock: " + clock,
+                     race_count(s));
+}
+
+}  // namespace flagfall::master
