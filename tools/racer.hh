@@ -13,8 +13,8 @@
 namespace flagfall::tools {
 
 struct RaceOptions {
-  std::string pattern;  // a name; its label `*` becomes fresh random characters in each query
-  Endpoint master;
+  std::string pattern = {};  // a name; its label `*` becomes fresh random characters in each query
+  Endpoint master = {};
   std::uint16_t type = 1;
   unsigned count = 0;  // 0: until interrupted
   Nanos interval = std::chrono::seconds(1);
