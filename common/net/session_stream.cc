@@ -82,7 +82,6 @@ struct SessionStream::Impl : std::enable_shared_from_this<Impl> {
     event.reset(bufferevent_openssl_socket_new(loop.raw(), fd, context.new_connection(), state,
                                                BEV_OPT_CLOSE_ON_FREE));
     if (!event) throw std::bad_alloc();
-    bufferevent_openssl_set_allow_dirty_shutdown(event.get(), 1);  // an end without close_notify is an end
     bufferevent_setcb(event.get(), read_callback, write_callback, event_callback, this);
     bufferevent_setwatermark(event.get(), EV_READ, 0, kInput);
     bufferevent_enable(event.get(), EV_READ | EV_WRITE);
@@ -120,9 +119,11 @@ struct SessionStream::Impl : std::enable_shared_from_this<Impl> {
       if (handler != nullptr) handler->on_secure();
       return;
     }
-    const int error = errno;  // libevent leaves the socket's error there
-    const unsigned long tls = bufferevent_get_openssl_error(event.get());  // NOLINT(google-runtime-int)
-    const long verify = SSL_get_verify_result(connection());               // NOLINT(google-runtime-int)
+    int error = errno;  // libevent leaves the socket's error there
+    unsigned long tls = bufferevent_get_openssl_error(event.get());  // NOLINT(google-runtime-int)
+    if (ERR_SYSTEM_ERROR(tls)) error = ERR_GET_REASON(tls);
+    if (ERR_SYSTEM_ERROR(tls) || ERR_GET_LIB(tls) == 0) tls = 0;  // libevent queues SSL_get_error's code, too
+    const long verify = SSL_get_verify_result(connection());      // NOLINT(google-runtime-int)
     ERR_clear_error();
     const bool ended = (what & BEV_EVENT_EOF) != 0 || error == 0;
     // Our certificate is judged after our side of the handshake is done (TLS 1.3): the first that comes is an
