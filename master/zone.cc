@@ -33,7 +33,7 @@ void split(Bytes name, Bytes apex, Labels& out) noexcept {
 
 const Lookup& pick(const ZoneData& zone, const ZoneData::Node& node, std::uint16_t type) noexcept {
   for (std::uint32_t i = node.first; i < node.first + node.count; ++i)
-    if (zone.entries[i].type == type) return zone.lookups[zone.entries[i].lookup];
+    if (zone.entries[i].type == type) return zone.entries[i].lookup;
   return zone.lookups[node.otherwise];
 }
 

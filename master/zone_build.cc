@@ -71,7 +71,7 @@ class Builder {
   ZoneSets sets_;
   Lookup nodata_;
   std::uint32_t nodata_index_ = 0;
-  std::uint32_t any_index_ = 0;
+  Lookup any_;
   bool too_large_ = false;
 };
 
@@ -96,7 +96,7 @@ std::uint32_t Builder::keep(const Lookup& lookup) {
 }
 
 void Builder::entry(NameTree::Index node, std::uint16_t type, const Lookup& lookup) {
-  zone_.entries.push_back({type, keep(lookup)});
+  zone_.entries.push_back({type, lookup});
   ++zone_.nodes[node].count;
 }
 
@@ -129,7 +129,7 @@ void Builder::make_negative() {
 
   RecordBlock any({bytes_of(zone_.apex), false}, true);
   any.add_plain(rr::kHinfo, kAnyTtl, as_bytes(std::string_view("\7RFC8482\0", 9)));
-  any_index_ = keep({.kind = Kind::answer, .answer = keep(any)});
+  any_ = {.kind = Kind::answer, .answer = keep(any)};
 }
 
 void Builder::make_node(NameTree::Index node) {
@@ -151,8 +151,7 @@ void Builder::make_plain(const Site& site) {
           {.kind = Kind::answer, .answer = keep(block), .additional = addresses_for(site, set)});
   }
   if (sets_.at(site.node).empty()) return;
-  zone_.entries.push_back({rr::kAny, any_index_});
-  ++zone_.nodes[site.node].count;
+  entry(site.node, rr::kAny, any_);
 }
 
 Builder::Chain Builder::follow(const RrSet& cname) const {

@@ -17,7 +17,7 @@ struct ZoneData {
   /// The answer to one type.
   struct Entry {
     std::uint16_t type = 0;
-    std::uint32_t lookup = 0;  // index into lookups
+    Lookup lookup;
   };
   /// Where the walk down the tree ends early: a delegation, or a DNAME.
   struct Stop {

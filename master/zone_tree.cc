@@ -18,6 +18,7 @@ NameTree::NameTree(const wire::SipKey& key) : key_(key), nodes_(1), slots_(kFirs
 
 Bytes NameTree::label(Index node) const noexcept {
   const Node& n = nodes_[node];
+  if (n.label_length <= n.text.size()) return Bytes(n.text).first(n.label_length);
   return Bytes(labels_).subspan(n.label_at, n.label_length);
 }
 
@@ -51,9 +52,15 @@ NameTree::Index NameTree::add_child(Index parent, Bytes label) {
   Slot& slot = slots_[probe(h, parent, label)];
   if (slot.node != kNone) return slot.node;
   slot = {tag_of(h), static_cast<Index>(nodes_.size())};
-  nodes_.push_back(
-      {parent, kNone, static_cast<std::uint32_t>(labels_.size()), static_cast<std::uint8_t>(label.size())});
-  labels_.insert(labels_.end(), label.begin(), label.end());
+  Node& node = nodes_.emplace_back();
+  node.parent = parent;
+  node.label_length = static_cast<std::uint8_t>(label.size());
+  if (label.size() <= node.text.size()) {
+    std::ranges::copy(label, node.text.begin());
+  } else {
+    node.label_at = static_cast<std::uint32_t>(labels_.size());
+    labels_.insert(labels_.end(), label.begin(), label.end());
+  }
   if (label.size() == 1 && label[0] == '*') nodes_[parent].wildcard = slot.node;
   return slot.node;
 }

@@ -5,6 +5,7 @@
 // any thread may look up. Knows names only, no records.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -33,11 +34,13 @@ class NameTree {
   [[nodiscard]] std::size_t size() const noexcept { return nodes_.size(); }
 
  private:
+  /// Half a cache line: a label of ordinary length costs no further miss.
   struct Node {
     Index parent = kApex;
     Index wildcard = kNone;
-    std::uint32_t label_at = 0;
+    std::uint32_t label_at = 0;  // in labels_, when it is longer than `text`
     std::uint8_t label_length = 0;
+    std::array<std::uint8_t, 19> text{};
   };
   struct Slot {
     std::uint32_t tag = 0;
@@ -50,8 +53,8 @@ class NameTree {
 
   wire::SipKey key_;
   std::vector<Node> nodes_;
-  std::vector<Slot> slots_;  // a power of two, at most half full
-  std::vector<std::uint8_t> labels_;
+  std::vector<Slot> slots_;           // a power of two, at most half full
+  std::vector<std::uint8_t> labels_;  // the long ones
 };
 
 }  // namespace flagfall::master

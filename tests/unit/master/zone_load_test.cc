@@ -236,6 +236,18 @@ BOOST_AUTO_TEST_CASE(records_that_fit_no_answer_are_refused) {
       "zone: the records of big.example.test. do not fit any answer; a section holds 65000 octets at most");
 }
 
+BOOST_AUTO_TEST_CASE(labels_of_every_length_are_told_apart) {
+  std::string more;
+  for (std::size_t n = 1; n <= 63; ++n) more += std::string(n, 'l') + " A 192.0.2.1\n";
+  std::string error;
+  const auto zone = load(more, error);
+  BOOST_REQUIRE_MESSAGE(zone, error);
+  for (std::size_t n = 1; n <= 63; ++n) {
+    BOOST_TEST(has(*zone, std::string(n, 'l') + ".example.test", rr::kA), n);
+    BOOST_TEST(!has(*zone, std::string(n - 1, 'l') + "m.example.test", rr::kA), n);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(the_root_may_be_a_zone) {
   std::string error;
   const auto zone = flagfall::test::load_zone_text(
