@@ -6,6 +6,7 @@
 #include <span>
 
 #include "lab/commands.hh"
+#include "lab/names.hh"
 #include "lab/run.hh"
 #include "lab/topology_file.hh"
 
@@ -27,7 +28,7 @@ int finish(const Result<int>& result) {
 }
 
 struct Arguments {
-  std::string topology, where, host, from, to;
+  std::string topology, name, where, host, from, to;
   std::vector<std::string> changes;
   std::optional<std::uint64_t> seed;
   bool one_way = false;
@@ -37,6 +38,9 @@ struct Arguments {
 int run_topology(const Arguments& arguments) {
   Result<lab::Topology> topology = lab::load_topology(arguments.topology);
   if (!topology) return finish(flagfall::Error{topology.error()});
+  if (!arguments.name.empty()) topology->lab = arguments.name;
+  if (!lab::valid_lab_name(topology->lab))
+    return finish(flagfall::Error{"--name must be 1 to 20 letters, digits or '_'"});
   if (arguments.seed) topology->seed = *arguments.seed;
   return lab::run(*topology, arguments.options);
 }
@@ -50,6 +54,7 @@ int run_program(std::vector<std::string> words, std::vector<std::string> command
   app.add_option("--capture", a.options.capture, "Write every packet as it reaches its host (pcap, ns)");
   app.add_option("--capture-sent", a.options.capture_sent, "Write every packet as it leaves its host");
   app.add_option("--seed", a.seed, "Another seed than the topology's");
+  app.add_option("--name", a.name, "Another name than the topology's, to have it twice");
   app.add_flag("--stats", a.options.stats, "At the end, say what became of the packets");
 
   auto* const exec = app.add_subcommand("exec", "Run a command in a host: exec LAB HOST -- COMMAND...");

@@ -1,0 +1,301 @@
+"""A lab of real programs, for system tests, the demo and benchmarks.
+
+`Lab` runs flagfall-lab and starts programs in its hosts. Whatever happens to
+this process, the lab ends with it, and takes all programs in its hosts along:
+flagfall-lab's command is a `cat` that reads a pipe of ours. Python 3.11, no
+other packages.
+"""
+
+import dataclasses
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import tomllib
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BIN = pathlib.Path(os.environ.get("FLAGFALL_BIN", ROOT / "build" / "release" / "bin"))
+LABS = ROOT / "configs" / "lab"
+
+
+class HarnessError(Exception):
+    """Something that a test did not ask for went wrong; the text says what."""
+
+
+def require():
+    """Raises HarnessError, with what to do, where no lab can be made."""
+    if os.geteuid() != 0:
+        raise HarnessError("must be run as root: the lab makes network namespaces")
+    if not os.path.exists("/dev/net/tun"):
+        raise HarnessError("/dev/net/tun is missing: load the kernel's tun module, or allow the container the device")
+    if not (BIN / "flagfall-lab").exists():
+        raise HarnessError(f"{BIN}/flagfall-lab is missing: run scripts/build, or set FLAGFALL_BIN")
+
+
+def wait_until(condition, seconds, what):
+    """Calls `condition` until it returns something true, and returns that."""
+    deadline = time.monotonic() + seconds
+    while True:
+        result = condition()
+        if result:
+            return result
+        if time.monotonic() > deadline:
+            raise HarnessError(f"waited {seconds} s in vain for {what() if callable(what) else what}")
+        time.sleep(0.02)
+
+
+class Program:
+    """A program that runs in a host, its output in a file."""
+
+    def __init__(self, name, argv, log, env=None):
+        self.name = name
+        self.argv = [str(word) for word in argv]
+        self.log = pathlib.Path(log)
+        self._offset = self.log.stat().st_size if self.log.exists() else 0
+        with open(self.log, "ab") as out:
+            self.process = subprocess.Popen(
+                self.argv, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+                start_new_session=True, env={**os.environ, **(env or {})})
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def running(self):
+        return self.process.poll() is None
+
+    def output(self):
+        """What it has printed since this start."""
+        return self.log.read_bytes()[self._offset:].decode(errors="replace")
+
+    def wait_for(self, pattern, seconds=10):
+        def look():
+            found = re.search(pattern, self.output())
+            if not found and not self.running():
+                raise HarnessError(f"{self.name} has ended (status {self.process.returncode}):\n{self.output()}")
+            return found
+        return wait_until(look, seconds, lambda: f"{self.name} to print {pattern!r}; it printed:\n{self.output()}")
+
+    def wait(self, seconds=10):
+        """Its exit status, when it ends by itself."""
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise HarnessError(f"{self.name} has not ended within {seconds} s:\n{self.output()}") from None
+
+    def stop(self, seconds=5):
+        """SIGTERM, then SIGKILL; its exit status."""
+        if self.running():
+            self.process.terminate()
+            try:
+                self.process.wait(seconds)
+            except subprocess.TimeoutExpired:
+                self.kill()
+        return self.process.returncode
+
+    def kill(self):
+        """SIGKILL, at once."""
+        self.process.kill()
+        self.process.wait()
+
+
+class Lab:
+    """`with Lab("race.toml") as lab:`; a bare name lies in configs/lab."""
+
+    def __init__(self, topology, *, seed=None, capture=False, capture_sent=False, keep=False, name=None):
+        require()
+        self.file = LABS / topology
+        self.topology = tomllib.loads(self.file.read_text())
+        # A name of its own: a test beside a demo that is left running.
+        self.name = name or f"{self.topology['lab'][:10]}_{os.getpid()}"
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="flagfall-lab-"))
+        self.directory.chmod(0o755)  # programs that drop their privileges read their configuration here
+        self.capture = self.directory / "released.pcap" if capture else None
+        self.capture_sent = self.directory / "sent.pcap" if capture_sent else None
+        self.keep = keep
+        self._programs = []
+        self._lab = None
+        self._options = []
+        if seed is not None:
+            self._options += ["--seed", str(seed)]
+        if self.capture:
+            self._options += ["--capture", str(self.capture)]
+        if self.capture_sent:
+            self._options += ["--capture-sent", str(self.capture_sent)]
+
+    def __enter__(self):
+        try:
+            self.start_lab()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def start_lab(self):
+        argv = [str(BIN / "flagfall-lab"), str(self.file), "--name", self.name, *self._options,
+                "--", "sh", "-c", "echo up; exec cat > /dev/null"]
+        errors = self.directory / "flagfall-lab.log"
+        with open(errors, "wb") as out:
+            self._lab = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=out,
+                                         start_new_session=True)
+        if self._lab.stdout.readline() != b"up\n":
+            self._lab.wait(10)
+            raise HarnessError(f"flagfall-lab failed: {errors.read_text().strip()}")
+
+    @property
+    def pid(self):
+        return self._lab.pid
+
+    def stop(self):
+        """Programs in reverse order, then the lab, then the files. Any number of times."""
+        for program in reversed(self._programs):
+            program.stop()
+        self._programs.clear()
+        self.stop_lab()
+        if not self.keep:
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+    def stop_lab(self):
+        """The hosts and their network; captures are complete afterwards."""
+        if not self._lab:
+            return
+        lab, self._lab = self._lab, None
+        lab.stdin.close()
+        try:
+            lab.wait(15)
+        except subprocess.TimeoutExpired:
+            lab.kill()  # its janitor removes the hosts
+            lab.wait()
+        lab.stdout.close()
+
+    # Hosts
+
+    def hosts(self):
+        return [host["name"] for host in self.topology["host"]]
+
+    def _host(self, name):
+        return next(host for host in self.topology["host"] if host["name"] == name)
+
+    def address(self, host, family=4):
+        """The host's first address of a family."""
+        return next(a for a in self._host(host)["addresses"] if (":" in a) == (family == 6))
+
+    def management(self, host):
+        return self._host(host).get("management")
+
+    def delay_ms(self, a, b):
+        """The configured delay between two hosts."""
+        for link in self.topology.get("link", []):
+            if {link["from"], link["to"]} == {a, b}:
+                return float(link["delay"].removesuffix("ms"))
+        return float(self.topology["default"]["delay"].removesuffix("ms"))
+
+    def inside(self, host, argv):
+        """The command line that runs `argv` in a host."""
+        return ["ip", "netns", "exec", f"ff-{self.name}-{host}", *(str(word) for word in argv)]
+
+    def run(self, host, argv, *, timeout=30, check=False, **options):
+        """Runs a command in a host to its end; its output as text."""
+        done = subprocess.run(self.inside(host, argv), capture_output=True, text=True, timeout=timeout,
+                              stdin=subprocess.DEVNULL, check=False, **options)
+        if check and done.returncode != 0:
+            raise HarnessError(f"{argv[0]} in {host}: status {done.returncode}: {done.stderr.strip()}")
+        return done
+
+    def start(self, host, name, argv, env=None):
+        """Starts a program in a host; it ends with the lab."""
+        program = Program(name, self.inside(host, argv), self.directory / f"{name}.log", env)
+        self._programs.append(program)
+        return program
+
+    # Network
+
+    def link(self, a, b, *, one_way=False, **changes):
+        """Changes a link while the lab runs: link("fra", "*", loss=0.02)."""
+        words = [f"{key}={value}" for key, value in changes.items()]
+        flags = ["--one-way"] if one_way else []
+        self._tell(["link", *flags, self.name, a, b, *words])
+
+    def stats(self):
+        """flagfall-lab's own counters."""
+        return json.loads(self._tell(["stats", self.name]))
+
+    @staticmethod
+    def _tell(words):
+        done = subprocess.run([BIN / "flagfall-lab", *words], capture_output=True, text=True, check=False, timeout=10)
+        if done.returncode != 0:
+            raise HarnessError(done.stderr.strip())
+        return done.stdout
+
+
+@dataclasses.dataclass
+class Answer:
+    """What dig got for one question."""
+    name: str
+    status: str = ""       # NOERROR, ...; empty when nothing came
+    addresses: tuple = ()
+
+
+class Digs:
+    """Real dig, a process for each host and family, all at once, each asking its names one after the other."""
+
+    def __init__(self, lab):
+        self.lab = lab
+        self._running = []
+
+    def ask(self, host, server, names, rtype="A", options=("+tries=1", "+timeout=3")):
+        """Starts asking; `names` without final dot."""
+        batch = self.lab.directory / f"dig-{host}-{len(self._running)}.txt"
+        batch.write_text("".join(f"{name}. {rtype}\n" for name in names))
+        argv = self.lab.inside(host, ["dig", f"@{server}", "-f", batch, "+noall", "+question", "+answer", "+comments",
+                                      *options])
+        out = open(batch.with_suffix(".out"), "w+", encoding="utf-8")
+        process = subprocess.Popen([str(word) for word in argv], stdin=subprocess.DEVNULL, stdout=out,
+                                   stderr=subprocess.STDOUT, start_new_session=True)
+        self._running.append((host, list(names), process, out))
+
+    def done(self):
+        """How many answers there are so far."""
+        return sum(pathlib.Path(out.name).read_text().count("status: ") for *_, out in self._running)
+
+    def finish(self, timeout=120):
+        """Waits for all; a list of (host, [Answer]) in the order of ask()."""
+        deadline = time.monotonic() + timeout
+        results = []
+        for host, names, process, out in self._running:
+            try:
+                process.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGKILL)
+                process.wait()
+            out.seek(0)
+            results.append((host, parse_dig(out.read(), names)))
+            out.close()
+        self._running.clear()
+        return results
+
+
+def parse_dig(text, names):
+    """dig's text for a batch; one Answer a name, empty where dig got none."""
+    answers = {name.lower(): Answer(name) for name in names}
+    status, current = "", None
+    for line in text.splitlines():
+        if found := re.search(r"status: (\w+)", line):
+            status, current = found[1], None
+        elif line.startswith(";") and not line.startswith(";;"):
+            current = answers.get(line[1:].split()[0].rstrip(".").lower())
+            if current:
+                current.status = status
+        elif current and line and not line.startswith(";"):
+            fields = line.split()
+            if len(fields) >= 5 and fields[3] in ("A", "AAAA"):
+                current.addresses += (fields[4],)
+    return [answers[name.lower()] for name in names]
