@@ -11,9 +11,6 @@ namespace {
 
 using Fate = wire::RaceOutcome::Fate;
 
-constexpr std::uint16_t kTypeA = 1;
-constexpr std::uint16_t kTypeAaaa = 28;
-constexpr std::uint16_t kClassIn = 1;
 /// More orders than any datagram holds: each takes 30 octets at least.
 constexpr std::size_t kMostShots = 4096;
 
@@ -26,10 +23,10 @@ bool answerable(const Endpoint& client) {
 }
 
 const wire::PreparedRecords* records_for(const wire::DnsQuery& query, const PreparedService& service) {
-  if (query.klass != kClassIn) return nullptr;
+  if (query.klass != wire::kClassIn) return nullptr;
   const wire::PreparedRecords* records = nullptr;
-  if (query.type == kTypeA) records = &service.a;
-  if (query.type == kTypeAaaa) records = &service.aaaa;
+  if (query.type == wire::rrtype::kA) records = &service.a;
+  if (query.type == wire::rrtype::kAaaa) records = &service.aaaa;
   return records != nullptr && records->count > 0 ? records : nullptr;
 }
 

@@ -1,0 +1,407 @@
+#include "slave/order_desk.hh"
+
+#include <boost/test/unit_test.hpp>
+#include <cstdlib>
+#include <map>
+#include <new>
+#include <string>
+
+#include "common/base/random.hh"
+#include "tests/unit/slave/orders.hh"
+
+using namespace flagfall;                  // NOLINT(*-using-namespace)
+using namespace flagfall::slave;           // NOLINT(*-using-namespace)
+using namespace flagfall::slave::testing;  // NOLINT(*-using-namespace)
+using namespace std::chrono_literals;
+using wire::LatePolicy;
+using Fate = wire::RaceOutcome::Fate;
+
+namespace {
+
+constexpr std::uint16_t kA = 1, kAaaa = 28, kTxt = 16;
+
+const Endpoint kService4 = *parse_endpoint("192.0.2.1:53");         // NOLINT(cert-err58-cpp)
+const Endpoint kService6 = *parse_endpoint("[2001:db8::1]:53");     // NOLINT(cert-err58-cpp)
+const Endpoint kElsewhere = *parse_endpoint("192.0.2.200:53");      // NOLINT(cert-err58-cpp)
+const Endpoint kClient4 = *parse_endpoint("198.51.100.7:4242");     // NOLINT(cert-err58-cpp)
+const Endpoint kClient6 = *parse_endpoint("[2001:db8:c::7]:4242");  // NOLINT(cert-err58-cpp)
+
+/// A desk with one open session that races, its clock 1.7e9 s behind reference time.
+struct Rig {
+  explicit Rig(std::uint32_t slots = 64, BucketLimit cap = {1e6, 1e6})
+      : pool(slots), desk({{kService4, kService6}, cap}, 2, pool) {
+    map.offset = 1'700'000'000s;
+    map.status = wire::ClockStatus::synchronised;
+    desk.open_session(0, master.session(), master.key());
+    wire::Services services;
+    services.services.push_back(service("web", {kService4, kService6, kElsewhere},
+                                        {*parse_ip("192.0.2.80"), *parse_ip("2001:db8::80")}));
+    services.services.push_back(service("strict", {kService4}, {*parse_ip("192.0.2.81")}, LatePolicy::drop));
+    ready = desk.set_services(0, services);
+    desk.set_racing(0, true);
+  }
+  MonoTime now = from_ns<MonoTime>(1'000'000'000'000);
+  clocksync::RefMap map;
+  Master master;
+  ShotPool pool;
+  OrderDesk desk;
+  wire::Ready ready;
+  std::vector<std::uint8_t> a_query = query("www.example.test", kA);
+
+  [[nodiscard]] wire::Order order(Nanos ahead = 25ms) const {
+    wire::Order o;
+    o.race = 77;
+    o.instant = map.to_ref(now + ahead);
+    o.client = kClient4;
+    o.request = a_query;
+    return o;
+  }
+  std::vector<std::uint32_t> give(std::vector<std::uint8_t> datagram, Nanos on_its_way = 3ms) {
+    (void)on_its_way;
+    const auto shots = desk.datagram(datagram, now, {now, map});
+    return {shots.begin(), shots.end()};
+  }
+  std::vector<std::uint32_t> give(const std::vector<wire::Order>& orders, Nanos on_its_way = 3ms) {
+    return give(master.seal(orders, map.to_ref(now - on_its_way)));
+  }
+  /// The only outcome; none is left behind.
+  wire::RaceOutcome outcome(std::size_t link = 0) {
+    BOOST_REQUIRE_EQUAL(desk.outcomes(link).size(), 1U);
+    const wire::RaceOutcome out = desk.outcomes(link).front();
+    desk.clear_outcomes(link, true);
+    return out;
+  }
+  void refused(const wire::Order& bad, const Counter& why, Fate fate = Fate::refused) {
+    const std::uint64_t before = why.get();
+    BOOST_TEST(give({bad}).empty());
+    BOOST_TEST(why.get() == before + 1);
+    const wire::RaceOutcome o = outcome();
+    BOOST_TEST((o.fate == fate));
+    BOOST_TEST(o.race == bad.race);
+    BOOST_TEST(pool.in_use() == 0U);
+  }
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(order_desk)
+
+BOOST_AUTO_TEST_CASE(an_order_becomes_a_shot_with_this_slaves_answer_due_at_the_instant) {
+  Rig rig;
+  const auto shots = rig.give({rig.order()});
+  BOOST_REQUIRE_EQUAL(shots.size(), 1U);
+  const Shot& shot = rig.pool[shots[0]];
+  BOOST_TEST((shot.due == rig.now + 25ms));
+  BOOST_TEST(shot.race == 77U);
+  BOOST_TEST(!shot.late);
+  BOOST_TEST((shot.client == kClient4));
+  BOOST_TEST(shot.source == 0);
+  BOOST_TEST((shot.one_way == 3ms));
+  const Bytes answer = rig.pool.answer(shots[0]).first(shot.length);
+  // Header: the query's id, QR, AA, RD copied; one question, one answer.
+  const std::vector<std::uint8_t> head = {0x12, 0x34, 0x85, 0x00, 0, 1, 0, 1, 0, 0, 0, 0};
+  BOOST_TEST(std::vector(answer.begin(), answer.begin() + 12) == head, boost::test_tools::per_element());
+  // The question as it came, then the address at the very end.
+  const Bytes question = Bytes(rig.a_query).subspan(12);
+  BOOST_TEST(std::equal(question.begin(), question.end(), answer.begin() + 12));
+  const auto ip = *parse_ip("192.0.2.80");
+  BOOST_TEST(std::equal(ip.octets.begin(), ip.octets.begin() + 4, answer.end() - 4));
+}
+
+BOOST_AUTO_TEST_CASE(an_ipv6_client_is_answered_from_the_services_ipv6_address) {
+  Rig rig;
+  wire::Order o = rig.order();
+  const auto aaaa = query("www.example.test", kAaaa);
+  o.request = aaaa;
+  o.client = kClient6;
+  o.address = 1;
+  const auto shots = rig.give({o});
+  BOOST_REQUIRE_EQUAL(shots.size(), 1U);
+  BOOST_TEST(rig.pool[shots[0]].source == 1);
+  const Bytes answer = rig.pool.answer(shots[0]).first(rig.pool[shots[0]].length);
+  const auto ip = *parse_ip("2001:db8::80");
+  BOOST_TEST(std::equal(ip.octets.begin(), ip.octets.end(), answer.end() - 16));
+}
+
+BOOST_AUTO_TEST_CASE(the_servers_cookie_is_returned_behind_the_clients) {
+  Rig rig;
+  wire::Order o = rig.order();
+  const auto q = query("www.example.test", kA, true, true);
+  o.request = q;
+  o.server_cookie = as_bytes("sixteen octets!!");
+  const auto shots = rig.give({o});
+  BOOST_REQUIRE_EQUAL(shots.size(), 1U);
+  const std::string answer(as_text(rig.pool.answer(shots[0]).first(rig.pool[shots[0]].length)));
+  BOOST_TEST(answer.find("clientcksixteen octets!!") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(all_orders_of_a_datagram_become_shots) {
+  Rig rig;
+  std::vector<wire::Order> orders;
+  for (std::uint64_t i = 0; i < 20; ++i) {
+    orders.push_back(rig.order(25ms + i * 1us));
+    orders.back().race = i;
+  }
+  const auto shots = rig.give(orders);
+  BOOST_REQUIRE_EQUAL(shots.size(), 20U);
+  for (std::size_t i = 0; i < 20; ++i) BOOST_TEST(rig.pool[shots[i]].race == i);
+}
+
+BOOST_AUTO_TEST_CASE(a_shot_that_comes_back_is_an_outcome_with_its_transmit_error) {
+  Rig rig;
+  const auto shots = rig.give({rig.order()});
+  Shot& shot = rig.pool[shots[0]];
+  shot.fate = Fate::sent;
+  shot.transmitted = shot.due + 12us;
+  rig.desk.finished(shots[0]);
+  const wire::RaceOutcome o = rig.outcome();
+  BOOST_TEST((o.fate == Fate::sent));
+  BOOST_TEST((o.transmit_error == 12us));
+  BOOST_TEST((o.one_way == 3ms));
+  BOOST_TEST(rig.pool.in_use() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_late_order_is_sent_at_once_or_dropped_as_its_service_says) {
+  Rig rig;
+  const auto shots = rig.give({rig.order(-2ms)});
+  BOOST_REQUIRE_EQUAL(shots.size(), 1U);
+  BOOST_TEST(rig.pool[shots[0]].late);
+  BOOST_TEST(rig.desk.counters().late_sent.get() == 1U);
+  rig.pool[shots[0]].fate = Fate::sent_late;
+  rig.desk.finished(shots[0]);
+  (void)rig.outcome();
+  wire::Order strict = rig.order(-2ms);
+  strict.service = 1;
+  rig.refused(strict, rig.desk.counters().late_dropped, Fate::dropped_late);
+  // Nobody waits for an answer this old, whatever the service says.
+  rig.refused(rig.order(-6s), rig.desk.counters().late_dropped, Fate::dropped_late);
+}
+
+BOOST_AUTO_TEST_CASE(bad_orders_are_refused_each_with_a_counter_of_its_own) {
+  Rig rig;
+  const OrderCounters& c = rig.desk.counters();
+  wire::Order o = rig.order();
+  o.service = 2;
+  rig.refused(o, c.unknown_service);
+  o = rig.order();
+  o.address = 3;
+  rig.refused(o, c.unknown_service);
+  o = rig.order();
+  o.address = 2;  // the service has it, transmit.sources has not
+  rig.refused(o, c.foreign_source);
+  rig.refused(rig.order(11s), c.too_far);
+  const auto txt = query("www.example.test", kTxt);
+  o = rig.order();
+  o.request = txt;
+  rig.refused(o, c.bad_request);
+  o.request = as_bytes("no query");
+  rig.refused(o, c.bad_request);
+  o.request = Bytes();
+  rig.refused(o, c.bad_request);
+  // A response must never be answered: two slaves could keep each other busy.
+  auto response = rig.a_query;
+  response[2] |= 0x80;
+  o.request = response;
+  rig.refused(o, c.bad_request);
+}
+
+BOOST_AUTO_TEST_CASE(a_service_without_an_address_of_the_asked_family_is_not_answered_for) {
+  Rig rig;
+  wire::Order o = rig.order();
+  const auto aaaa = query("www.example.test", kAaaa);
+  o.service = 1;  // has an IPv4 address only
+  o.request = aaaa;
+  rig.refused(o, rig.desk.counters().bad_request);
+}
+
+BOOST_AUTO_TEST_CASE(nothing_is_ever_sent_to_addresses_that_no_client_has) {
+  Rig rig;
+  for (const char* client :
+       {"0.0.0.0:53", "0.1.2.3:53", "224.0.0.251:53", "239.1.1.1:53", "255.255.255.255:53"}) {
+    wire::Order o = rig.order();
+    o.client = *parse_endpoint(client);
+    rig.refused(o, rig.desk.counters().bad_client);
+  }
+  for (const char* client : {"[::]:53", "[ff02::1]:53"}) {
+    wire::Order o = rig.order();
+    o.address = 1;
+    o.client = *parse_endpoint(client);
+    rig.refused(o, rig.desk.counters().bad_client);
+  }
+  wire::Order o = rig.order();
+  o.client.port = 0;
+  rig.refused(o, rig.desk.counters().bad_client);
+  o = rig.order();
+  o.client = kClient6;  // from an IPv4 source
+  rig.refused(o, rig.desk.counters().bad_client);
+}
+
+BOOST_AUTO_TEST_CASE(a_slave_that_stands_down_refuses_orders) {
+  Rig rig;
+  rig.desk.set_racing(0, false);
+  rig.refused(rig.order(), rig.desk.counters().stood_down);
+  rig.desk.set_racing(0, true);
+  BOOST_TEST(rig.give({rig.order()}).size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(the_rate_cap_refuses_what_is_above_it_and_recovers) {
+  Rig rig(64, {100, 5});
+  const std::vector<wire::Order> orders(8, rig.order());
+  BOOST_TEST(rig.give(orders).size() == 5U);
+  BOOST_TEST(rig.desk.counters().over_rate.get() == 3U);
+  rig.now += 20ms;
+  BOOST_TEST(rig.give({rig.order(), rig.order(), rig.order()}).size() == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(a_full_queue_refuses_the_newest_and_takes_again_when_one_has_left) {
+  Rig rig(4);
+  const auto shots = rig.give(std::vector<wire::Order>(6, rig.order()));
+  BOOST_TEST(shots.size() == 4U);
+  BOOST_TEST(rig.desk.counters().queue_full.get() == 2U);
+  rig.desk.finished(shots[0]);
+  BOOST_TEST(rig.give({rig.order()}).size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_replayed_datagram_is_dropped) {
+  Rig rig;
+  const auto datagram = rig.master.seal({rig.order()}, rig.map.to_ref(rig.now));
+  BOOST_TEST(rig.give(datagram).size() == 1U);
+  BOOST_TEST(rig.give(datagram).empty());
+  BOOST_TEST(rig.desk.counters().replayed.get() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(reordered_datagrams_each_pass_once) {
+  Rig rig;
+  std::vector<std::vector<std::uint8_t>> datagrams;
+  for (int i = 0; i < 10; ++i) datagrams.push_back(rig.master.seal({rig.order()}, rig.map.to_ref(rig.now)));
+  for (auto at = datagrams.rbegin(); at != datagrams.rend(); ++at) BOOST_TEST(rig.give(*at).size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(every_changed_octet_makes_a_datagram_worthless) {
+  Rig rig;
+  const auto good = rig.master.seal({rig.order()}, rig.map.to_ref(rig.now));
+  for (std::size_t at = 0; at < good.size(); ++at) {
+    auto bad = good;
+    bad[at] ^= 0x40;
+    BOOST_TEST(rig.give(bad).empty());
+  }
+  const OrderCounters& c = rig.desk.counters();
+  BOOST_TEST(c.malformed.get() + c.unknown_session.get() + c.forged.get() + c.replayed.get() == good.size());
+  BOOST_TEST(c.malformed.get() == 3U);
+  BOOST_TEST(c.unknown_session.get() == 4U);
+  BOOST_TEST(c.orders.get() == 0U);
+  BOOST_TEST(rig.give(good).size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(every_truncation_makes_a_datagram_worthless) {
+  Rig rig;
+  const auto good = rig.master.seal({rig.order()}, rig.map.to_ref(rig.now));
+  for (std::size_t n = 0; n < good.size(); ++n)
+    BOOST_TEST(rig.give(std::vector(good.begin(), good.begin() + static_cast<std::ptrdiff_t>(n))).empty());
+  BOOST_TEST(rig.desk.counters().orders.get() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_datagram_of_a_session_that_ended_is_stale) {
+  Rig rig;
+  const auto stale = rig.master.seal({rig.order()}, rig.map.to_ref(rig.now));
+  rig.desk.close_session(0);
+  BOOST_TEST(rig.give(stale).empty());
+  BOOST_TEST(rig.desk.counters().unknown_session.get() == 1U);
+  // Also when the same master is back with a new session and key.
+  const Master reborn(8, 0x11);
+  rig.desk.open_session(0, reborn.session(), reborn.key());
+  BOOST_TEST(rig.give(stale).empty());
+  BOOST_TEST(rig.desk.counters().unknown_session.get() == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(a_master_cannot_use_another_masters_session) {
+  Rig rig;
+  Master other(rig.master.session(), 0x77);  // the right session, the wrong key
+  BOOST_TEST(rig.give(other.seal({rig.order()}, rig.map.to_ref(rig.now))).empty());
+  BOOST_TEST(rig.desk.counters().forged.get() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(two_masters_are_served_side_by_side) {
+  Rig rig;
+  Master second(9, 0x77);
+  rig.desk.open_session(1, second.session(), second.key());
+  wire::Services services;
+  services.services.push_back(service("other", {kService4}, {*parse_ip("192.0.2.99")}));
+  rig.desk.set_services(1, services);
+  rig.desk.set_racing(1, true);
+  const auto shots = rig.give(second.seal({rig.order()}, rig.map.to_ref(rig.now)));
+  BOOST_REQUIRE_EQUAL(shots.size(), 1U);
+  const Bytes answer = rig.pool.answer(shots[0]).first(rig.pool[shots[0]].length);
+  BOOST_TEST(answer[answer.size() - 1] == 99);
+  BOOST_TEST(rig.give({rig.order()}).size() == 1U);
+  rig.desk.finished(shots[0]);
+  BOOST_TEST(rig.desk.outcomes(0).empty());
+  (void)rig.outcome(1);
+}
+
+BOOST_AUTO_TEST_CASE(queued_shots_outlive_their_session_and_only_their_outcome_is_lost) {
+  Rig rig;
+  const auto shots = rig.give({rig.order()});
+  rig.desk.close_session(0);
+  BOOST_TEST((rig.pool[shots[0]].client == kClient4));
+  rig.pool[shots[0]].fate = Fate::sent;
+  rig.desk.finished(shots[0]);
+  BOOST_TEST(rig.desk.counters().outcomes_lost.get() == 1U);
+  BOOST_TEST(rig.pool.in_use() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(orders_sent_before_the_present_services_are_dropped) {
+  Rig rig;
+  wire::Services services;
+  services.services.push_back(service("new", {kService4}, {*parse_ip("192.0.2.99")}));
+  services.since = rig.map.to_ref(rig.now);
+  rig.desk.set_services(0, services);
+  BOOST_TEST(rig.give({rig.order()}, 1ns).empty());
+  BOOST_TEST(rig.desk.counters().outdated.get() == 1U);
+  BOOST_TEST(rig.give({rig.order()}, 0ns).size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(before_services_came_there_is_nothing_to_answer_with) {
+  Rig rig;
+  const Master fresh(20, 1);
+  Master talker(20, 1);
+  rig.desk.open_session(0, fresh.session(), fresh.key());
+  rig.desk.set_racing(0, true);
+  BOOST_TEST(rig.give(talker.seal({rig.order()}, rig.map.to_ref(rig.now))).empty());
+  BOOST_TEST(rig.desk.counters().unknown_service.get() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(the_master_is_told_which_addresses_have_a_source) {
+  const Rig rig;
+  BOOST_REQUIRE_EQUAL(rig.ready.addresses.size(), 2U);
+  BOOST_TEST(rig.ready.addresses[0] == 0b011U);
+  BOOST_TEST(rig.ready.addresses[1] == 0b1U);
+}
+
+BOOST_AUTO_TEST_CASE(outcomes_beyond_what_a_report_holds_are_counted) {
+  Rig rig;
+  rig.desk.set_racing(0, false);
+  for (std::size_t i = 0; i < OrderDesk::kMostOutcomes + 10; ++i) rig.give({rig.order()});
+  BOOST_TEST(rig.desk.outcomes(0).size() == OrderDesk::kMostOutcomes);
+  BOOST_TEST(rig.desk.counters().outcomes_lost.get() == 10U);
+}
+
+BOOST_AUTO_TEST_CASE(any_plaintext_that_a_master_seals_is_survived) {
+  Rig rig;
+  SeededRandom random(3);
+  for (int i = 0; i < 5000; ++i) {
+    std::vector<std::uint8_t> plaintext(random.next() % 200);
+    for (std::uint8_t& octet : plaintext) octet = static_cast<std::uint8_t>(random.next());
+    if (plaintext.size() > 10 && i % 2 == 0) {  // half of them with a plausible header
+      std::fill_n(plaintext.begin(), 9, std::uint8_t{0});
+      plaintext[9] = 3;
+      plaintext[0] = 0x17;
+    }
+    for (const std::uint32_t shot : rig.give(rig.master.seal_bytes(plaintext))) rig.desk.finished(shot);
+    rig.desk.clear_outcomes(0, true);
+  }
+  BOOST_TEST(rig.desk.counters().bad_plaintext.get() > 1000U);
+  BOOST_TEST(rig.pool.in_use() == 0U);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
