@@ -57,7 +57,7 @@ bool OrderWriter::add(const Order& order) {
 }
 
 void OrderWriter::stamp(RefTime sent) {
-  ByteWriter(room_.first(8)).i64(to_ns(sent));
+  if (used_ > 0) ByteWriter(room_.first(8)).i64(to_ns(sent));
 }
 
 OrderReader::OrderReader(Bytes plaintext) : reader_(plaintext) {
