@@ -66,14 +66,33 @@ bool ChronyTracker::reply(Bytes datagram, const ClockPair& now) {
     set_unknown(fmt::format("{} is not synchronised; see `chronyc tracking`", options_.name));
     return true;
   }
-  const RealMinusMono& pair = before.width < after.width ? before : after;
+  const RealMinusMono pair = before.width < after.width ? before : after;
   RefMap next;
   next.offset = pair.offset + t.correction;
   next.bound = t.root_dispersion + t.root_delay / 2 + pair.width / 2 + resolution(t.correction);
   next.measured = sent.mono;  // the correction is at least this fresh: age counts from here
   next.status = wire::ClockStatus::synchronised;
+  const Seen seen{pair, t.reference_time};
+  if (set_behind_its_back(seen, next.offset)) stale_ = t.reference_time;
+  seen_ = seen;
+  if (stale_ == t.reference_time) {
+    ++counters_.stale;
+    last_.reset();
+    set_unknown(fmt::format("the system clock was set, and {} has not measured it since", options_.name));
+    return true;
+  }
+  stale_.reset();
   take(std::move(next));
   return true;
+}
+
+bool ChronyTracker::set_behind_its_back(const Seen& seen, Nanos offset) const {
+  if (!seen_) return false;
+  const Nanos jump = std::chrono::abs(seen.pair.offset - seen_->pair.offset);
+  if (jump <= (seen.pair.width + seen_->pair.width) / 2 + kPairNoise) return false;
+  // chronyd's own step leaves the offset as it was, but for a poll's drift.
+  if (last_) return std::chrono::abs(offset - last_->offset) > jump / 8;
+  return seen.reference_time == seen_->reference_time;
 }
 
 void ChronyTracker::take(RefMap next) {
@@ -116,7 +135,7 @@ Nanos ChronyTracker::interval() const {
     const unsigned doublings = std::min(missed_ - options_.unknown_after + 1, 2U);
     return options_.poll * (1 << doublings);
   }
-  if (missed_ == 0 && map_.status == wire::ClockStatus::unknown) return std::min(options_.poll, kQuickPoll);
+  if (missed_ == 0 && !stale_ && map_.status == wire::ClockStatus::unknown) return std::min(options_.poll, kQuickPoll);
   return options_.poll;
 }
 

@@ -6,6 +6,12 @@
 // one contradicts by more than their bounds was not what it claimed: something
 // slews or steps the clock faster than a crystal drifts, and until two maps in a
 // row agree again the status is unknown.
+//
+// Who sets CLOCK_REALTIME behind chronyd's back (`date -s`, a hypervisor's tool)
+// makes its correction wrong by as much until it measures anew, and it does not
+// know (it looks for jumps of 10 s and more). We see every jump, since
+// CLOCK_MONOTONIC has none: a jump that the correction does not undo makes all
+// replies worthless until their reference time is another.
 #pragma once
 
 #include <optional>
@@ -25,6 +31,7 @@ struct ChronyCounters {
   Counter foreign;       // a sequence number that is not the open request's: late, duplicate or forged
   Counter refused;       // chronyd said no (cmdallow, version)
   Counter stepped;       // CLOCK_REALTIME was set during the exchange: sample dropped
+  Counter stale;         // good ones that speak of a clock that was set since
   Counter contradicted;  // samples that the map before them did not allow for
   /// f(name, counter) for each.
   template <class F>
@@ -70,13 +77,22 @@ class ChronyTracker {
     std::uint32_t sequence;
     ClockPair sent;
   };
+  /// What is known of CLOCK_REALTIME from the newest good reply.
+  struct Seen {
+    RealMinusMono pair;
+    Nanos reference_time{};
+  };
   bool set_unknown(std::string why);
   void take(RefMap next);
+  /// The reply of `seen`, which makes the offset `offset`, may not know that the clock was set.
+  [[nodiscard]] bool set_behind_its_back(const Seen& seen, Nanos offset) const;
 
   Options options_;
   ChronyCounters counters_;
   RefMap map_;
   std::optional<RefMap> last_;  // the newest sample, believed or not
+  std::optional<Seen> seen_;
+  std::optional<Nanos> stale_;  // a reference time that is not to be believed
   std::optional<Open> open_;
   std::uint16_t attempt_ = 0;
   unsigned missed_ = 0;
@@ -91,6 +107,7 @@ void ChronyCounters::for_each(F f) const {
   f("chrony_foreign", foreign);
   f("chrony_refused", refused);
   f("chrony_stepped", stepped);
+  f("chrony_stale", stale);
   f("chrony_contradicted", contradicted);
 }
 

@@ -25,6 +25,7 @@ std::uint32_t chrony_float(double value) {
 struct Answer {
   double correction = 0, root_delay = 20e-6, root_dispersion = 10e-6;
   std::uint16_t stratum = 2, leap = 0, status = 0;
+  std::uint32_t measured = 1'700'000'000;  // chronyd's reference time, s
 };
 
 std::vector<std::uint8_t> reply(std::uint32_t sequence, const Answer& a) {
@@ -42,7 +43,9 @@ std::vector<std::uint8_t> reply(std::uint32_t sequence, const Answer& a) {
   for (int i = 0; i < 6; ++i) w.u32(0);
   w.u16(a.stratum);
   w.u16(a.leap);
-  for (int i = 0; i < 3; ++i) w.u32(0);
+  w.u32(0);
+  w.u32(a.measured);
+  w.u32(0);
   w.u32(chrony_float(a.correction));
   for (int i = 0; i < 5; ++i) w.u32(0);
   w.u32(chrony_float(a.root_delay));
@@ -210,6 +213,56 @@ BOOST_AUTO_TEST_CASE(a_system_clock_that_is_set_during_the_exchange_spoils_only_
   host.exchange({.correction = -3600});
   BOOST_TEST((host.tracker.map().status == ClockStatus::synchronised));
   BOOST_TEST(std::chrono::abs(host.tracker.map().offset - before.offset) < 300us);
+}
+
+BOOST_AUTO_TEST_CASE(a_clock_that_somebody_sets_is_unknown_until_chronyd_has_measured_it_anew) {
+  for (const Nanos step : {-191ms, 1ms}) {  // contradicts the bounds, and hides within what is allowed for
+    Host host;
+    host.settle({.root_dispersion = 2e-3});
+    const RefMap before = host.tracker.map();
+    host.now += 1s;
+    host.real_minus_mono += step;
+    for (int i = 0; i < 5; ++i) {  // chronyd has no idea, and says so five times
+      BOOST_TEST(host.exchange({.root_dispersion = 2e-3}));
+      BOOST_TEST((host.tracker.map().status == ClockStatus::unknown));
+      BOOST_TEST(host.tracker.map().why == "the system clock was set, and chronyd has not measured it since");
+      BOOST_TEST((host.tracker.interval() == 1s));
+      host.now += 1s;
+    }
+    BOOST_TEST(host.tracker.counters().stale.get() == 5U);
+    const double undone = -static_cast<double>(step.count()) * 1e-9;
+    for (int i = 0; i < 2; ++i) {
+      host.exchange({.correction = undone, .measured = 1'700'000'008});
+      host.now += host.tracker.interval();
+    }
+    BOOST_TEST((host.tracker.map().status == ClockStatus::synchronised));
+    BOOST_TEST(std::chrono::abs(host.tracker.map().offset - before.offset) < 1us);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_clock_that_is_set_while_chronyd_is_silent_is_noticed_afterwards) {
+  Host host;
+  host.settle();
+  for (int i = 0; i < 3; ++i) {
+    (void)host.tracker.request(host.clocks(), 99);
+    (void)host.tracker.missed("silence");
+  }
+  host.real_minus_mono += 20ms;
+  host.exchange({});
+  host.exchange({});
+  BOOST_TEST((host.tracker.map().status == ClockStatus::unknown));
+  host.settle({.correction = -0.02, .measured = 1'700'000'008});
+}
+
+BOOST_AUTO_TEST_CASE(a_step_that_chronyd_makes_itself_changes_nothing) {
+  Host host;
+  host.settle({.correction = 0.4});
+  const RefMap before = host.tracker.map();
+  host.now += 1s;
+  host.real_minus_mono += 400ms;
+  host.exchange({.measured = 1'700'000'008});
+  BOOST_TEST((host.tracker.map().status == ClockStatus::synchronised));
+  BOOST_TEST(std::chrono::abs(host.tracker.map().offset - before.offset) < 1us);
 }
 
 BOOST_AUTO_TEST_CASE(a_clock_that_is_slewed_beyond_the_bound_is_unknown_until_it_settles) {
