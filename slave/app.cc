@@ -71,22 +71,20 @@ void App::open(net::Loop& loop) {
   auto sources = open_sources(config_.transmit.sources);
   auto sockets = open_order_sockets(config_.orders.listen, config_.orders.receive_buffer.bytes);
   const std::uint16_t order_port = net::local_endpoint(sockets.front()).port;
-  // All that needed a privilege is open; threads that start from here have none.
+  source_ = std::make_unique<clocksync::ChronySource>(
+      loop, clock_, random_, clocksync::ChronyOptions{config_.clock.chrony, config_.clock.poll},
+      [this](const clocksync::RefMap&) { masters_->clock_changed(); });
+  const auto map = [this]() -> const clocksync::RefMap& { return source_->current(); };
+  masters_ = std::make_unique<Masters>(loop, clock_, random_, config_, order_port, desk_,
+                                       Masters::Sources{map, [this] { return counters(); }});
+  // All that may need a privilege is open and read; threads that start from here have none.
   net::drop_capabilities();
 
   transmitter_ = std::make_unique<Transmitter>(Transmitter::Options{config_.transmit.guard.fixed},
                                                std::move(sources), pool_, clock_);
   log::info("transmit guard {} µs", transmitter_->guard().count() / 1000);
-  source_ = std::make_unique<clocksync::ChronySource>(
-      loop, clock_, random_, clocksync::ChronyOptions{config_.clock.chrony, config_.clock.poll},
-      [this](const clocksync::RefMap&) {
-        if (masters_) masters_->clock_changed();
-      });
-  const auto map = [this]() -> const clocksync::RefMap& { return source_->current(); };
   intake_ = std::make_unique<OrderIntake>(loop, clock_, desk_, *transmitter_, map);
   intake_->listen(std::move(sockets));
-  masters_ = std::make_unique<Masters>(loop, clock_, random_, config_, order_port, desk_,
-                                       Masters::Sources{map, [this] { return counters(); }});
   take_back_ = loop.every(kTakeBackInterval, [this] {
     intake_->take_back();
     masters_->report_outcomes();
@@ -95,8 +93,8 @@ void App::open(net::Loop& loop) {
 
 void App::stop() {
   take_back_ = net::Watch();
-  masters_.reset();  // no new orders
-  intake_.reset();
+  intake_.reset();  // no new orders
+  masters_.reset();
   source_.reset();
   if (transmitter_) transmitter_->stop(kLinger);
 }

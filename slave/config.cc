@@ -22,6 +22,7 @@ void check_masters(const Config& c, const Where& where) {
 }
 
 void check_orders(const OrdersConfig& orders, const Where& where) {
+  if (orders.listen.empty()) where.error("listen", "must not be empty");
   for (std::size_t i = 1; i < orders.listen.size(); ++i)
     if (orders.listen[i].port != orders.listen[0].port)
       where.error(fmt::format("listen.{}", i),
@@ -94,7 +95,7 @@ config::Schema<Config> schema() {
 
   config::Schema<OrdersConfig> orders;
   orders.key("listen", &OrdersConfig::listen,
-             {.help = "Where orders arrive (UDP), all with one port", .required = true, .port = 4954});
+             {.help = "Where orders arrive (UDP), all with one port", .port = 4954});
   orders.key("receive_buffer", &OrdersConfig::receive_buffer,
              {.help = "Queue of each socket; the kernel caps it at net.core.rmem_max",
               .least = "64KiB",

@@ -79,8 +79,9 @@ SourceSocket open_source(const Endpoint& source) {
         source, SourceSocket::Kind::udp,
         net::udp_socket(source, {.foreign_source = true, .dont_fragment = true, .send_buffer = kSendBuffer}));
   } catch (const std::system_error& e) {
-    // A server on the wildcard address has the port: we need none.
-    if (e.code() != std::errc::address_in_use) throw;
+    // A server on the wildcard address has the port, or ports below 1024 need a
+    // capability that we were not given: a raw socket takes no port.
+    if (e.code() != std::errc::address_in_use && e.code() != std::errc::permission_denied) throw;
   }
   return open_raw_source(source);
 }

@@ -10,8 +10,8 @@ namespace flagfall::slave {
 struct SourceSocket {
   /// udp: bound to the address itself, IP_TRANSPARENT; the kernel makes the headers.
   /// raw: headers by hand, no port taken. For an address that this host has, or a
-  /// port that somebody has: a UDP socket would take queries from the server there,
-  /// or could not be bound (docs/design/transmit.md).
+  /// port that somebody has or that takes CAP_NET_BIND_SERVICE: a UDP socket would take
+  /// queries from the server there, or could not be bound (docs/design/transmit.md).
   enum class Kind : std::uint8_t { udp, raw };
   Endpoint source;
   Kind kind = Kind::udp;
