@@ -192,7 +192,7 @@ NtpClient::Reply NtpClient::reply(Bytes datagram, MonoTime t4) {
   if (!believable(*parsed, *probe, t4)) return out;
   const auto t2 = wire::from_ntp(packet.receive);
   const auto t3 = wire::from_ntp(packet.transmit);
-  if (!t2 || !t3 || packet.precision > 0 || (interleaved ? *t3 > *t2 || *t3 < probe->before.t2 : *t3 < *t2)) {
+  if (!t2 || !t3 || packet.precision > 0 || (!interleaved && *t3 < *t2)) {
     ++counters_.malformed;
     return out;
   }
@@ -214,7 +214,9 @@ NtpClient::Reply NtpClient::reply(Bytes datagram, MonoTime t4) {
   now.t3 = interleaved ? *t2 : *t3;
   now.t4 = t4;
   now.source_bound = packet.root_delay / 2 + packet.root_dispersion + precision(packet.precision);
-  if (interleaved) {
+  if (interleaved && (*t3 > *t2 || *t3 < probe->before.t2)) {
+    ++counters_.torn;
+  } else if (interleaved) {
     Exchange before = probe->before;
     before.t3 = *t3;
     out.exchanges.at(out.count++) = before;
@@ -234,6 +236,7 @@ void NtpClient::complete(Lane& lane, const Exchange& exchange, std::uint64_t pai
   lane.complete = exchange;
   lane.complete_pair = pair;
   const auto& [first, second] = lanes_;
+  if (&lane != &second) return;  // when the second is complete, the first one is of the same kind
   if (first.complete_pair != second.complete_pair || options_.pair_distance == Nanos(0)) return;
   const Exchange& a = first.complete;
   const Exchange& b = second.complete;

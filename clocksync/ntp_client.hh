@@ -34,6 +34,7 @@ struct NtpCounters {
   Counter kiss_deny;       // it wants none: DENY or RSTR
   Counter kiss_other;
   Counter stepped;  // CLOCK_REALTIME was set meanwhile: the exchange was dropped
+  Counter torn;     // interleaved stamps from both sides of a step of the server: the older was dropped
   Counter pairs_pure;
   Counter pairs_impure;
   /// f(name, counter) for each.
@@ -51,7 +52,7 @@ class NtpClient {
     Nanos pair_distance = std::chrono::milliseconds(2);
     bool interleave = true;
     std::uint32_t key = 0;  // with `mac`: requests are signed and replies must be
-    wire::NtpMac mac;
+    wire::NtpMac mac = {};
   };
   /// 64 bits each that nobody can guess; they must differ.
   struct Cookies {
@@ -166,6 +167,7 @@ void NtpCounters::for_each(F f) const {
   f("ntp_kiss_deny", kiss_deny);
   f("ntp_kiss_other", kiss_other);
   f("ntp_stepped", stepped);
+  f("ntp_torn", torn);
   f("ntp_pairs_pure", pairs_pure);
   f("ntp_pairs_impure", pairs_impure);
 }

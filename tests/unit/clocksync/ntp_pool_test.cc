@@ -1,0 +1,154 @@
+// Several servers, liars among them, in fake time.
+#include "clocksync/ntp_pool.hh"
+
+#include <boost/test/unit_test.hpp>
+
+#include "tests/unit/clocksync/ntp_scene.hh"
+
+using namespace flagfall;                   // NOLINT(*-using-namespace)
+using namespace flagfall::clocksync;        // NOLINT(*-using-namespace)
+using namespace flagfall::clocksync::test;  // NOLINT(*-using-namespace)
+using namespace std::chrono_literals;
+
+BOOST_AUTO_TEST_SUITE(ntp_pool)
+
+namespace {
+
+/// Several servers in one fake time, each polled when it wants to be.
+struct Servers {
+  std::vector<Scene> scenes;
+  NtpPool pool;
+  MonoTime now{1000s};
+  std::vector<bool> silent;
+
+  explicit Servers(std::size_t n, NtpPool::Options options = {})
+      : scenes(n), pool(names(n), options), silent(n) {}
+  static std::vector<NtpClient::Options> names(std::size_t n) {
+    std::vector<NtpClient::Options> out;
+    for (std::size_t i = 0; i < n; ++i) out.push_back({.name = "server" + std::to_string(i)});
+    return out;
+  }
+  void run(Nanos length) {
+    const MonoTime end = now + length;
+    SeededRandom random(3);
+    while (now < end) {
+      now += 1ms;
+      for (std::size_t i = 0; i < scenes.size(); ++i) {
+        if (pool.client(i).next_request() > now) continue;
+        const auto request = pool.client(i).request(now, {random.next(), random.next()});
+        pool.judge(now);
+        if (silent[i]) continue;
+        const auto packet = scenes[i].server.answer(
+            wire::parse_ntp(Bytes(request.bytes).first(request.size))->packet, Scene::truth(now + kOneWay));
+        pool.take(i, pool.client(i).reply(Scene::bytes(packet), now + 230us), now + 230us);
+      }
+    }
+  }
+  [[nodiscard]] Nanos error() const {
+    return pool.map().to_ref(now).time_since_epoch() - Scene::truth(now).time_since_epoch();
+  }
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(one_server_is_synchronised_within_a_second_and_right) {
+  Servers servers(1);
+  BOOST_TEST((servers.pool.map().status == wire::ClockStatus::unknown));
+  BOOST_TEST(servers.pool.map().why.find("has not answered yet") != std::string::npos);
+  servers.run(1s);
+  BOOST_TEST((servers.pool.map().status == wire::ClockStatus::synchronised));
+  BOOST_TEST((std::chrono::abs(servers.error()) <= servers.pool.map().bound_at(servers.now)));
+  BOOST_TEST((servers.pool.map().bound < 200us));
+  BOOST_TEST((servers.pool.map().expected < servers.pool.map().bound));
+}
+
+BOOST_AUTO_TEST_CASE(a_server_that_lies_by_a_second_is_out_voted_by_two_and_named) {
+  Servers servers(3);
+  servers.scenes[1].server.error = 1s;
+  servers.scenes[1].server.base.root_dispersion = 0ns;
+  servers.run(5s);
+  BOOST_TEST((servers.pool.map().status == wire::ClockStatus::synchronised));
+  BOOST_TEST(servers.pool.falseticker(1));
+  BOOST_TEST(!servers.pool.falseticker(0));
+  BOOST_TEST(servers.pool.counters().outvoted.get() == 1U);
+  BOOST_TEST((std::chrono::abs(servers.error()) <= servers.pool.map().bound_at(servers.now)));
+}
+
+BOOST_AUTO_TEST_CASE(a_liar_that_answers_first_is_not_believed_meanwhile) {
+  Servers servers(3);
+  servers.scenes[0].server.error = 1s;
+  servers.silent = {false, true, true};
+  servers.run(500ms);
+  BOOST_TEST((servers.pool.map().status == wire::ClockStatus::unknown));
+  BOOST_TEST(servers.pool.map().why.find("1 of 3 NTP servers agree, 2 must") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(two_servers_that_disagree_are_no_clock_until_one_is_gone) {
+  Servers servers(2);
+  servers.scenes[1].server.error = 1s;
+  servers.run(3s);
+  BOOST_TEST((servers.pool.map().status == wire::ClockStatus::unknown));
+  BOOST_TEST(servers.pool.map().why.find("disagree") != std::string::npos);
+  servers.silent = {false, true};
+  servers.run(120s);
+  BOOST_TEST((servers.pool.map().status == wire::ClockStatus::synchronised));
+  BOOST_TEST((std::chrono::abs(servers.error()) <= servers.pool.map().bound_at(servers.now)));
+}
+
+BOOST_AUTO_TEST_CASE(a_step_of_the_reference_stands_down_and_comes_back_by_itself) {
+  Servers servers(1);
+  servers.run(10s);
+  servers.scenes[0].server.error = -3600s;
+  bool unknown = false;
+  for (int i = 0; i < 30; ++i) {
+    servers.run(100ms);
+    unknown = unknown || servers.pool.map().status == wire::ClockStatus::unknown;
+  }
+  BOOST_TEST(unknown);
+  BOOST_TEST((servers.pool.map().status == wire::ClockStatus::synchronised));
+  BOOST_TEST((std::chrono::abs(servers.error() + 3600s) < 200us));
+  BOOST_TEST(servers.pool.counters().restarted.get() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(silence_makes_the_map_free_running_then_unknown_and_its_bound_grows) {
+  Servers servers(1);
+  servers.run(10s);
+  const Nanos before = servers.pool.map().bound_at(servers.now);
+  servers.silent = {true};
+  servers.run(10s);
+  BOOST_TEST((servers.pool.map().status == wire::ClockStatus::free_running));
+  BOOST_TEST((servers.pool.map().bound_at(servers.now) > before + 400us));
+  servers.run(120s);
+  BOOST_TEST((servers.pool.map().status == wire::ClockStatus::unknown));
+  BOOST_TEST(servers.pool.map().why.find("does not answer") != std::string::npos);
+  servers.silent = {false};
+  servers.run(30s);
+  BOOST_TEST((servers.pool.map().status == wire::ClockStatus::synchronised));
+}
+
+BOOST_AUTO_TEST_CASE(a_leap_second_that_is_announced_is_known) {
+  Servers servers(1);
+  servers.scenes[0].server.base.leap = wire::NtpLeap::insert;
+  servers.run(1s);
+  const RefMap& map = servers.pool.map();
+  BOOST_TEST(map.leap_pending);
+  const RefTime midnight{std::chrono::hours(24) * 20000};
+  BOOST_TEST(map.near_leap(midnight));
+  BOOST_TEST(map.near_leap(midnight - 2s));
+  BOOST_TEST(map.near_leap(midnight + 2s));
+  BOOST_TEST(!map.near_leap(midnight + 3s));
+}
+
+BOOST_AUTO_TEST_CASE(a_map_is_a_line_and_its_inverse) {
+  RefMap map;
+  map.offset = Nanos(kEpoch);
+  map.measured = MonoTime(1000s);
+  map.rate_ppm = -87.5;
+  BOOST_TEST((map.to_ref(map.measured + 1000s) == RefTime(Nanos(kEpoch) + 2000s - 87500us)));
+  for (const Nanos age : {-3600s, 0s, 1s, 3600s}) {
+    const MonoTime t = map.measured + age;
+    BOOST_TEST(std::chrono::abs(map.to_mono(map.to_ref(t)) - t).count() <= 1);
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
