@@ -1,0 +1,140 @@
+#include "sim/attacker.hh"
+
+#include "sim/dns_text.hh"
+
+namespace flagfall::sim {
+namespace {
+
+/// How many datagrams it remembers.
+constexpr std::size_t kMemory = 256;
+
+}  // namespace
+
+Attacker::Attacker(World& world, HostId id, SiteId site, Options options, Judge& judge)
+    : Host(world, id, site, "attacker", HostClock(kStart, std::chrono::hours(1), Nanos(0), 0)),
+      options_(std::move(options)),
+      judge_(judge),
+      random_(world.fork("attacker")) {
+  world.network.route(options_.address, id);
+}
+
+void Attacker::packet_sent(const Packet& packet) {
+  if (packet.from == id()) return;
+  if (std::ranges::find(options_.orders, packet.destination) == options_.orders.end()) return;
+  if (heard_.size() < kMemory) {
+    heard_.push_back(packet);
+  } else {
+    heard_[random_.next() % kMemory] = packet;
+  }
+}
+
+void Attacker::attack() {
+  switch (random_.next() % 8) {
+    case 0:
+    case 1:
+    case 2:
+      spoof();
+      break;
+    case 3:
+    case 4:
+      replay(false);
+      break;
+    case 5:
+      replay(true);
+      break;
+    case 6:
+      make_up();
+      break;
+    case 7:
+      pester();
+      break;
+  }
+  const double pause = 2 * random_.unit() * static_cast<double>(options_.pause.count());
+  after(Nanos(static_cast<std::int64_t>(pause)), [this] { attack(); });
+}
+
+/// A burst of queries that seem to come from one network, the victim's.
+void Attacker::spoof() {
+  const auto burst = 1 + random_.next() % 60;
+  const auto net = static_cast<std::uint8_t>(random_.next() % 4);
+  for (std::uint64_t i = 0; i < burst; ++i) {
+    const Endpoint& to = any(options_.services);
+    Endpoint from;
+    from.ip.family = to.ip.family;
+    if (to.ip.family == Family::v4) {
+      from.ip.octets = {203, 0, net, static_cast<std::uint8_t>(random_.next())};
+    } else {
+      from.ip.octets = {0x20, 0x01, 0x0d, 0xb8, 0xee, net};
+      from.ip.octets[15] = static_cast<std::uint8_t>(random_.next());
+    }
+    from.port = static_cast<std::uint16_t>(1 + random_.next() % 65535);
+    QueryText query{.id = static_cast<std::uint16_t>(random_.next()),
+                    .name = "a" + std::to_string(next_++) + ".race.example.test",
+                    .type = random_.unit() < 0.5 ? kTypeA : kTypeAaaa,
+                    .edns = random_.unit() < 0.7,
+                    .cookie = {}};
+    if (random_.unit() < 0.3)  // a cookie that it made up
+      for (int octet = 0; octet < 24; ++octet)
+        query.cookie.push_back(static_cast<std::uint8_t>(random_.next()));
+    auto packet = write_query(query, &random_);
+    (void)judge_.asked(from, packet, false, true);
+    world_.network.send(id(), from, to, std::move(packet));
+    ++counters_.spoofed;
+  }
+}
+
+void Attacker::replay(bool change) {
+  if (heard_.empty()) return;
+  Packet packet = any(heard_);
+  if (change) {
+    ++counters_.changed;
+    if (random_.unit() < 0.5) {
+      packet.data[random_.next() % packet.data.size()] ^=
+          static_cast<std::uint8_t>(1U << (random_.next() % 8));
+    } else {
+      packet.data.resize(random_.next() % packet.data.size());
+    }
+  } else {
+    ++counters_.replayed;
+    if (random_.unit() < 0.2) packet.destination = any(options_.orders);  // to another slave
+  }
+  world_.network.send(id(), packet.source, packet.destination, packet.data);
+}
+
+void Attacker::make_up() {
+  ++counters_.made_up;
+  std::vector<std::uint8_t> data(random_.next() % 600);
+  for (auto& octet : data) octet = static_cast<std::uint8_t>(random_.next());
+  const bool order = random_.unit() < 0.5;
+  if (order && data.size() > 3) {
+    data[0] = 0xf1;  // looks like an order datagram
+    data[1] = 0xa6;
+    data[2] = 1;
+  }
+  const Endpoint& to = order ? any(options_.orders) : any(options_.services);
+  Endpoint from{to.ip, 5353};  // an address of its own would do as well
+  from.ip.octets[to.ip.size() - 1] ^= 0x55U;
+  world_.network.send(id(), from, to, std::move(data));
+}
+
+void Attacker::pester() {
+  ++counters_.pestered;
+  (void)world_.streams.dial(id(),
+                            {options_.address, static_cast<std::uint16_t>(1024 + random_.next() % 60000)},
+                            any(options_.controls));
+}
+
+/// It has a certificate of the installation, but its name is no slave's.
+void Attacker::stream_open(StreamId id, const std::string& /*peer*/, const net::SealKey& /*key*/) {
+  const double what = random_.unit();
+  if (what < 0.3) return;  // holds the connection
+  if (what < 0.6) {
+    std::vector<std::uint8_t> garbage(1 + random_.next() % 300);
+    for (auto& octet : garbage) octet = static_cast<std::uint8_t>(random_.next());
+    return world_.streams.write(id, this->id(), garbage);
+  }
+  world_.streams.write(id, this->id(),
+                       wire::encode(wire::Hello{.instance = 1, .order_port = 4954, .software = "nobody"}));
+}
+
+}  // namespace flagfall::sim

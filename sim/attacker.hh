@@ -1,0 +1,58 @@
+// Somebody on the way who hears order datagrams, and who may send anything from
+// any address, but has no key: replays and changes what was heard, makes up
+// datagrams, asks in the name of others, and pesters the control port.
+#pragma once
+
+#include <vector>
+
+#include "sim/host.hh"
+#include "sim/judge.hh"
+
+namespace flagfall::sim {
+
+class Attacker final : public Host, public Witness {
+ public:
+  struct Options {
+    std::vector<Endpoint> services;  // what clients ask
+    std::vector<Endpoint> orders;    // of the slaves
+    std::vector<Endpoint> controls;  // of the masters
+    IpAddress address;
+    Nanos pause = std::chrono::milliseconds(50);  // between two attacks, on average
+  };
+  Attacker(World& world, HostId id, SiteId site, Options options, Judge& judge);
+
+  [[nodiscard]] bool listens(const Endpoint& /*at*/) const override { return false; }
+  void receive(const Packet& /*packet*/) override {}
+  void stream_open(StreamId id, const std::string& peer, const net::SealKey& key) override;
+
+  void packet_sent(const Packet& packet) override;
+  void packet_arrived(const Packet& /*packet*/, HostId /*at*/) override {}
+  void packet_lost(const Packet& /*packet*/, Loss /*why*/) override {}
+
+  struct Counters {
+    std::uint64_t spoofed = 0, replayed = 0, changed = 0, made_up = 0, pestered = 0;
+  };
+  [[nodiscard]] const Counters& counters() const { return counters_; }
+
+ private:
+  void process_started() override { attack(); }
+  void process_gone() override {}
+  void attack();
+  void spoof();
+  void replay(bool change);
+  void make_up();
+  void pester();
+  template <class T>
+  const T& any(const std::vector<T>& of) {
+    return of[random_.next() % of.size()];
+  }
+
+  Options options_;
+  Judge& judge_;  // NOLINT(*-ref-data-members)
+  SeededRandom random_;
+  std::vector<Packet> heard_;
+  std::uint64_t next_ = 0;
+  Counters counters_;
+};
+
+}  // namespace flagfall::sim

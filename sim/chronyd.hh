@@ -1,0 +1,44 @@
+// A model of the chronyd on a host: it measures the clock now and then, is wrong
+// by less than it says, and answers TRACKING requests in its protocol's bytes.
+// chronyd -x: it watches CLOCK_REALTIME and does not move it.
+#pragma once
+
+#include <vector>
+
+#include "common/base/bytes.hh"
+#include "common/base/random.hh"
+#include "common/wire/chrony.hh"
+#include "sim/host_clock.hh"
+
+namespace flagfall::sim {
+
+struct ChronydQuality {
+  Nanos error = std::chrono::microseconds(20);  // of one measurement, either way; also the root delay's half
+  Nanos poll = std::chrono::seconds(2);         // from one measurement to the next
+  Nanos first = std::chrono::milliseconds(1500);  // after the start
+  std::int64_t skew_ppb = 200;                    // its frequency estimate's error
+};
+
+class Chronyd {
+ public:
+  Chronyd(const ChronydQuality& quality, std::uint64_t seed) : quality_(quality), random_(seed) {}
+
+  /// Measures; to be called every `quality().poll`.
+  void measure(const HostClock& clock, RefTime now);
+  /// It no longer has a source that it trusts.
+  void lose_source() { measured_ = false; }
+  /// The reply to a request; empty when the request is none.
+  [[nodiscard]] std::vector<std::uint8_t> answer(Bytes request, const HostClock& clock, RefTime now) const;
+  [[nodiscard]] const ChronydQuality& quality() const { return quality_; }
+
+ private:
+  struct Figures;
+  ChronydQuality quality_;
+  SeededRandom random_;
+  bool measured_ = false;
+  RefTime when_;
+  Nanos correction_{};          // true time minus CLOCK_REALTIME, as measured
+  std::int64_t drift_ppb_ = 0;  // how that grows, as estimated
+};
+
+}  // namespace flagfall::sim

@@ -1,0 +1,80 @@
+#include "sim/host.hh"
+
+namespace flagfall::sim {
+namespace {
+
+enum : std::uint32_t { kStarted = 32, kGone };
+
+}  // namespace
+
+Host::Host(World& world, HostId id, SiteId site, std::string name, const HostClock& clock,
+           const ChronydQuality& chronyd)
+    : world_(world),
+      id_(id),
+      site_(site),
+      name_(std::move(name)),
+      clock_(clock),
+      chronyd_(chronyd, world.fork(name_ + " chronyd")) {
+  world.network.attach(id, site, *this);
+  world.streams.attach(id, name_, *this);
+  world_.queue.after(chronyd.first, [this] { measure(0); });
+}
+
+void Host::start() {
+  if (running_ || !powered_) return;
+  running_ = true;
+  ++life_;
+  world_.trace.note(world_.now(), kStarted, id_, life_);
+  world_.trace.line(world_.now(), "{} starts, life {}", name_, life_);
+  process_started();
+}
+
+void Host::kill() {
+  if (!running_) return;
+  running_ = false;
+  world_.trace.note(world_.now(), kGone, id_, 0);
+  world_.trace.line(world_.now(), "{} is killed", name_);
+  process_gone();
+  world_.streams.killed(id_);
+}
+
+void Host::lose_power() {
+  if (!powered_) return;
+  powered_ = false;
+  world_.trace.note(world_.now(), kGone, id_, 1);
+  world_.trace.line(world_.now(), "{} loses power", name_);
+  if (running_) process_gone();
+  running_ = false;
+  world_.streams.lost_power(id_);
+}
+
+void Host::restore_power() {
+  if (powered_) return;
+  powered_ = true;
+  ++boot_;
+  chronyd_.lose_source();
+  world_.queue.after(chronyd_.quality().first, [this, boot = boot_] { measure(boot); });
+}
+
+void Host::measure(unsigned boot) {
+  if (!powered_ || boot != boot_) return;
+  chronyd_.measure(clock_, world_.now());
+  world_.queue.after(chronyd_.quality().poll, [this, boot] { measure(boot); });
+}
+
+void Host::stop_chronyd(Nanos how_long) {
+  chronyd_away_until_ = std::max(chronyd_away_until_, world_.now() + how_long);
+}
+
+std::vector<std::uint8_t> Host::ask_chronyd(Bytes request) const {
+  if (!powered_ || world_.now() < chronyd_away_until_) return {};
+  return chronyd_.answer(request, clock_, world_.now());
+}
+
+void Host::at(MonoTime when, EventQueue::Action action) {
+  world_.queue.at(clock_.truth(when), [this, life = life_, action = std::move(action)] {
+    if (running_ && life_ == life) action();
+  });
+}
+
+}  // namespace flagfall::sim

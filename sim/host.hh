@@ -1,0 +1,84 @@
+// One host of the world: a name, a place, clocks, and at most one process that
+// may be killed, lose power, and start again. What the process does is the
+// derived class's. Timers belong to a process and die with it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "sim/chronyd.hh"
+#include "sim/world.hh"
+
+namespace flagfall::sim {
+
+class Host : public Receiver, public StreamUser {
+ public:
+  Host(World& world, HostId id, SiteId site, std::string name, const HostClock& clock,
+       const ChronydQuality& chronyd = {});
+  Host(const Host&) = delete;
+  Host& operator=(const Host&) = delete;
+  Host(Host&&) = delete;
+  Host& operator=(Host&&) = delete;
+  ~Host() override = default;
+
+  void start();
+  /// The process dies (-9); the kernel closes its connections.
+  void kill();
+  /// The host is gone without a word.
+  void lose_power();
+  /// Power is back; start() is another step.
+  void restore_power();
+
+  [[nodiscard]] bool running() const { return running_; }
+  [[nodiscard]] bool up() const override { return powered_; }
+  /// How often its process was started.
+  [[nodiscard]] unsigned life() const { return life_; }
+  [[nodiscard]] HostId id() const { return id_; }
+  [[nodiscard]] SiteId site() const { return site_; }
+  [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] HostClock& clock() { return clock_; }
+  [[nodiscard]] const HostClock& clock() const { return clock_; }
+
+  /// For as long, chronyd is not there.
+  void stop_chronyd(Nanos how_long);
+  /// chronyd's answer to a datagram at its command port; empty when there is none.
+  [[nodiscard]] std::vector<std::uint8_t> ask_chronyd(Bytes request) const;
+
+  /// By this host's clock; not when the process has gone by then.
+  void at(MonoTime when, EventQueue::Action action);
+  void after(Nanos delay, EventQueue::Action action) { at(mono() + delay, std::move(action)); }
+  [[nodiscard]] World& world() { return world_; }
+
+  [[nodiscard]] MonoTime mono() const { return clock_.mono(world_.now()); }
+  [[nodiscard]] RealTime real() const { return clock_.real(world_.now()); }
+
+  // Most hosts have no connections.
+  bool stream_comes(StreamId /*id*/, const Endpoint& /*at*/, const Endpoint& /*from*/) override {
+    return false;
+  }
+  void stream_open(StreamId /*id*/, const std::string& /*peer*/, const net::SealKey& /*key*/) override {}
+  void stream_bytes(StreamId /*id*/, Bytes /*bytes*/) override {}
+  void stream_closed(StreamId /*id*/, const std::string& /*why*/) override {}
+
+ protected:
+  virtual void process_started() = 0;
+  virtual void process_gone() = 0;
+
+  World& world_;  // NOLINT(*-ref-data-members): a host is part of one world
+
+ private:
+  void measure(unsigned boot);
+
+  HostId id_;
+  SiteId site_;
+  std::string name_;
+  HostClock clock_;
+  bool powered_ = true;
+  bool running_ = false;
+  unsigned life_ = 0;
+  Chronyd chronyd_;
+  RefTime chronyd_away_until_;
+  unsigned boot_ = 0;
+};
+
+}  // namespace flagfall::sim

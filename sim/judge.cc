@@ -1,0 +1,255 @@
+#include "sim/judge.hh"
+
+#include "sim/dns_text.hh"
+
+namespace flagfall::sim {
+namespace {
+
+std::string text(Bytes bytes) {
+  return std::string(as_text(bytes));
+}
+
+/// The question in lower case: name and type.
+std::string folded(Bytes question) {
+  std::string out = text(question);
+  for (char& c : out)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c | 0x20);
+  return out;
+}
+
+std::string readable(Bytes question) {
+  std::string out;
+  for (std::size_t i = 0; i < question.size() && question[i] != 0; i += std::size_t{question[i]} + 1) {
+    if (!out.empty()) out += '.';
+    out += text(question.subspan(i + 1, question[i]));
+  }
+  return out;
+}
+
+/// What tells a question apart on the wire: whose, and its id and octets.
+std::string ask_key(const Endpoint& client, Bytes dns) {
+  const Bytes question = question_of(dns);
+  if (question.empty()) return {};
+  return text(client.ip.bytes()) + std::to_string(client.port) + '/' + text(dns.first(2)) + text(question);
+}
+
+double ms(Nanos n) {
+  return static_cast<double>(n.count()) * 1e-6;
+}
+
+/// Clocks are integers of nanoseconds, rounded here and there.
+constexpr Nanos kRounding = std::chrono::microseconds(2);
+
+}  // namespace
+
+void Judge::add_master(const Host& host, std::vector<Endpoint> addresses) {
+  Master& m = masters_.emplace_back();
+  m.host = &host;
+  m.addresses = std::move(addresses);
+}
+
+void Judge::add_slave(const Host& host, std::vector<Endpoint> sources, const Endpoint& orders) {
+  Slave& s = slaves_.emplace_back();
+  s.host = &host;
+  s.sources = std::move(sources);
+  s.orders = orders;
+}
+
+AskId Judge::asked(const Endpoint& from, Bytes query, bool verified, bool forged) {
+  ++(forged ? counters_.forged_asks : counters_.asks);
+  std::string key = ask_key(from, query);
+  if (key.empty()) return asks_.size();
+  const auto [at, fresh] = ask_of_.try_emplace(std::move(key), asks_.size());
+  if (fresh) {
+    Ask& ask = asks_.emplace_back();
+    ask.from = from;
+    ask.name = folded(question_of(query));
+    ask.forged = forged;
+  }
+  asks_[at->second].verified |= verified;
+  return at->second;
+}
+
+std::optional<AskId> Judge::find(const Endpoint& client, Bytes dns) const {
+  const auto at = ask_of_.find(ask_key(client, dns));
+  if (at == ask_of_.end()) return std::nullopt;
+  return at->second;
+}
+
+void Judge::answered(AskId /*ask*/) {
+  ++counters_.answered;
+}
+
+void Judge::exported(const net::SealKey& key, const Host& host) {
+  Session& s = sessions_[key];
+  s.key = key;
+  if (!s.opener) s.opener = std::make_unique<net::Opener>(key);
+  for (const Master& m : masters_)
+    if (m.host == &host) s.master = &host, s.master_life = host.life();
+  for (const Slave& m : slaves_)
+    if (m.host == &host) s.slave = &host, s.slave_life = host.life();
+}
+
+void Judge::session_over(const net::SealKey& key) {
+  sessions_[key].over = true;
+}
+
+void Judge::accuse(const std::string& what) {
+  breach("{}", what);
+}
+
+void Judge::packet_sent(const Packet& packet) {
+  for (Master& m : masters_)
+    if (m.host->id() == packet.from) return sent_by_master(m, packet);
+  for (Slave& s : slaves_)
+    if (s.host->id() == packet.from) return sent_by_slave(s, packet);
+}
+
+void Judge::sent_by_master(Master& master, const Packet& packet) {
+  if (master.life != master.host->life()) {  // a new process: full buckets, nothing remembered
+    master.life = master.host->life();
+    master.guard = GuardBudget(promises_.guard);
+    master.raced.clear();
+    master.races.clear();
+  }
+  for (Slave& s : slaves_)
+    if (s.orders == packet.destination) return orders_sent(master, s, packet);
+  if (question_of(packet.data).empty()) return;  // an error answer to garbage
+  const auto ask = find(packet.destination, packet.data);
+  if (!ask)
+    return breach("query: {} answered a question that {} never asked", master.host->name(),
+                  to_string(packet.destination));
+  ++counters_.direct;
+  asks_[*ask].direct.push_back(packet.number);
+  flights_[packet.number] = Flight::under_way;
+}
+
+void Judge::handled(const Host& master, const std::vector<const Packet*>& queries) {
+  std::vector<AskId> asks;
+  for (const Packet* query : queries)
+    if (const auto id = find(query->source, query->data)) {
+      ++asks_[*id].handled;
+      asks.push_back(*id);
+    }
+  for (const AskId id : asks) {
+    const Ask& ask = asks_[id];
+    const std::size_t reactions = ask.direct.size() + ask.races;
+    if (reactions < ask.handled)
+      breach("query: {} took a query of {} and did nothing about it", master.name(), to_string(ask.from));
+    if (reactions > ask.handled)
+      breach("query: {} did more than one thing about a query of {}", master.name(), to_string(ask.from));
+  }
+}
+
+void Judge::sent_by_slave(Slave& slave, const Packet& packet) {
+  if (slave.life != slave.host->life()) {
+    slave.life = slave.host->life();
+    // What was accepted at the cap's rate may leave a little faster, since services' delays differ.
+    BucketLimit cap = promises_.slave_cap;
+    cap.burst += cap.rate * static_cast<double>(std::ranges::max(promises_.delays).count()) * 1e-9;
+    slave.cap = Budget(cap);
+  }
+  if (!slave.cap.take(world_.now())) return breach("guard: {} sends above its own cap", slave.host->name());
+  const auto& mine = slave.sources;
+  if (std::ranges::find(mine, packet.source) == mine.end())
+    return breach("order: {} sent from {}, which it may not", slave.host->name(), to_string(packet.source));
+  const auto ask = find(packet.destination, packet.data);
+  if (!ask)
+    return breach("order: {} sent to {} what nobody there asked", slave.host->name(),
+                  to_string(packet.destination));
+  OrderRecord* best = nullptr;
+  bool again = false;
+  for (const OrderIndex i : asks_[*ask].orders) {
+    OrderRecord& o = orders_[i];
+    if (o.slave != slave.host->id() || o.source != packet.source) continue;
+    if (o.fired || o.life != slave.host->life() || !o.arrived) {
+      again |= o.fired;
+      continue;
+    }
+    const auto away = [&](const OrderRecord& r) { return std::chrono::abs(r.instant - world_.now()); };
+    if (best == nullptr || away(o) < away(*best)) best = &o;
+  }
+  if (best == nullptr)
+    return breach("order: {} sent to {} {}", slave.host->name(), to_string(packet.destination),
+                  again ? "twice for one order" : "without an order that it has got");
+  fired(slave, *best, packet);
+}
+
+void Judge::fired(Slave& slave, OrderRecord& order, const Packet& packet) {
+  order.fired = true;
+  order.answer = packet.number;
+  flights_[packet.number] = Flight::under_way;
+  ++counters_.fired;
+  const Nanos miss = world_.now() - order.instant;
+  const Nanos allowed = promises_.max_error + promises_.wake_up + kRounding;
+  const bool in_time = order.instant - order.arrived_at > allowed;
+  if (miss < -allowed) breach("order: {} sent {:.3f} ms before the instant", slave.host->name(), -ms(miss));
+  if (in_time && miss > allowed)
+    breach("order: {} sent {:.3f} ms after the instant of an order that came in time", slave.host->name(),
+           ms(miss));
+  if (miss > allowed) ++counters_.fired_late;
+}
+
+void Judge::refused(const Host& slave, std::uint64_t race) {
+  ++counters_.refused;
+  // The newest orders are the likely ones.
+  for (std::size_t i = orders_.size(); i-- > 0;) {
+    OrderRecord& o = orders_[i];
+    if (o.race != race || o.slave != slave.id() || o.life != slave.life()) continue;
+    if (o.fired) breach("order: {} fired an order and says that it refused it", slave.name());
+    o.refused = true;
+    return;
+  }
+}
+
+void Judge::packet_arrived(const Packet& packet, HostId at) {
+  if (const auto flight = flights_.find(packet.number); flight != flights_.end())
+    flight->second = Flight::arrived;
+  for (const Slave& s : slaves_)
+    if (s.host->id() == at && s.orders == packet.destination) datagram_arrived(s, packet);
+}
+
+void Judge::packet_lost(const Packet& packet, Loss /*why*/) {
+  const auto flight = flights_.find(packet.number);
+  if (flight != flights_.end() && flight->second == Flight::under_way) flight->second = Flight::lost;
+}
+
+void Judge::clock(const Host& host, const clocksync::RefMap& map) {
+  if (map.status == wire::ClockStatus::unknown) return;
+  const Nanos error = std::chrono::abs(map.to_ref(host.mono()) - world_.now());
+  const Nanos bound = map.bound_at(host.mono()) + kRounding;
+  if (error > bound)
+    breach("clock: {} is wrong by {:.6f} ms, its bound is {:.6f} ms", host.name(), ms(error), ms(bound));
+}
+
+void Judge::ceiling(const Host& host, const char* what, std::size_t value, std::size_t most) {
+  if (value > most) breach("ceiling: {} of {} are {}, more than {}", what, host.name(), value, most);
+}
+
+bool Judge::failed(std::uint64_t packet) const {
+  return flights_.at(packet) != Flight::arrived;
+}
+
+bool Judge::excused(const OrderRecord& o) const {
+  if (!o.arrived || o.refused || o.stray) return true;
+  if (o.fired) return failed(o.answer);
+  for (const Slave& s : slaves_)
+    if (s.host->id() == o.slave)
+      return s.host->life() != o.life || !s.host->running() || world_.now() < o.instant;
+  return false;
+}
+
+bool Judge::excused(const Ask& ask) const {
+  return std::ranges::all_of(ask.direct, [&](std::uint64_t p) { return failed(p); }) &&
+         std::ranges::all_of(ask.orders, [&](OrderIndex i) { return excused(orders_[i]); });
+}
+
+void Judge::gave_up(const std::vector<AskId>& tries) {
+  ++counters_.gave_up;
+  for (const AskId id : tries)
+    if (id < asks_.size() && !excused(asks_[id]))
+      breach("query: {} asked {} and gave up without a reason in the world", to_string(asks_[id].from),
+             readable(as_bytes(asks_[id].name)));
+}
+
+}  // namespace flagfall::sim

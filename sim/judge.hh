@@ -1,0 +1,189 @@
+// Knows what the world really did, and what the product promises; says at once
+// when the two part. It stands at the network as a witness and reads the bytes
+// for itself (dns_text.hh), holding keys that no single host has. It never asks
+// a core for its opinion, with one exception: a slave may say that it refused an
+// order, since refusing is its right.
+//
+// The promises, and the first words of the line that tells of a broken one:
+//   query     every query that a living master took has one answer or one race;
+//             a client that gave up has a reason in the world
+//   order     no slave sends what it was not ordered to, twice, to another
+//             client, from another address, or away from the instant
+//   guard     races stay within the token buckets; no retry is raced again
+//   seal      no nonce comes twice; only exported keys are used
+//   clock     a clock's bound holds the truth
+//   ceiling   tables stay within their limits
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "clocksync/ref_clock.hh"
+#include "common/wire/order.hh"
+#include "master/race_core.hh"
+#include "sim/budget.hh"
+#include "sim/host.hh"
+
+namespace flagfall::sim {
+
+using AskId = std::size_t;
+
+/// What was promised: the configuration, as an operator wrote it.
+struct Promises {
+  master::GuardOptions guard;
+  unsigned max_slaves = 8;
+  Nanos retry_window = std::chrono::seconds(2);
+  std::vector<Nanos> delays = {std::chrono::milliseconds(25)};  // of the services
+  Nanos queue = std::chrono::milliseconds(1);  // the longest that the modelled kernel keeps a query
+  Nanos max_error = std::chrono::milliseconds(5);
+  BucketLimit slave_cap;
+  Nanos wake_up = std::chrono::microseconds(500);  // the most by which the modelled transmit thread misses
+};
+
+struct JudgeCounters {
+  std::uint64_t asks = 0, forged_asks = 0, races = 0, orders = 0, fired = 0, fired_late = 0, refused = 0,
+                direct = 0, gave_up = 0, answered = 0, replays_seen = 0;
+};
+
+class Judge final : public Witness {
+ public:
+  Judge(World& world, const Promises& promises) : world_(world), promises_(promises) {}
+
+  // The cast, before the play.
+  /// `addresses`: what clients ask, as orders index them.
+  void add_master(const Host& host, std::vector<Endpoint> addresses);
+  /// `sources`: the only addresses it may send answers from; orders come to `orders`.
+  void add_slave(const Host& host, std::vector<Endpoint> sources, const Endpoint& orders);
+
+  // Clients and the attacker: before a query is sent.
+  AskId asked(const Endpoint& from, Bytes query, bool verified, bool forged);
+  void answered(AskId ask);
+  /// All the tries of one look-up have failed.
+  void gave_up(const std::vector<AskId>& tries);
+
+  // Hosts.
+  /// One end of a session has its key.
+  void exported(const net::SealKey& key, const Host& host);
+  /// The slave's end of a session is over.
+  void session_over(const net::SealKey& key);
+  /// A master has dealt with these queries; whatever it does about them is done.
+  void handled(const Host& master, const std::vector<const Packet*>& queries);
+  /// A slave refused an order, or dropped it for being late.
+  void refused(const Host& slave, std::uint64_t race);
+  void clock(const Host& host, const clocksync::RefMap& map);
+  void ceiling(const Host& host, const char* what, std::size_t value, std::size_t most);
+  /// Something that a host or client saw is wrong.
+  void accuse(const std::string& what);
+
+  // Witness
+  void packet_sent(const Packet& packet) override;
+  void packet_arrived(const Packet& packet, HostId at) override;
+  void packet_lost(const Packet& packet, Loss why) override;
+
+  /// The first broken promise.
+  [[nodiscard]] const std::optional<std::string>& broken() const { return broken_; }
+  [[nodiscard]] const JudgeCounters& counters() const { return counters_; }
+
+ private:
+  using OrderIndex = std::size_t;
+  /// A datagram from a master or a slave to a client.
+  enum class Flight : std::uint8_t { under_way, lost, arrived };
+  struct Ask {
+    Endpoint from;
+    std::string name;  // for people, and for retries: lower case, with the type
+    bool verified = false;
+    bool forged = false;
+    unsigned handled = 0;
+    unsigned races = 0;
+    std::vector<std::uint64_t> direct;  // packets that answer it, from a master
+    std::vector<OrderIndex> orders;
+  };
+  struct Session {
+    net::SealKey key{};
+    const Host* master = nullptr;
+    const Host* slave = nullptr;
+    unsigned master_life = 0, slave_life = 0;
+    bool over = false;  // for the slave
+    std::unique_ptr<net::Opener> opener;
+    std::optional<std::uint32_t> id;  // as its order datagrams say
+  };
+  struct OrderRecord {
+    std::uint64_t race = 0;
+    RefTime instant;
+    Endpoint source;
+    HostId slave = 0;
+    unsigned life = 0;  // of the slave's process that has the key
+    AskId ask = 0;
+    bool stray = false;    // its session was over when it came
+    bool arrived = false;  // at that process
+    RefTime arrived_at;
+    bool fired = false;
+    bool refused = false;
+    std::uint64_t answer = 0;  // the packet that it became
+  };
+  struct OrderDatagram {
+    std::vector<std::uint8_t> bytes;
+    std::vector<OrderIndex> orders;
+    unsigned life = 0;  // of the slave's process
+  };
+  /// A race, as its first order told it.
+  struct Race {
+    RefTime instant;
+    AskId ask = 0;
+    unsigned runners = 0;
+  };
+  struct Slave {
+    const Host* host = nullptr;
+    std::vector<Endpoint> sources;
+    Endpoint orders;
+    Budget cap;
+    unsigned life = 0;
+  };
+  struct Master {
+    const Host* host = nullptr;
+    std::vector<Endpoint> addresses;
+    unsigned life = 0;
+    GuardBudget guard;
+    std::unordered_map<std::string, RefTime> raced;  // by client and question
+    std::unordered_map<std::uint64_t, Race> races;   // by id
+  };
+
+  void sent_by_master(Master& master, const Packet& packet);
+  void sent_by_slave(Slave& slave, const Packet& packet);
+  void orders_sent(Master& master, Slave& slave, const Packet& packet);
+  void order_sent(Master& master, const Slave& slave, const wire::Order& order, OrderDatagram& datagram);
+  /// False when there is nobody to race for.
+  bool race_started(Master& master, AskId ask, const wire::Order& order);
+  /// The session that this datagram opens with, and its plaintext within `copy`.
+  Session* open(const Master& master, const Slave& slave, std::vector<std::uint8_t>& copy, Bytes& plain);
+  void datagram_arrived(const Slave& slave, const Packet& packet);
+  void fired(Slave& slave, OrderRecord& order, const Packet& packet);
+  [[nodiscard]] bool excused(const OrderRecord& order) const;
+  [[nodiscard]] bool excused(const Ask& ask) const;
+  [[nodiscard]] bool failed(std::uint64_t packet) const;
+  [[nodiscard]] std::optional<AskId> find(const Endpoint& client, Bytes dns) const;
+  template <class... Args>
+  void breach(fmt::format_string<Args...> format, Args&&... args) {
+    if (!broken_) broken_ = fmt::format(format, std::forward<Args>(args)...);
+  }
+
+  World& world_;  // NOLINT(*-ref-data-members)
+  Promises promises_;
+  std::vector<Master> masters_;
+  std::vector<Slave> slaves_;
+  std::deque<Ask> asks_;
+  std::deque<OrderRecord> orders_;
+  std::unordered_map<std::string, AskId> ask_of_;
+  std::unordered_map<std::string, OrderDatagram> datagrams_;  // by key and clear header
+  std::map<net::SealKey, Session> sessions_;
+  std::unordered_map<std::uint64_t, Flight> flights_;  // answers, by packet
+  std::optional<std::string> broken_;
+  JudgeCounters counters_;
+};
+
+}  // namespace flagfall::sim

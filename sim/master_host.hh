@@ -1,0 +1,89 @@
+// A master in the world: the product's request core, DNS front end, hub core and
+// chrony tracker in one process, and around them what the shells would do.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "master/config.hh"
+#include "master/dns_frontend.hh"
+#include "master/hub_core.hh"
+#include "master/request_core.hh"
+#include "master/snapshot_builder.hh"
+#include "sim/judge.hh"
+#include "sim/session_wire.hh"
+#include "sim/timekeeper.hh"
+
+namespace flagfall::sim {
+
+struct MasterOptions {
+  master::Config
+      config;  // dns.listen: what clients ask; control.listen: where slaves dial, and where orders leave
+  double refusals = 0;  // the share of order datagrams that the kernel does not take
+};
+
+/// What all masters serve, loaded once: a zone as from a file, and the secrets of the cookies.
+struct ServedData {
+  std::shared_ptr<const master::Zones> zones;
+  master::Cookies cookies;
+};
+
+class MasterHost : public Host, protected master::RequestOutput {
+ public:
+  MasterHost(World& world, HostId id, SiteId site, const std::string& name, const HostClock& clock,
+             const ChronydQuality& chronyd, MasterOptions options, const ServedData& data, Judge& judge);
+  ~MasterHost() override;
+  MasterHost(const MasterHost&) = delete;
+  MasterHost& operator=(const MasterHost&) = delete;
+  MasterHost(MasterHost&&) = delete;
+  MasterHost& operator=(MasterHost&&) = delete;
+
+  // Host
+  [[nodiscard]] bool listens(const Endpoint& at) const override;
+  void receive(const Packet& packet) override;
+  bool stream_comes(StreamId id, const Endpoint& at, const Endpoint& from) override;
+  void stream_open(StreamId id, const std::string& peer, const net::SealKey& key) override;
+  void stream_bytes(StreamId id, Bytes bytes) override;
+  void stream_closed(StreamId id, const std::string& why) override;
+
+  /// For `how_long` the process does nothing; what comes waits.
+  void stall(Nanos how_long);
+  [[nodiscard]] const master::RequestCounters* requests() const;
+
+ protected:
+  // RequestOutput; virtual, so that a test can put a bug in between.
+  MutableBytes answer_room() override { return room_; }
+  void send_answer(std::size_t length, const Endpoint& to) override;
+  void send_orders(std::span<master::OrderDatagram> datagrams) override;
+  /// What the request core is made with.
+  [[nodiscard]] virtual master::RequestOptions request_options() const;
+
+ private:
+  struct Process;
+  struct Queued {
+    Packet packet;
+    RealTime stamp;
+  };
+  void process_started() override;
+  void process_gone() override;
+  void burst(std::uint8_t address);
+  void wake(std::uint8_t address);
+  void apply(const master::HubCore::Actions& actions);
+  void tick();
+  void publish();
+  [[nodiscard]] wire::HostTime host_time() const;
+
+  MasterOptions options_;
+  master::SnapshotBuilder builder_;
+  const ServedData& data_;  // NOLINT(*-ref-data-members)
+  Judge& judge_;            // NOLINT(*-ref-data-members)
+  SeededRandom random_;
+  std::vector<std::uint8_t> room_;
+  Endpoint answering_;  // the address whose burst it is
+  std::unique_ptr<Process> process_;
+};
+
+}  // namespace flagfall::sim

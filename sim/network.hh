@@ -1,0 +1,125 @@
+// Datagrams between the world's hosts: each pair of sites has a path, each way
+// with its own delay, jitter, loss, duplication and reordering, and may be cut.
+// Sources are not checked: spoofing is what slaves do, and what an attacker does.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "common/base/ip.hh"
+#include "common/base/random.hh"
+#include "sim/event_queue.hh"
+#include "sim/trace.hh"
+
+namespace flagfall::sim {
+
+using HostId = std::uint32_t;
+using SiteId = std::uint32_t;
+
+/// One way from one site to another.
+struct Path {
+  Nanos delay = std::chrono::milliseconds(10);
+  Nanos jitter{};  // added, uniform from 0
+  double loss = 0;
+  double duplicate = 0;
+  double reorder = 0;  // the share that is held back by up to `reorder_by`
+  Nanos reorder_by = std::chrono::milliseconds(5);
+};
+
+/// What became of a datagram that did not arrive.
+enum class Loss : std::uint8_t { path, cut, host_down, no_listener, no_route };
+inline constexpr std::array<const char*, 5> kLossNames = {"lost", "cut off", "host down", "port closed",
+                                                          "no route"};
+
+struct Packet {
+  std::uint64_t number = 0;  // of its sending; a duplicate has the same
+  HostId from = 0;           // who really sent it
+  Endpoint source;           // what it says
+  Endpoint destination;
+  std::vector<std::uint8_t> data;
+};
+
+/// Who takes datagrams.
+class Receiver {
+ public:
+  virtual ~Receiver() = default;
+  /// Is this port open on this host?
+  [[nodiscard]] virtual bool listens(const Endpoint& at) const = 0;
+  virtual void receive(const Packet& packet) = 0;
+  /// Powered and running a kernel; a dead process alone is still up.
+  [[nodiscard]] virtual bool up() const = 0;
+
+ protected:
+  Receiver() = default;
+  Receiver(const Receiver&) = default;
+  Receiver& operator=(const Receiver&) = default;
+};
+
+/// Sees every datagram that is sent, and how it ends.
+class Witness {
+ public:
+  virtual ~Witness() = default;
+  virtual void packet_sent(const Packet& packet) = 0;
+  virtual void packet_arrived(const Packet& packet, HostId at) = 0;
+  virtual void packet_lost(const Packet& packet, Loss why) = 0;
+
+ protected:
+  Witness() = default;
+  Witness(const Witness&) = default;
+  Witness& operator=(const Witness&) = default;
+};
+
+struct NetworkCounters {
+  std::uint64_t sent = 0, arrived = 0, duplicated = 0, reordered = 0, retransmitted = 0, cuts = 0;
+  std::array<std::uint64_t, kLossNames.size()> lost{};
+};
+
+class Network {
+ public:
+  Network(EventQueue& queue, Trace& trace, std::uint64_t seed, std::size_t sites);
+
+  void attach(HostId host, SiteId site, Receiver& receiver);
+  /// Datagrams and connections to this address go to this host.
+  void route(const IpAddress& to, HostId host) { routes_[to] = host; }
+  void watch(Witness& witness) { witnesses_.push_back(&witness); }
+
+  [[nodiscard]] Path& path(SiteId from, SiteId to) { return paths_[from * sites_ + to]; }
+  /// Nothing passes between the two, either way, for `how_long`.
+  void cut(SiteId a, SiteId b, Nanos how_long);
+
+  void send(HostId from, const Endpoint& source, const Endpoint& destination, std::vector<std::uint8_t> data);
+
+  /// One try of a stream's segment: how long it takes, or nothing when it is lost.
+  [[nodiscard]] std::optional<Nanos> segment(HostId from, HostId to);
+  /// The host that an address leads to.
+  [[nodiscard]] std::optional<HostId> host_of(const IpAddress& ip) const;
+  [[nodiscard]] Receiver& receiver(HostId host) { return *hosts_[host].receiver; }
+  [[nodiscard]] const NetworkCounters& counters() const { return counters_; }
+
+ private:
+  struct Attached {
+    SiteId site = 0;
+    Receiver* receiver = nullptr;
+  };
+  [[nodiscard]] bool cut_off(SiteId from, SiteId to) const;
+  Nanos travel(const Path& path);
+  void arrive(const Packet& packet, HostId to);
+  void lose(const Packet& packet, Loss why);
+
+  EventQueue& queue_;
+  Trace& trace_;
+  SeededRandom random_;
+  std::size_t sites_;
+  std::vector<Path> paths_;
+  std::vector<RefTime> cut_until_;
+  std::vector<Attached> hosts_;
+  std::map<IpAddress, HostId> routes_;
+  std::vector<Witness*> witnesses_;
+  std::uint64_t next_packet_ = 1;
+  NetworkCounters counters_;
+};
+
+}  // namespace flagfall::sim

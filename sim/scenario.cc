@@ -1,0 +1,333 @@
+#include "sim/scenario.hh"
+
+#include <fmt/format.h>
+
+#include "sim/sample_zone.hh"
+
+namespace flagfall::sim {
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+/// More than any world needs: a core that asks to be called again and again at one moment is a bug.
+constexpr std::uint64_t kMostEvents = 20'000'000;
+/// The longest schedule of tries: 376 ms doubled five times, and stubs' 3 times 5 s.
+constexpr Nanos kSettle = seconds(25);
+/// Later than this after a fault, slaves are back (issue: within 5 s), queries are answered.
+constexpr Nanos kWarmUp = seconds(4);
+
+class Play {
+ public:
+  Play(const ScenarioOptions& options, const ServedData& data)
+      : options_(options),
+        data_(data),
+        random_(options.seed ^ 0x5eed),
+        masters_count_(1 + pick(2)),
+        slaves_count_(1 + pick(5)),
+        clients_count_(3 + pick(6)),
+        world_(options.seed, masters_count_ + slaves_count_ + clients_count_ + 1, options.text),
+        judge_(world_, promises()) {
+    world_.network.watch(judge_);
+    lay_paths();
+    make_masters();
+    make_slaves();
+    make_clients();
+    make_attacker();
+    for (auto& host : masters_) start_soon(*host);
+    for (auto& host : slaves_) start_soon(*host);
+    plan_queries();
+    if (options_.faults) plan_faults();
+  }
+
+  Outcome run() {
+    const RefTime end = kStart + options_.length + kSettle;
+    while (!judge_.broken() && world_.queue.step(end))
+      if (world_.queue.done() > kMostEvents) judge_.accuse("ceiling: the events do not end");
+    for (const auto& client : clients_)
+      if (client->waiting() > 0) judge_.accuse("query: " + client->name() + " still waits at the end");
+    Outcome out;
+    out.broken = judge_.broken();
+    out.at = world_.now() - kStart;
+    out.digest = world_.trace.digest();
+    out.trace = world_.trace.text();
+    out.events = world_.queue.done();
+    out.judge = judge_.counters();
+    out.network = world_.network.counters();
+    out.attacks = attacker_->counters();
+    out.faults = faults_;
+    return out;
+  }
+
+ private:
+  // ---- drawing
+
+  std::uint32_t pick(std::uint32_t choices) { return static_cast<std::uint32_t>(random_.next() % choices); }
+  bool chance(double p) { return random_.unit() < p; }
+  Nanos between(Nanos least, Nanos most) {
+    return least +
+           Nanos(static_cast<std::int64_t>(random_.unit() * static_cast<double>((most - least).count())));
+  }
+
+  // ---- the cast
+
+  const Promises& promises() {
+    promises_.guard.total = {200, 400};
+    if (chance(0.15)) promises_.guard.unverified = master::GuardOptions::Unverified::never;
+    promises_.max_slaves = 1 + pick(4);
+    promises_.delays = {between(milliseconds(15), milliseconds(80)),
+                        between(milliseconds(15), milliseconds(80))};
+    promises_.slave_cap = chance(0.2) ? BucketLimit{20, 20} : BucketLimit{10000, 20000};
+    promises_.queue = milliseconds(400);
+    return promises_;
+  }
+
+  void lay_paths() {
+    const std::size_t sites = masters_count_ + slaves_count_ + clients_count_ + 1;
+    const bool loss = options_.faults && chance(0.5);
+    const bool duplicate = options_.faults && chance(0.5);
+    const bool reorder = options_.faults && chance(0.5);
+    if (loss) count(Fault::loss);
+    if (duplicate) count(Fault::duplication);
+    if (reorder) count(Fault::reordering);
+    for (SiteId a = 0; a < sites; ++a)
+      for (SiteId b = 0; b < sites; ++b) {
+        Path& path = world_.network.path(a, b);
+        path.delay = between(microseconds(200), milliseconds(40));
+        path.jitter = chance(0.5) ? between(Nanos(1), milliseconds(3)) : Nanos(0);
+        if (loss) path.loss = 0.1 * random_.unit() * random_.unit();
+        if (duplicate) path.duplicate = 0.1 * random_.unit();
+        if (reorder) path.reorder = 0.2 * random_.unit();
+      }
+  }
+
+  HostClock any_clock() {
+    return {kStart, between(seconds(10), seconds(1'000'000)), between(-milliseconds(200), milliseconds(200)),
+            static_cast<std::int64_t>(pick(100'001)) - 50'000 + 0};
+  }
+  ChronydQuality any_chronyd() {
+    ChronydQuality out;
+    out.error = between(microseconds(5), microseconds(900));
+    out.poll = between(seconds(1), seconds(8));
+    out.first = between(milliseconds(100), milliseconds(2500));
+    return out;
+  }
+
+  [[nodiscard]] std::string master_name(unsigned i) const { return fmt::format("master{}", i); }
+  [[nodiscard]] std::string slave_name(unsigned i) const { return fmt::format("slave{}", i); }
+  [[nodiscard]] std::vector<Endpoint> service_addresses(unsigned master) const {
+    return {*parse_endpoint(fmt::format("192.0.2.{}:53", 53 + master)),
+            *parse_endpoint(fmt::format("[2001:db8::{}]:53", 53 + master))};
+  }
+  [[nodiscard]] Endpoint control(unsigned master) const {
+    return *parse_endpoint(fmt::format("10.0.{}.1:4953", master));
+  }
+  [[nodiscard]] Endpoint orders(unsigned slave) const {
+    return *parse_endpoint(fmt::format("10.1.{}.1:4954", slave));
+  }
+  [[nodiscard]] std::vector<IpAddress> answers(unsigned slave) const {
+    return {*parse_ip(fmt::format("198.51.100.{}", slave + 1)),
+            *parse_ip(fmt::format("2001:db8:1::{}", slave + 1))};
+  }
+
+  std::vector<master::ServiceConfig> services() {
+    std::vector<master::ServiceConfig> out(2);
+    for (unsigned s = 0; s < 2; ++s) {
+      out[s].name = s == 0 ? "web" : "api";
+      out[s].delay = promises_.delays[s];
+      out[s].late = chance(0.5) ? wire::LatePolicy::send : wire::LatePolicy::drop;
+      for (unsigned i = 0; i < slaves_count_; ++i)
+        if (s == 0 || chance(0.7)) out[s].slaves.push_back({slave_name(i), answers(i)});
+    }
+    return out;
+  }
+
+  void make_masters() {
+    const auto service_list = services();
+    for (unsigned i = 0; i < masters_count_; ++i) {
+      MasterOptions o;
+      master::Config& c = o.config;
+      c.dns.listen = service_addresses(i);
+      c.control.listen = control(i);
+      c.services = service_list;
+      c.race.max_slaves = promises_.max_slaves;
+      c.race.retry_window = promises_.retry_window;
+      if (chance(0.3)) c.race.timestamp = master::RaceOptions::Timestamp::dequeue;
+      c.clock.max_error = promises_.max_error;
+      c.guard.unverified = promises_.guard.unverified;
+      c.guard.rate = promises_.guard.total.rate;
+      c.guard.burst = promises_.guard.total.burst;
+      if (options_.faults && chance(0.3)) {
+        o.refusals = 0.05;
+        count(Fault::send_refused);
+      }
+      const auto make = options_.make_master ? options_.make_master : plain_master;
+      masters_.push_back(make(world_, i, i, master_name(i), any_clock(), any_chronyd(), o, data_, judge_));
+      judge_.add_master(*masters_.back(), o.config.dns.listen);
+    }
+  }
+  static std::unique_ptr<MasterHost> plain_master(World& w, HostId id, SiteId site, const std::string& name,
+                                                  const HostClock& clock, const ChronydQuality& chronyd,
+                                                  const MasterOptions& o, const ServedData& data,
+                                                  Judge& judge) {
+    return std::make_unique<MasterHost>(w, id, site, name, clock, chronyd, o, data, judge);
+  }
+
+  void make_slaves() {
+    for (unsigned i = 0; i < slaves_count_; ++i) {
+      SlaveOptions o;
+      o.orders = orders(i);
+      o.cap = promises_.slave_cap;
+      o.max_error = promises_.max_error;
+      for (unsigned m = 0; m < masters_count_; ++m) {
+        for (const Endpoint& at : service_addresses(m)) o.sources.push_back(at);
+        o.masters.push_back({master_name(m), control(m)});
+      }
+      const HostId id = masters_count_ + i;
+      const auto make = options_.make_slave ? options_.make_slave : plain_slave;
+      slaves_.push_back(make(world_, id, id, slave_name(i), any_clock(), any_chronyd(), o, judge_));
+      judge_.add_slave(*slaves_.back(), o.sources, o.orders);
+    }
+  }
+  static std::unique_ptr<SlaveHost> plain_slave(World& w, HostId id, SiteId site, const std::string& name,
+                                                const HostClock& clock, const ChronydQuality& chronyd,
+                                                const SlaveOptions& o, Judge& judge) {
+    return std::make_unique<SlaveHost>(w, id, site, name, clock, chronyd, o, judge);
+  }
+
+  void make_clients() {
+    std::set<IpAddress> right;
+    for (const IpAddress& ip : zone_addresses()) right.insert(ip);
+    for (unsigned i = 0; i < slaves_count_; ++i)
+      for (const IpAddress& ip : answers(i)) right.insert(ip);
+    for (unsigned i = 0; i < clients_count_; ++i) {
+      Client::Options o;
+      const bool v6 = chance(0.4);
+      // Some share a network, and so its budget.
+      o.address = *parse_ip(v6 ? fmt::format("2001:db8:c0de:{}00::{}", i / 2, i + 1)
+                               : fmt::format("100.64.{}.{}", i / 2, i + 1));
+      for (unsigned m = 0; m < masters_count_; ++m) o.servers.push_back(service_addresses(m)[v6 ? 1 : 0]);
+      o.right_answers = right;
+      o.style = kResolverStyles[pick(static_cast<std::uint32_t>(kResolverStyles.size()))];
+      const HostId id = masters_count_ + slaves_count_ + i;
+      clients_.push_back(
+          std::make_unique<Client>(world_, id, id, fmt::format("client{}", i), std::move(o), judge_));
+    }
+  }
+
+  void make_attacker() {
+    Attacker::Options o;
+    for (unsigned m = 0; m < masters_count_; ++m) {
+      for (const Endpoint& at : service_addresses(m)) o.services.push_back(at);
+      o.controls.push_back(control(m));
+    }
+    for (unsigned s = 0; s < slaves_count_; ++s) o.orders.push_back(orders(s));
+    o.address = *parse_ip("203.0.113.200");
+    const HostId id = masters_count_ + slaves_count_ + clients_count_;
+    attacker_ = std::make_unique<Attacker>(world_, id, id, std::move(o), judge_);
+    world_.network.watch(*attacker_);
+    if (options_.faults) world_.queue.after(seconds(1), [this] { attacker_->start(); });
+  }
+
+  void start_soon(Host& host) {
+    world_.queue.after(between(Nanos(0), seconds(1)), [&host] { host.start(); });
+  }
+
+  // ---- the play
+
+  void plan_queries() {
+    for (unsigned i = 0; i < options_.queries; ++i) {
+      Client& client = *clients_[pick(clients_count_)];
+      const double kind = random_.unit();
+      std::string name = fmt::format("q{}.race.example.test", i);
+      std::uint16_t type = chance(0.5) ? kTypeA : kTypeAaaa;
+      if (kind < 0.15) name = kRacedName;
+      if (kind >= 0.15 && kind < 0.3) {
+        name = fmt::format("q{}.api.example.test", i);
+        type = kTypeA;
+      }
+      if (kind >= 0.3 && kind < 0.4) name = "plain.example.test";
+      if (kind >= 0.4 && kind < 0.45) {
+        name = "example.test";
+        type = kTypeMx;
+      }
+      if (kind >= 0.45 && kind < 0.5) type = kTypeTxt;
+      world_.queue.after(between(kWarmUp, options_.length),
+                         [&client, name, type] { client.ask(name, type); });
+    }
+  }
+
+  void count(Fault fault) { ++faults_.at(static_cast<std::size_t>(fault)); }
+
+  /// With `chance`, up to `most` times somewhere in the play.
+  void maybe(Fault fault, double likely, unsigned most, const std::function<void()>& cause) {
+    if (!chance(likely)) return;
+    for (unsigned n = 1 + pick(most); n > 0; --n) {
+      count(fault);
+      world_.queue.after(between(kWarmUp, options_.length), cause);
+    }
+  }
+  Host& any_slave() { return *slaves_[pick(slaves_count_)]; }
+  MasterHost& any_master() { return *masters_[pick(masters_count_)]; }
+  Host& any_server() { return chance(0.3) ? any_master() : any_slave(); }
+
+  void kill(Host& host) {
+    host.kill();
+    world_.queue.after(between(milliseconds(1), seconds(4)), [&host] { host.start(); });
+  }
+  void lose_power(Host& host) {
+    host.lose_power();
+    world_.queue.after(between(milliseconds(500), seconds(8)), [&host] {
+      host.restore_power();
+      host.start();
+    });
+  }
+
+  void plan_faults() {
+    maybe(Fault::slave_killed, 0.5, 4, [this] { kill(any_slave()); });
+    maybe(Fault::slave_lost_power, 0.3, 2, [this] { lose_power(any_slave()); });
+    maybe(Fault::master_killed, 0.4, 2, [this] { kill(any_master()); });
+    maybe(Fault::master_lost_power, 0.25, 1, [this] { lose_power(any_master()); });
+    maybe(Fault::cut, 0.5, 4, [this] {
+      const auto sites = static_cast<std::uint32_t>(masters_count_ + slaves_count_ + clients_count_);
+      world_.network.cut(pick(sites), pick(sites), between(milliseconds(50), seconds(8)));
+    });
+    maybe(Fault::clock_stepped, 0.3, 2, [this] { step(any_server()); });
+    maybe(Fault::clock_wandered, 0.5, 5, [this] {
+      Host& host = any_server();
+      host.clock().set_rate(world_.now(), host.clock().ppb() + static_cast<std::int64_t>(pick(2001)) - 1000);
+    });
+    maybe(Fault::chronyd_stopped, 0.4, 3,
+          [this] { any_server().stop_chronyd(between(milliseconds(100), seconds(8))); });
+    maybe(Fault::master_stalled, 0.4, 4,
+          [this] { any_master().stall(between(milliseconds(1), milliseconds(200))); });
+  }
+
+  void step(Host& host) {
+    const Nanos by = between(-milliseconds(300), milliseconds(300));
+    world_.trace.line(world_.now(), "{} has its clock stepped by {} us", host.name(), by.count() / 1000);
+    host.clock().step(by);
+  }
+
+  ScenarioOptions options_;
+  const ServedData& data_;  // NOLINT(*-ref-data-members)
+  SeededRandom random_;
+  unsigned masters_count_, slaves_count_, clients_count_;
+  Promises promises_;
+  World world_;
+  Judge judge_;
+  std::vector<std::unique_ptr<MasterHost>> masters_;
+  std::vector<std::unique_ptr<SlaveHost>> slaves_;
+  std::vector<std::unique_ptr<Client>> clients_;
+  std::unique_ptr<Attacker> attacker_;
+  std::array<unsigned, kFaultNames.size()> faults_{};
+};
+
+}  // namespace
+
+Outcome play(const ScenarioOptions& options, const ServedData& data) {
+  return Play(options, data).run();
+}
+
+}  // namespace flagfall::sim

@@ -1,0 +1,72 @@
+// A random world from a seed: sites and paths, masters, slaves, clients, an
+// attacker, and the faults that befall them. One call plays it through.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "sim/attacker.hh"
+#include "sim/client.hh"
+#include "sim/judge.hh"
+#include "sim/master_host.hh"
+#include "sim/slave_host.hh"
+
+namespace flagfall::sim {
+
+enum class Fault : std::uint8_t {
+  slave_killed,
+  slave_lost_power,
+  master_killed,
+  master_lost_power,
+  cut,
+  clock_stepped,
+  clock_wandered,
+  chronyd_stopped,
+  master_stalled,
+  loss,
+  duplication,
+  reordering,
+  send_refused,
+};
+inline constexpr std::array<const char*, 13> kFaultNames = {
+    "slave killed",  "slave lost power", "master killed",   "master lost power", "paths cut",
+    "clock stepped", "clock wandered",   "chronyd stopped", "master stalled",    "loss",
+    "duplication",   "reordering",       "send refused"};
+
+struct ScenarioOptions {
+  std::uint64_t seed = 1;
+  Nanos length = std::chrono::seconds(60);  // then no more queries; the world runs on until all are settled
+  unsigned queries = 1000;
+  bool faults = true;
+  bool text = false;  // keep the trace as text
+
+  /// For tests that put a bug in: make other hosts than these.
+  template <class H, class O>
+  using Maker = std::function<std::unique_ptr<H>(World&, HostId, SiteId, const std::string&, const HostClock&,
+                                                 const ChronydQuality&, const O&, Judge&)>;
+  using MasterMaker = std::function<std::unique_ptr<MasterHost>(
+      World&, HostId, SiteId, const std::string&, const HostClock&, const ChronydQuality&,
+      const MasterOptions&, const ServedData&, Judge&)>;
+  MasterMaker make_master;
+  Maker<SlaveHost, SlaveOptions> make_slave;
+};
+
+struct Outcome {
+  std::optional<std::string> broken;  // the first broken promise
+  Nanos at{};                         // when, since the start; the whole length when none
+  std::uint64_t digest = 0;
+  std::string trace;
+  std::uint64_t events = 0;
+  JudgeCounters judge;
+  NetworkCounters network;
+  Attacker::Counters attacks;
+  std::array<unsigned, kFaultNames.size()> faults{};
+};
+
+/// Deterministic: the same options, the same outcome, byte for byte.
+Outcome play(const ScenarioOptions& options, const ServedData& data);
+
+}  // namespace flagfall::sim

@@ -1,0 +1,280 @@
+#include "sim/slave_host.hh"
+
+#include <fmt/format.h>
+
+namespace flagfall::sim {
+namespace {
+
+using Fate = wire::RaceOutcome::Fate;
+
+/// How long a datagram waits for the loop.
+constexpr std::int64_t kWakeLeast = 10'000, kWakeMore = 90'000;
+constexpr Nanos kReportEvery = std::chrono::milliseconds(200);
+/// What leaves in one call.
+constexpr std::size_t kBatch = 64;
+
+}  // namespace
+
+struct SlaveHost::Link {
+  std::size_t index = 0;
+  Endpoint control;
+  slave::LinkCore core;
+  slave::Fitness fitness;
+  slave::MasterClock master;
+  StreamId stream = 0;  // 0: none
+  net::SealKey key{};
+  std::shared_ptr<SessionReader> reader;
+  std::size_t told = 0;  // outcomes that the judge knows
+  bool heard = false;    // a heartbeat came in this session
+  MonoTime armed = MonoTime::max();
+};
+
+struct SlaveHost::Process {
+  SeededRandom random;
+  slave::ShotPool pool;
+  slave::OrderDesk desk;
+  slave::DeadlineQueue queue;
+  std::vector<Link> links;
+  MonoTime armed = MonoTime::max();
+  std::unique_ptr<Timekeeper> time;
+
+  Process(std::uint64_t seed, const SlaveOptions& o)
+      : random(seed),
+        pool(o.pool),
+        desk({.sources = o.sources, .cap = o.cap}, o.masters.size(), pool),
+        queue(o.pool) {
+    const std::uint64_t instance = random.next();
+    links.reserve(o.masters.size());
+    for (const SlaveOptions::Master& m : o.masters)
+      links.push_back({.index = links.size(),
+                       .control = m.control,
+                       .core = slave::LinkCore({.master = m.control,
+                                                .master_name = m.name,
+                                                .order_port = o.orders.port,
+                                                .instance = instance},
+                                               random),
+                       .fitness = slave::Fitness(o.max_error),
+                       .master = {},
+                       .reader = nullptr});
+  }
+};
+
+SlaveHost::SlaveHost(World& world, HostId id, SiteId site, const std::string& name, const HostClock& clock,
+                     const ChronydQuality& chronyd, SlaveOptions options, Judge& judge)
+    : Host(world, id, site, name, clock, chronyd),
+      options_(std::move(options)),
+      judge_(judge),
+      random_(world.fork(name)) {
+  world.network.route(options_.orders.ip, id);
+}
+
+SlaveHost::~SlaveHost() = default;
+
+void SlaveHost::process_started() {
+  process_ = std::make_unique<Process>(random_.next(), options_);
+  process_->time = std::make_unique<Timekeeper>(*this, process_->random, [this] {
+    judge_.clock(*this, process_->time->map());
+    for (Link& link : process_->links) judge_fitness(link);
+  });
+  for (Link& link : process_->links) arm(link);
+  report_at_times();
+}
+
+void SlaveHost::process_gone() {
+  process_.reset();
+}
+
+const slave::OrderCounters* SlaveHost::counters() const {
+  return process_ ? &process_->desk.counters() : nullptr;
+}
+
+std::size_t SlaveHost::racing() const {
+  if (!process_) return 0;
+  return static_cast<std::size_t>(std::ranges::count_if(
+      process_->links, [](const Link& l) { return l.core.registered() && l.fitness.racing(); }));
+}
+
+// ---- orders and answers
+
+void SlaveHost::receive(const Packet& packet) {
+  const auto takes = Nanos(kWakeLeast + static_cast<std::int64_t>(process_->random.unit() * kWakeMore));
+  after(takes, [this, bytes = packet.data, received = mono()] { datagram(bytes, received); });
+}
+
+void SlaveHost::datagram(const std::vector<std::uint8_t>& bytes, MonoTime received) {
+  std::vector<std::uint8_t> copy = bytes;
+  judge_.clock(*this, process_->time->map());
+  const slave::OrderDesk::Now now{mono(), process_->time->map()};
+  for (const std::uint32_t shot : take_orders(process_->desk, copy, received, now))
+    process_->queue.add(process_->pool[shot].due, shot);
+  for (Link& link : process_->links) tell_refusals(link);
+  judge_.ceiling(*this, "pending answers", process_->queue.size(), options_.pool);
+  arm_transmitter();
+}
+
+void SlaveHost::arm_transmitter() {
+  if (process_->queue.empty() || process_->queue.next() >= process_->armed) return;
+  process_->armed = process_->queue.next();
+  // Spinning hits within a microsecond; a host that is busy at that moment does not.
+  const double late = process_->random.unit() < 0.95 ? 1e3 : static_cast<double>(options_.wake_up.count());
+  const auto takes = Nanos(static_cast<std::int64_t>(process_->random.unit() * late));
+  at(std::max(process_->armed, mono()) + takes, [this, armed = process_->armed] {
+    if (process_->armed == armed) fire();
+  });
+}
+
+void SlaveHost::fire() {
+  process_->armed = MonoTime::max();
+  std::array<std::uint32_t, kBatch> batch{};
+  const std::size_t count = process_->queue.take(mono(), batch);
+  for (const std::uint32_t index : std::span(batch).first(count)) {
+    slave::Shot& shot = process_->pool[index];
+    transmit(shot, options_.sources.at(shot.source), process_->pool.answer(index).first(shot.length));
+    shot.fate = shot.late ? Fate::sent_late : Fate::sent;
+    shot.transmitted = mono();
+    process_->desk.finished(index);
+  }
+  arm_transmitter();
+}
+
+void SlaveHost::transmit(const slave::Shot& shot, const Endpoint& source, Bytes answer) {
+  world_.network.send(id(), source, shot.client, {answer.begin(), answer.end()});
+}
+
+/// Those among the outcomes that are new since the last look.
+void SlaveHost::tell_refusals(Link& link) {
+  const auto& outcomes = process_->desk.outcomes(link.index);
+  for (; link.told < outcomes.size(); ++link.told) {
+    const wire::RaceOutcome& o = outcomes[link.told];
+    if (o.fate == Fate::refused || o.fate == Fate::dropped_late) judge_.refused(*this, o.race);
+  }
+}
+
+// ---- sessions
+
+wire::HostTime SlaveHost::host_time() const {
+  const auto& map = process_->time->map();
+  const RefTime reference =
+      map.status == wire::ClockStatus::unknown ? RefTime(real().time_since_epoch()) : map.to_ref(mono());
+  return {mono(), reference, map.status, map.bound_at(mono())};
+}
+
+SlaveHost::Link* SlaveHost::link_of(StreamId id) {
+  const auto at = std::ranges::find(process_->links, id, &Link::stream);
+  return at == process_->links.end() ? nullptr : &*at;
+}
+
+void SlaveHost::stream_open(StreamId id, const std::string& peer, const net::SealKey& key) {
+  Link* const link = link_of(id);
+  if (link == nullptr) return;
+  link->key = key;
+  judge_.exported(key, *this);
+  apply(*link, link->core.secured({peer}, host_time()));
+}
+
+void SlaveHost::stream_bytes(StreamId id, Bytes bytes) {
+  Link* const link = link_of(id);
+  if (link == nullptr) return;
+  const auto reader = link->reader;  // a new dial makes its own
+  reader->take(
+      bytes, [&](wire::Message&& m) { apply(*link, link->core.message(std::move(m), host_time())); },
+      [&](const std::string& why) { judge_.accuse("session: " + name() + " got malformed octets: " + why); },
+      [&] { return link->stream == id; });
+}
+
+void SlaveHost::stream_closed(StreamId id, const std::string& why) {
+  Link* const link = link_of(id);
+  if (link == nullptr) return;
+  link->stream = 0;
+  const auto cause = link->key == net::SealKey{} ? wire::CloseCause::connect : wire::CloseCause::ended;
+  apply(*link, link->core.closed(cause, why, host_time()));
+}
+
+void SlaveHost::apply(Link& link, slave::LinkCore::Actions actions) {
+  using Core = slave::LinkCore;
+  for (std::size_t i = 0; i < actions.size(); ++i) {
+    const Core::Action action = std::move(actions[i]);
+    if (std::holds_alternative<Core::Dial>(action)) {
+      link.key = {};
+      link.reader = std::make_shared<SessionReader>();
+      link.stream = world_.streams.dial(
+          id(), {options_.orders.ip, static_cast<std::uint16_t>(32768 + process_->random.next() % 28000)},
+          link.control);
+    } else if (std::holds_alternative<Core::Close>(action)) {
+      world_.streams.close(link.stream, id());
+      link.stream = 0;
+    } else if (const auto* out = std::get_if<Core::Send>(&action)) {
+      post(link, actions, out->message);
+    } else if (const auto* registered = std::get_if<Core::Registered>(&action)) {
+      process_->desk.open_session(link.index, registered->welcome.session, link.key);
+    } else if (const auto* serve = std::get_if<Core::Serve>(&action)) {
+      post(link, actions, process_->desk.set_services(link.index, serve->services));
+    } else if (const auto* clock = std::get_if<Core::MasterClock>(&action)) {
+      link.master = {clock->heartbeat.clock, clock->heartbeat.bound, mono()};
+      link.heard = true;
+      judge_fitness(link);
+    } else if (std::holds_alternative<Core::Lost>(action)) {
+      process_->desk.close_session(link.index);
+      link.told = 0;
+      link.fitness = slave::Fitness(options_.max_error);
+      link.heard = false;
+      judge_.session_over(link.key);
+    } else if (const auto* line = std::get_if<Core::Log>(&action)) {
+      world_.trace.line(world_.now(), "{}: {}", name(), line->text);
+    }
+  }
+  arm(link);
+}
+
+void SlaveHost::post(Link& link, slave::LinkCore::Actions& actions, const wire::Message& message) {
+  if (link.stream != 0 && send_message(*this, link.stream, message)) return;
+  auto more = link.core.overflowed(host_time());
+  actions.insert(actions.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+}
+
+void SlaveHost::arm(Link& link) {
+  const MonoTime wanted = std::max(link.core.next_deadline(), mono());
+  if (wanted >= link.armed) return;
+  link.armed = wanted;
+  at(wanted, [this, &link, wanted] {
+    if (link.armed != wanted) return;  // an earlier one took over
+    link.armed = MonoTime::max();
+    apply(link, link.core.tick(host_time()));
+  });
+}
+
+void SlaveHost::judge_fitness(Link& link) {
+  if (!link.heard) return;
+  const bool was = link.fitness.racing();
+  (void)link.fitness.update(process_->time->map(), link.master, mono());
+  process_->desk.set_racing(link.index, link.fitness.racing());
+  if (was != link.fitness.racing()) after(Nanos(0), [this, &link] { report(link); });
+}
+
+void SlaveHost::report(Link& link) {
+  if (!link.core.registered()) return;
+  const auto& map = process_->time->map();
+  wire::Report out;
+  out.racing = link.fitness.racing();
+  if (!out.racing) out.why_not = link.fitness.why_not();
+  out.clock = map.status;
+  if (map.status != wire::ClockStatus::unknown)
+    out.correction = map.to_ref(mono()).time_since_epoch() - real().time_since_epoch();
+  out.own_bound = wire::sendable_bound(map.bound_at(mono()));
+  out.bound = wire::sendable_bound(link.fitness.bound());
+  out.provider = "chrony";
+  tell_refusals(link);
+  out.outcomes = process_->desk.outcomes(link.index);
+  process_->desk.clear_outcomes(link.index, send_message(*this, link.stream, out));
+  link.told = 0;
+}
+
+void SlaveHost::report_at_times() {
+  for (Link& link : process_->links) {
+    judge_fitness(link);
+    report(link);
+  }
+  after(kReportEvery, [this] { report_at_times(); });
+}
+
+}  // namespace flagfall::sim
