@@ -8,6 +8,7 @@
 
 #include "common/base/log.hh"
 #include "common/net/session_stream.hh"
+#include "common/net/tcp.hh"
 #include "common/net/tls.hh"
 #include "common/net/udp.hh"
 #include "master/hub_core.hh"
@@ -78,7 +79,7 @@ struct SlaveHub::Shell {
         callbacks(std::move(the_callbacks)),
         context(load_context(options, clock.real())),
         core({.heartbeat = options.heartbeat, .slaves = std::move(options.slaves)}, random),
-        listening(net::tcp_listen(options.listen)) {
+        listening(net::tcp_listener(options.listen, false)) {
     start_accepting();
   }
 

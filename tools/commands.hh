@@ -9,6 +9,7 @@ class App;
 
 namespace flagfall::tools {
 
+void add_keygen(CLI::App& app, int& status);
 void add_race(CLI::App& app, int& status);
 void add_admin(CLI::App& app, int& status);  // status, pause-racing, resume-racing, reload
 

@@ -10,6 +10,7 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", "flagfall " FLAGFALL_VERSION, "Print the version and end");
   app.require_subcommand(1);
   int status = 0;
+  flagfall::tools::add_keygen(app, status);
   flagfall::tools::add_race(app, status);
   flagfall::tools::add_admin(app, status);
   try {

@@ -220,25 +220,6 @@ SealKey SessionStream::order_key() const {
   return export_order_key(*impl_->connection());
 }
 
-Fd tcp_listen(const Endpoint& local) {
-  const bool v6 = local.ip.family == Family::v6;
-  Fd fd(check(socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket"));
-  const int one = 1;
-  check(setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &one, sizeof one), "SO_REUSEADDR");
-  if (v6) check(setsockopt(fd.get(), SOL_IPV6, IPV6_V6ONLY, &one, sizeof one), "IPV6_V6ONLY");
-  const SockAddr address(local);
-  if (bind(fd.get(), &address.any, address.length) != 0 || listen(fd.get(), 128) != 0) {
-    const int error = errno;
-    std::string what = fmt::format("listen on TCP {}", to_string(local));
-    if (error == EADDRINUSE)
-      what += fmt::format(": another program has this port; see `ss -tlpn sport = :{}`", local.port);
-    if (error == EACCES) what += ": ports below 1024 need CAP_NET_BIND_SERVICE (see configs/systemd)";
-    if (error == EADDRNOTAVAIL) what += ": this host does not have the address; see `ip address`";
-    throw std::system_error(error, std::generic_category(), what);
-  }
-  return fd;
-}
-
 Accepted tcp_accept(const Fd& listening, int& error) {
   error = 0;
   // Some failures belong to a connection that is gone already (accept(2)): try the next.

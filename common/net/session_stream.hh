@@ -68,9 +68,6 @@ class SessionStream {
   std::shared_ptr<Impl> impl_;
 };
 
-/// Bound, listening, close-on-exec, non-blocking. Throws std::system_error that says what to do.
-Fd tcp_listen(const Endpoint& local);
-
 struct Accepted {
   Fd fd;
   Endpoint peer;

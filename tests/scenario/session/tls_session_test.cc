@@ -5,6 +5,7 @@
 
 #include "common/net/seal.hh"
 #include "common/net/sockaddr.hh"
+#include "common/net/tcp.hh"
 #include "common/net/udp.hh"
 #include "tests/scenario/session/rig.hh"
 
@@ -66,7 +67,7 @@ struct FrozenMaster {
   };
   Rig& rig;
   net::TlsContext context;
-  net::Fd listening = net::tcp_listen({*parse_ip("127.0.0.1"), 0});
+  net::Fd listening = net::tcp_listener({*parse_ip("127.0.0.1"), 0}, false);
   std::vector<std::unique_ptr<Peer>> peers;
   net::Watch acceptor;
 
