@@ -13,8 +13,8 @@ namespace {
 constexpr std::size_t kMostLabels = 128;  // 255 octets hold no more
 
 /// Where the labels above the apex start, leftmost first; nothing when the name is not in the zone.
-struct Labels {
-  std::array<std::uint8_t, kMostLabels> at;  // NOLINT(*-member-init): filled as far as used
+struct Labels {  // NOLINT(*-member-init): `at` is filled as far as used
+  std::array<std::uint8_t, kMostLabels> at;
   std::size_t count = 0;
   bool in_zone = false;
 };

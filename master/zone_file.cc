@@ -105,7 +105,7 @@ std::optional<Error> Reader::read_entry(Source& source) {
   const ldns_status status =
       ldns_rr_new_frm_fp_l(&raw, source.file, &ttl_, source.origin.slot(), source.owner.slot(), &source.line);
   const RrPtr rr(raw, ldns_rr_free);
-  switch (status) {  // NOLINT(*-switch-missing-default-case): one below
+  switch (status) {
     case LDNS_STATUS_OK:
       return rr ? add(*rr, source) : std::nullopt;
     case LDNS_STATUS_SYNTAX_TTL:

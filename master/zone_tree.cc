@@ -23,8 +23,8 @@ Bytes NameTree::label(Index node) const noexcept {
 }
 
 std::uint64_t NameTree::hash(Index parent, Bytes label) const noexcept {
-  std::array<std::uint8_t, sizeof(Index) + wire::kMaxLabel>
-      input;  // NOLINT(*-member-init): filled as far as used
+  constexpr std::size_t kMost = sizeof(Index) + wire::kMaxLabel;
+  std::array<std::uint8_t, kMost> input;  // NOLINT(*-member-init): filled as far as used
   assert(label.size() <= wire::kMaxLabel);
   std::memcpy(input.data(), &parent, sizeof parent);
   std::memcpy(input.data() + sizeof parent, label.data(), label.size());
