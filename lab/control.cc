@@ -71,8 +71,10 @@ Result<std::string> execute(std::string_view line, const Topology& topology, For
   in >> verb;
   std::vector<std::string> words;
   for (std::string word; in >> word;) words.push_back(word);
-  if (verb == "stats" && words.empty())
+  if (verb == "stats" && words.empty()) {
+    forwarder.flush_captures();  // who looks at the counters may look at the captures next
     return report_json(forwarder.stats(), forwarder.under_way(), forwarder.network(), topology) + "\n";
+  }
   if (verb == "link" || verb == "link-one-way") {
     const Result<unsigned> changed =
         change_links(words, verb == "link-one-way", topology, forwarder.network());

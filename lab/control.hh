@@ -1,6 +1,6 @@
 // The control socket of a running lab: a Unix stream socket, one command line a
 // connection, answered by "ok\n" and a text, or by "error: what\n".
-//   stats                          the report as JSON
+//   stats                          the report as JSON; captures are complete up to now
 //   link FROM TO KEY=VALUE...      changes a link both ways; `*` stands for every host
 //   link-one-way FROM TO ...       changes one direction
 #pragma once

@@ -45,6 +45,8 @@ class Forwarder {
   /// Until stop(). Captures are complete when it returns.
   void run();
   void stop() { stopping_ = true; }
+  /// What captures have so far goes to their files; else that happens when the network has been idle.
+  void flush_captures();
 
   Network& network() { return network_; }
   [[nodiscard]] const ForwarderStats& stats() const { return *stats_; }
@@ -66,7 +68,6 @@ class Forwarder {
   void drop(Drop reason) { ++stats_->drops[static_cast<std::size_t>(reason)]; }
   /// How long to sleep, zero to spin.
   [[nodiscard]] Nanos pause() const;
-  void flush_captures();
   [[nodiscard]] std::uint8_t* slot(std::uint32_t index) { return &storage_[std::size_t{index} * slot_size_]; }
 
   Network network_;

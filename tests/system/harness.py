@@ -2,8 +2,7 @@
 
 `Lab` runs flagfall-lab and starts programs in its hosts. Whatever happens to
 this process, the lab ends with it, and takes all programs in its hosts along:
-flagfall-lab's command is a `cat` that reads a pipe of ours. Python 3.11, no
-other packages.
+flagfall-lab's command reads a pipe of ours. Python 3.11, no other packages.
 """
 
 import dataclasses
@@ -21,6 +20,18 @@ import tomllib
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("FLAGFALL_BIN", ROOT / "build" / "release" / "bin"))
 LABS = ROOT / "configs" / "lab"
+
+
+# What the lab lasts as long as. It removes the files ($1) when we died without a word, and when we told it
+# to stay and somebody ends it later.
+COMMAND = """
+echo up
+read word || { rm -rf "$1"; exit 0; }
+[ "$word" = stay ] || exit 0
+trap 'kill $!; rm -rf "$1"; exit 0' TERM INT HUP
+sleep infinity < /dev/null > /dev/null &
+wait
+"""
 
 
 class HarnessError(Exception):
@@ -107,7 +118,7 @@ class Program:
 class Lab:
     """`with Lab("race.toml") as lab:`; a bare name lies in configs/lab."""
 
-    def __init__(self, topology, *, seed=None, capture=False, capture_sent=False, keep=False, name=None):
+    def __init__(self, topology, *, seed=None, capture=False, capture_sent=False, keep_files=False, name=None):
         require()
         self.file = LABS / topology
         self.topology = tomllib.loads(self.file.read_text())
@@ -117,7 +128,8 @@ class Lab:
         self.directory.chmod(0o755)  # programs that drop their privileges read their configuration here
         self.capture = self.directory / "released.pcap" if capture else None
         self.capture_sent = self.directory / "sent.pcap" if capture_sent else None
-        self.keep = keep
+        self.keep_files = keep_files
+        self.left = False
         self._programs = []
         self._lab = None
         self._options = []
@@ -141,7 +153,7 @@ class Lab:
 
     def start_lab(self):
         argv = [str(BIN / "flagfall-lab"), str(self.file), "--name", self.name, *self._options,
-                "--", "sh", "-c", "echo up; exec cat > /dev/null"]
+                "--", "sh", "-c", COMMAND, "sh", str(self.directory)]
         errors = self.directory / "flagfall-lab.log"
         with open(errors, "wb") as out:
             self._lab = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=out,
@@ -156,19 +168,31 @@ class Lab:
 
     def stop(self):
         """Programs in reverse order, then the lab, then the files. Any number of times."""
+        if self.left:
+            return
         for program in reversed(self._programs):
             program.stop()
         self._programs.clear()
         self.stop_lab()
-        if not self.keep:
+        if not self.keep_files:
             shutil.rmtree(self.directory, ignore_errors=True)
+
+    def leave(self):
+        """The lab outlives us, with its programs and files, until `flagfall-lab clean`."""
+        self._lab.stdin.write(b"stay\n")
+        self._lab.stdin.flush()
+        self.left = True
 
     def stop_lab(self):
         """The hosts and their network; captures are complete afterwards."""
         if not self._lab:
             return
         lab, self._lab = self._lab, None
-        lab.stdin.close()
+        try:
+            lab.stdin.write(b"end\n")
+            lab.stdin.close()
+        except BrokenPipeError:
+            pass  # it has ended by itself, or was killed
         try:
             lab.wait(15)
         except subprocess.TimeoutExpired:
@@ -265,6 +289,9 @@ class Digs:
     def done(self):
         """How many answers there are so far."""
         return sum(pathlib.Path(out.name).read_text().count("status: ") for *_, out in self._running)
+
+    def running(self):
+        return any(process.poll() is None for _, _, process, _ in self._running)
 
     def finish(self, timeout=120):
         """Waits for all; a list of (host, [Answer]) in the order of ask()."""

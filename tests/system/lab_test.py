@@ -148,7 +148,7 @@ class LabTest(unittest.TestCase):
 
 class CaptureTest(unittest.TestCase):
     def test_packets_leave_in_time_order_and_a_delay_after_they_entered(self):
-        with harness.Lab("three-hosts.toml", capture=True, capture_sent=True, keep=True) as lab:
+        with harness.Lab("three-hosts.toml", capture=True, capture_sent=True, keep_files=True) as lab:
             lab.run("client", ["ping", "-n", "-q", "-c", 50, "-i", "0.01", lab.address("slave", 6)], check=True)
         self.addCleanup(shutil.rmtree, lab.directory)
         released, sent = list(capture.packets(lab.capture)), list(capture.packets(lab.capture_sent))
