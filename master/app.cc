@@ -46,6 +46,7 @@ LoopOptions loop_options(const Config& config, const std::vector<Endpoint>& list
   o.tcp.idle = config.dns.tcp_idle;
   o.order_source = config.control.listen.ip;
   o.order_dscp = config.control.order_dscp;
+  o.gather = gather_time(config);
   o.dns = {config.dns.nsid, config.dns.udp_size, config.cookies.require};
   o.core.race = race_options(config);
   o.core.order_size = config.control.order_size;
@@ -228,18 +229,20 @@ void App::log_clock() {
   clock_said_ = kind;
 }
 
+/// What the slave says of itself is in the hub's log; this is what the master holds against it.
 void App::log_slaves() {
   if (!hub_) return;
   for (const SlaveState* slave : hub_->slaves()) {
     const auto at = std::ranges::lower_bound(builder_->names(), slave->name);
-    auto& said = slave_said_[static_cast<std::size_t>(at - builder_->names().begin())];
-    const std::string why = builder_->why_not(*slave);
+    std::string& said = slave_said_[static_cast<std::size_t>(at - builder_->names().begin())];
+    const std::string why =
+        slave->registered && slave->last_report.racing ? builder_->why_not(*slave) : std::string();
     const std::string kind = why.substr(0, why.find(" of "));
-    if (said && *said == kind) continue;
+    if (said == kind) continue;
     if (why.empty()) {
-      log::info("slave {}: races", slave->name);
-    } else if (said || slave->sessions > 0) {
-      log::info("slave {}: does not race: {}", slave->name, why);
+      log::info("slave {}: in order again", slave->name);
+    } else {
+      log::warn("slave {} is not raced: it {}", slave->name, why);
     }
     said = kind;
   }

@@ -70,8 +70,8 @@ class App final : public daemon::Program {
   net::Watch ticker_;
   net::Watch hangup_;
 
-  std::optional<std::string> clock_said_;               // the last clock_why_not() in the log
-  std::vector<std::optional<std::string>> slave_said_;  // and each slave's
+  std::optional<std::string> clock_said_;  // the last clock_why_not() in the log
+  std::vector<std::string> slave_said_;    // and what the master held against each slave
   std::uint64_t failed_orders_ = 0;
   LogLimit failed_orders_limit_{1};
 };

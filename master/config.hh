@@ -60,6 +60,7 @@ struct RaceConfig {
   RaceOptions::Timestamp timestamp = RaceOptions::Timestamp::receipt;
   Nanos retry_window = std::chrono::seconds(2);
   unsigned max_slaves = 8;
+  Nanos gather = std::chrono::milliseconds(2);
 };
 
 struct GuardConfig {
@@ -117,5 +118,7 @@ std::vector<std::string> slave_names(const Config& config);
 int zone_of(const Config& config, const std::string& name);
 
 RaceOptions race_options(const Config& config);
+/// How long queries may gather: race.gather, and never more than a tenth of any service's delay.
+Nanos gather_time(const Config& config);
 
 }  // namespace flagfall::master

@@ -64,7 +64,7 @@ class RaceCore {
 
   RacePlan decide(const Snapshot& snapshot, const RaceQuestion& question, const BurstTimes& times) noexcept;
 
-  [[nodiscard]] const RaceGuard& guard() const { return guard_; }
+  [[nodiscard]] RaceGuard& guard() { return guard_; }
 
  private:
   [[nodiscard]] unsigned choose(const std::vector<Runner>& fit, std::uint8_t address,

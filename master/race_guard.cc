@@ -55,7 +55,7 @@ std::optional<Fallback> RaceGuard::take(const IpAddress& client, bool verified, 
   return std::nullopt;
 }
 
-std::size_t RaceGuard::tracked(MonoTime now) const {
+std::size_t RaceGuard::tracked(MonoTime now) {
   return budget_.prefixes.busy(now) + verified_.prefixes.busy(now);
 }
 

@@ -36,8 +36,8 @@ class RaceGuard {
   /// Pays for one race; nothing when it may start, else why not (and nothing was taken).
   std::optional<Fallback> take(const IpAddress& client, bool verified, MonoTime now) noexcept;
 
-  /// Client networks whose bucket is in use now. Reads whole tables: owner thread, not on the path.
-  [[nodiscard]] std::size_t tracked(MonoTime now) const;
+  /// About how many client networks have spent something that has not come back yet.
+  [[nodiscard]] std::size_t tracked(MonoTime now);
 
  private:
   struct Pool {

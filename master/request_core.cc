@@ -37,6 +37,7 @@ void RequestCore::take_over(std::shared_ptr<const Snapshot> snapshot) {
 void RequestCore::begin(const BurstTimes& times) noexcept {
   times_ = times;
   queries_ = 0;
+  burst_races_ = 0;
 }
 
 void RequestCore::query(Bytes packet, const Endpoint& client, RealTime stamp, std::uint8_t address,
@@ -108,7 +109,8 @@ void RequestCore::answer(const wire::DnsQuery& query, const DnsFrontEnd::Result&
 void RequestCore::finish(MonoTime now, RequestOutput& output) noexcept {
   if (raced_ == 0) return;
   const std::uint64_t ordered = book_.flush(snapshot_->clock.to_ref(now), output);
-  counters_.races.add(static_cast<std::uint64_t>(std::popcount(raced_ & ordered)));
+  burst_races_ = static_cast<unsigned>(std::popcount(raced_ & ordered));
+  counters_.races.add(burst_races_);
   for (std::uint64_t left = raced_ & ~ordered; left != 0; left &= left - 1) {
     const Raced& raced = races_.at(static_cast<std::size_t>(std::countr_zero(left)));
     counters_.fallback.count(Fallback::order_send_failed);

@@ -59,6 +59,10 @@ class RequestCore {
   /// Sends the burst's orders, stamped with `now`, and answers what could not be ordered.
   void finish(MonoTime now, RequestOutput& output) noexcept;
 
+  /// Of the last burst.
+  [[nodiscard]] unsigned burst_queries() const { return queries_; }
+  [[nodiscard]] unsigned burst_races() const { return burst_races_; }
+
   /// One query over TCP: never raced. Returns the answer's length in `room`, 0 for none. Not within a burst.
   std::size_t stream_query(Bytes packet, const Endpoint& client, const BurstTimes& times,
                            MutableBytes room) noexcept;
@@ -67,7 +71,7 @@ class RequestCore {
   [[nodiscard]] RequestCounters& counters() { return counters_; }
   [[nodiscard]] const OrderCounters& orders(std::size_t slave) const { return book_.counters(slave); }
   /// Owner thread.
-  [[nodiscard]] const RaceCore& race() const { return race_; }
+  [[nodiscard]] RaceCore& race() { return race_; }
 
  private:
   struct Raced {  // what is needed to answer after all when no order could be sent
@@ -89,6 +93,7 @@ class RequestCore {
 
   BurstTimes times_;
   unsigned queries_ = 0;
+  unsigned burst_races_ = 0;
   std::uint64_t raced_ = 0;  // bit i: query i of this burst is a race
   std::array<Raced, kMostQueries> races_{};
 };

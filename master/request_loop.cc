@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <thread>
@@ -15,10 +16,13 @@
 #include "common/net/udp.hh"
 #include "common/net/udp_errors.hh"
 #include "master/dns_tcp.hh"
+#include "master/gather.hh"
 
 namespace flagfall::master {
 namespace {
 
+/// Rests without a round of the event loop between them: TCP waits 8 ms at most.
+constexpr int kRestRounds = 4;
 constexpr Nanos kGaugeInterval = std::chrono::seconds(1);
 /// A bracket this narrow needs no second try; three reads of a vDSO clock take about 0.1 us.
 constexpr Nanos kNarrow = std::chrono::microseconds(2);
@@ -60,7 +64,7 @@ struct RequestLoop::Shell final : RequestOutput {
   DnsFrontEnd front_end;
   RequestCore core;
   LoopCounters counters;
-  net::Loop loop;
+  net::Loop loop{net::Loop::Timers::coarse};
   std::vector<Service> services;
   net::Fd orders_v4;
   net::Fd orders_v6;
@@ -69,6 +73,7 @@ struct RequestLoop::Shell final : RequestOutput {
   net::UdpErrors errors;
   std::vector<std::uint8_t> tcp_room = std::vector<std::uint8_t>(DnsTcp::kRoom);
   const net::Fd* answer_from = nullptr;
+  Gather gather;
   net::Watch gauges;
   std::thread thread;
 
@@ -79,7 +84,8 @@ struct RequestLoop::Shell final : RequestOutput {
         front_end(zones, cookies, o.dns),
         core(core_options(o), front_end, random),
         answers(std::max<std::size_t>(o.dns.udp_size, 512)),
-        orders(o.core.order_size) {}
+        orders(o.core.order_size),
+        gather(o.gather) {}
 
   void open_service(const Endpoint& at, std::uint8_t address) {
     const bool shared = options.count > 1;
@@ -143,9 +149,10 @@ struct RequestLoop::Shell final : RequestOutput {
     counters.answers_failed.add(result.failed);
   }
 
-  void burst(Service& s) {
+  /// `readable`: the loop said so; then an empty socket has something in its error queue.
+  void burst(Service& s, bool readable) {
     const std::span<net::Datagram> got = s.receiver.receive(s.fd);
-    if (got.empty() || s.receiver.errors() != s.errors_seen) drain_errors(s);
+    if ((got.empty() && readable) || s.receiver.errors() != s.errors_seen) drain_errors(s);
     if (got.empty()) return;
     const BurstTimes times = read_times(clock);
     answer_from = &s.fd;
@@ -161,6 +168,7 @@ struct RequestLoop::Shell final : RequestOutput {
     core.finish(clock.mono(), *this);
     flush_answers();
     ++counters.bursts;
+    gather.burst(times.now, core.burst_queries(), core.burst_races(), got.size() == net::UdpReceiver::kBatch);
     if (s.receiver.kernel_drops() != s.drops_seen) {
       counters.receive_queue_drops.add(s.receiver.kernel_drops() -
                                        s.drops_seen);  // modulo 2^32, as the kernel counts
@@ -180,11 +188,24 @@ struct RequestLoop::Shell final : RequestOutput {
 
   void run() {
     pthread_setname_np(pthread_self(), fmt::format("requests-{}", options.index).c_str());
-    for (Service& s : services) s.watch = loop.on_readable(s.fd.get(), [this, &s] { burst(s); });
+    for (Service& s : services) s.watch = loop.on_readable(s.fd.get(), [this, &s] { burst(s, true); });
     gauges = loop.every(kGaugeInterval, [this] {
       counters.tracked_networks.store(core.race().guard().tracked(clock.mono()), std::memory_order_relaxed);
     });
-    loop.run();
+    loop.run([this] { rest(); });
+  }
+
+  /// Lets queries gather, then takes them without asking the loop first; the
+  /// loop's other work gets its turn every few rounds.
+  void rest() {
+    for (int round = 0; round < kRestRounds; ++round) {
+      const MonoTime until = gather.rest();
+      if (until == MonoTime()) return;
+      const timespec at = to_timespec(clock.arm(until).time_since_epoch());
+      while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, nullptr) == EINTR) {
+      }
+      for (Service& s : services) burst(s, false);
+    }
   }
 };
 

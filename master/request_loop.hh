@@ -25,6 +25,7 @@ struct LoopOptions {
   net::TcpOptions tcp;
   IpAddress order_source;  // orders leave from here; unspecified: from wherever routing says
   int order_dscp = 0;
+  Nanos gather{};  // see gather.hh
   DnsFrontEnd::Options dns;
   RequestOptions core;  // loop and loops are filled in
 };

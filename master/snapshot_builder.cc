@@ -50,7 +50,7 @@ std::string SnapshotBuilder::why_not(const SlaveState& slave) const {
     return "can send from none of the service addresses; see [transmit] sources at the slave";
   if (!report.racing) return report.why_not.empty() ? "has not reported yet" : report.why_not;
   if (report.bound > config_.clock.max_error)
-    return fmt::format("its clock's bound of {} is above clock.max_error here",
+    return fmt::format("has a clock bound of {}, above clock.max_error here",
                        config::to_string(report.bound));
   return {};
 }

@@ -19,7 +19,8 @@ struct Watch::State {
   bool running = false;
   bool doomed = false;
 
-  static void fire(int /*fd*/, short /*what*/, void* self) {  // NOLINT(google-runtime-int): libevent's signature
+  static void fire(int /*fd*/, short /*what*/,
+                   void* self) {  // NOLINT(google-runtime-int): libevent's signature
     auto* state = static_cast<State*>(self);
     state->running = true;
     state->callback();
@@ -52,11 +53,11 @@ timeval to_timeval(Nanos ns) {
 
 }  // namespace
 
-Loop::Loop() : base_(nullptr), mailbox_(std::make_unique<Mailbox>()) {
+Loop::Loop(Timers timers) : base_(nullptr), mailbox_(std::make_unique<Mailbox>()) {
   static const int threads = evthread_use_pthreads();
   if (threads != 0) throw std::runtime_error("libevent was built without threads");
   event_config* config = event_config_new();
-  event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER);
+  if (timers == Timers::precise) event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER);
   base_ = event_base_new_with_config(config);
   event_config_free(config);
   if (base_ == nullptr) throw std::runtime_error("libevent: no event base");
@@ -107,8 +108,16 @@ Watch Loop::on_signal(int number, Callback callback) {
   return watch;
 }
 
-void Loop::run() { event_base_dispatch(base_); }
-void Loop::stop() { event_base_loopexit(base_, nullptr); }
+void Loop::run() {
+  event_base_dispatch(base_);
+}
+void Loop::run(const Callback& between) {
+  // 1: no event is registered
+  while (event_base_loop(base_, EVLOOP_ONCE) != 1 && event_base_got_exit(base_) == 0) between();
+}
+void Loop::stop() {
+  event_base_loopexit(base_, nullptr);
+}
 
 void Loop::post(Callback callback) {
   {

@@ -122,7 +122,7 @@ UdpReceiver::UdpReceiver(UdpReceiver&&) noexcept = default;
 UdpReceiver& UdpReceiver::operator=(UdpReceiver&&) noexcept = default;
 
 std::span<Datagram> UdpReceiver::receive(const Fd& fd) {
-  for (std::size_t i = 0; i < kBatch; ++i) {
+  for (std::size_t i = 0; i < used_; ++i) {
     msghdr& h = headers_[i].msg_hdr;
     h.msg_namelen = sizeof(sockaddr_in6);
     h.msg_controllen = sizeof(Slot::control);
@@ -134,8 +134,9 @@ std::span<Datagram> UdpReceiver::receive(const Fd& fd) {
     if (n >= 0 || (errno != EINTR && !icmp_error(errno))) break;
     ++errors_;
   }
+  used_ = static_cast<std::size_t>(std::max(n, 0));
   std::size_t used = 0;
-  for (std::size_t i = 0; i < static_cast<std::size_t>(std::max(n, 0)); ++i) {
+  for (std::size_t i = 0; i < used_; ++i) {
     msghdr& h = headers_[i].msg_hdr;
     const auto from =
         to_endpoint(reinterpret_cast<const sockaddr&>(slots_[i].from), h.msg_namelen);  // NOLINT(*-cast)

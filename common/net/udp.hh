@@ -66,6 +66,7 @@ class UdpReceiver {
   std::vector<Slot> slots_;
   std::vector<mmsghdr> headers_;
   std::vector<Datagram> out_;
+  std::size_t used_ = kBatch;  // headers that the kernel wrote into
   std::uint64_t errors_ = 0;
   std::uint32_t kernel_drops_ = 0;
 

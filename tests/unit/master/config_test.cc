@@ -1,0 +1,138 @@
+#include "master/config.hh"
+
+#include <boost/test/unit_test.hpp>
+
+using namespace flagfall;  // NOLINT(google-build-using-namespace): a test
+using namespace std::chrono_literals;
+using master::Config;
+
+namespace {
+
+const std::string kGood = R"(
+[dns]
+listen = ["192.0.2.1:53", "[2001:db8::1]:53"]
+[[zone]]
+origin = "Example.test."
+file = "example.test.zone"
+[[zone]]
+origin = "race.example.test"
+file = "race.zone"
+[control]
+listen = "192.0.2.1"
+ca = "ca.crt"
+certificate = "m.crt"
+key = "m.key"
+[[service]]
+name = "web"
+names = ["www.example.test", "*.race.EXAMPLE.test."]
+delay = "25ms"
+[[service.slave]]
+name = "fra"
+answers = ["192.0.2.10", "2001:db8:a::10"]
+[[service.slave]]
+name = "ams"
+answers = ["192.0.2.11"]
+)";
+
+std::string replaced(std::string text, const std::string& what, const std::string& with) {
+  const auto at = text.find(what);
+  BOOST_REQUIRE(at != std::string::npos);
+  return text.replace(at, what.size(), with);
+}
+
+std::string error_of(const std::string& text) {
+  const auto config = master::schema().parse(text, "m.toml");
+  return config ? "good" : config.error();
+}
+
+bool holds(const std::string& text, const std::string& part) {
+  if (text.find(part) != std::string::npos) return true;
+  BOOST_TEST_MESSAGE("was: " << text);
+  return false;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(config)
+
+BOOST_AUTO_TEST_CASE(a_good_configuration_has_its_values_and_the_defaults) {
+  const auto loaded = master::schema().parse(kGood, "m.toml");
+  BOOST_REQUIRE_MESSAGE(loaded.ok(), (loaded ? "" : loaded.error()));
+  const Config& c = *loaded;
+  BOOST_TEST(c.dns.listen.size() == 2U);
+  BOOST_TEST(c.control.listen.port == 4953U);
+  BOOST_TEST((c.services[0].delay == 25ms));
+  BOOST_TEST(c.services[0].slaves.size() == 2U);
+  BOOST_TEST(c.race.max_slaves == 8U);
+  const auto race = master::race_options(c);
+  BOOST_TEST((race.retry_window == 2s));
+  BOOST_TEST(race.guard.prefix_v6 == 56U);
+  BOOST_TEST(race.guard.total.rate == 1000.0);
+}
+
+BOOST_AUTO_TEST_CASE(print_reads_back_to_the_same) {
+  const auto first = master::schema().parse(kGood, "m.toml");
+  BOOST_REQUIRE(first.ok());
+  const std::string printed = master::schema().print(*first);
+  const auto second = master::schema().parse(printed, "printed.toml");
+  BOOST_REQUIRE_MESSAGE(second.ok(), (second ? "" : second.error()));
+  BOOST_TEST(master::schema().print(*second) == printed);
+}
+
+BOOST_AUTO_TEST_CASE(a_wildcard_address_is_refused_with_the_reason) {
+  for (const char* address : {"0.0.0.0:53", "[::]:53"}) {
+    const std::string error = error_of(replaced(kGood, "192.0.2.1:53", address));
+    BOOST_TEST(holds(error, "m.toml:3: "));
+    BOOST_TEST(holds(error, "slaves answer from the address that the client asked"));
+  }
+  BOOST_TEST(holds(error_of(replaced(kGood, "[2001:db8::1]:53", "192.0.2.1:53")), "is there twice"));
+}
+
+BOOST_AUTO_TEST_CASE(names_must_lie_in_a_zone_and_belong_to_one_service) {
+  BOOST_TEST(holds(error_of(replaced(kGood, "www.example.test", "www.other.test")),
+                   "'www.other.test' lies in none of the zones"));
+  BOOST_TEST(
+      holds(error_of(replaced(kGood, "\"www.example.test\"", "\"www.example.test\", \"WWW.example.test.\"")),
+            "is raced by service 'web' already"));
+  BOOST_TEST(
+      holds(error_of(replaced(kGood, "www.example.test", "wwwexample.test")), "lies in none of the zones"));
+}
+
+BOOST_AUTO_TEST_CASE(a_name_belongs_to_the_longest_zone) {
+  const auto c = master::schema().parse(kGood, "m.toml");
+  BOOST_REQUIRE(c.ok());
+  BOOST_TEST(master::zone_of(*c, "www.example.test") == 0);
+  BOOST_TEST(master::zone_of(*c, "*.RACE.example.test.") == 1);
+  BOOST_TEST(master::zone_of(*c, "race.example.test") == 1);
+  BOOST_TEST(master::zone_of(*c, "test") == -1);
+}
+
+BOOST_AUTO_TEST_CASE(slaves_have_answers_and_stand_once_in_a_service) {
+  BOOST_TEST(holds(error_of(replaced(kGood, "answers = [\"192.0.2.11\"]", "")), "answers"));
+  BOOST_TEST(holds(error_of(replaced(kGood, "[\"192.0.2.11\"]", "[]")), "must not be empty"));
+  BOOST_TEST(
+      holds(error_of(replaced(kGood, "\"ams\"", "\"fra\"")), "slave 'fra' is there twice in service 'web'"));
+}
+
+BOOST_AUTO_TEST_CASE(values_out_of_range_and_unknown_keys_name_their_line) {
+  BOOST_TEST(holds(error_of(replaced(kGood, "key = \"m.key\"", "key = \"m.key\"\norder_size = 100")),
+                   "m.toml:15: "));
+  BOOST_TEST(holds(error_of(replaced(kGood, "25ms", "1us")), "delay"));
+  BOOST_TEST(holds(error_of(replaced(kGood, "[dns]", "[dns]\nthread = 2")), "thread"));
+  BOOST_TEST(holds(error_of(kGood + "[race]\nmax_slaves = 17\n"), "max_slaves"));
+  BOOST_TEST(holds(error_of(kGood + "[guard]\nburst = 10\nprefix_burst = 20\n"), "is more than guard.burst"));
+}
+
+BOOST_AUTO_TEST_CASE(queries_gather_for_a_tenth_of_the_shortest_delay_at_most) {
+  const auto gather = [](const std::string& text) {
+    const auto c = master::schema().parse(text, "m.toml");
+    BOOST_REQUIRE_MESSAGE(c.ok(), (c ? "" : c.error()));
+    return master::gather_time(*c);
+  };
+  BOOST_TEST((gather(kGood) == 2ms));
+  BOOST_TEST((gather(replaced(kGood, "25ms", "5ms")) == 500us));
+  BOOST_TEST((gather(kGood + "[race]\ngather = \"0s\"\n") == 0ms));
+  BOOST_TEST((gather(kGood + "[race]\ntimestamp = \"dequeue\"\n") == 0ms));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
