@@ -9,7 +9,6 @@ import signal
 import socket
 import statistics
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -221,8 +220,4 @@ class CleanUpTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    try:
-        harness.require()
-    except harness.HarnessError as error:
-        sys.exit(f"system tests: {error}")
-    unittest.main()
+    harness.main()
