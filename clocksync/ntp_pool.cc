@@ -70,7 +70,7 @@ bool NtpPool::take(std::size_t i, const NtpClient::Reply& reply, MonoTime now) {
   return changed || (reply.count > 0 && i == best_ && map_.status != wire::ClockStatus::unknown);
 }
 
-Nanos NtpPool::limit(const Server& server, Nanos least, unsigned polls) const {
+Nanos NtpPool::limit(const Server& server, Nanos least, unsigned polls) {
   return std::max(least, server.client.interval() * polls);
 }
 
@@ -80,7 +80,7 @@ bool NtpPool::fresh(const Server& server, MonoTime now) const {
          now - estimate->at <= limit(server, options_.unknown_after, kUnknownPolls);
 }
 
-bool NtpPool::alive(const Server& server) const {
+bool NtpPool::alive(const Server& server) {
   return !server.client.stopped() && server.client.missed() < kDeadAfter;
 }
 

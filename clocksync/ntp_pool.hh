@@ -66,9 +66,9 @@ class NtpPool {
     Estimator estimator;
     bool falseticker = false;
   };
-  [[nodiscard]] Nanos limit(const Server& server, Nanos least, unsigned polls) const;
+  static Nanos limit(const Server& server, Nanos least, unsigned polls);
   [[nodiscard]] bool fresh(const Server& server, MonoTime now) const;
-  [[nodiscard]] bool alive(const Server& server) const;
+  static bool alive(const Server& server);
   [[nodiscard]] std::string silence() const;
   void choose(const std::array<bool, kMostServers>& eligible, MonoTime now);
   bool set_unknown(std::string why);

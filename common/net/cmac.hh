@@ -17,8 +17,8 @@ class AesCmac {
   /// std::runtime_error when OpenSSL has no CMAC.
   explicit AesCmac(Bytes key);
   ~AesCmac();
-  AesCmac(AesCmac&&) noexcept;
-  AesCmac& operator=(AesCmac&&) noexcept;
+  AesCmac(AesCmac&& other) noexcept;
+  AesCmac& operator=(AesCmac&& other) noexcept;
   AesCmac(const AesCmac&) = delete;
   AesCmac& operator=(const AesCmac&) = delete;
 
