@@ -67,6 +67,7 @@ class Deployment:
         self.services = [self._service(name, slaves, delay) for name in names]
         self.masters = {host: self._master_config(host) for host in masters}
         self.slaves = {host: self._slave_config(host, masters) for host in slaves}
+        self.wanted = frozenset(slaves)
         self.programs = {}  # the latest run of each: "master", "fra", "fra-chronyd", ...
 
     # Configurations
@@ -210,7 +211,7 @@ remote-control:
 
     def wait_fit(self, host="master", slaves=None, seconds=20):
         """Until these slaves (all, if none are named) are fit, no others, and the master races."""
-        wanted = set(self.slaves if slaves is None else slaves)
+        wanted = set(self.wanted if slaves is None else slaves)
 
         def look():
             ended = [name for name in (host, *wanted) if not self.programs[name].running()]

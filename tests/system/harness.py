@@ -5,6 +5,7 @@ this process, the lab ends with it, and takes all programs in its hosts along:
 flagfall-lab's command reads a pipe of ours. Python 3.11, no other packages.
 """
 
+import ctypes
 import dataclasses
 import json
 import os
@@ -12,9 +13,11 @@ import pathlib
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import tomllib
 import unittest
@@ -23,6 +26,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("FLAGFALL_BIN", ROOT / "build" / "release" / "bin"))
 LABS = ROOT / "configs" / "lab"
 
+
+LIBC = ctypes.CDLL(None)
+CLONE_NEWNET = 0x40000000
 
 # What the lab lasts as long as. It removes the files ($1) when we died without a word, and when we told it
 # to stay and somebody ends it later.
@@ -241,6 +247,21 @@ class Lab:
         program = Program(name, self.inside(host, argv), self.directory / f"{name}.log", env)
         self._programs.append(program)
         return program
+
+    def socket(self, host, *arguments):
+        """A socket of ours in a host: a thread enters its namespace for the socket's birth, and ends."""
+        made = []
+
+        def inside():
+            with open(f"/run/netns/ff-{self.name}-{host}", "rb") as there:
+                if LIBC.setns(there.fileno(), CLONE_NEWNET) == 0:
+                    made.append(socket.socket(*arguments))
+        thread = threading.Thread(target=inside)
+        thread.start()
+        thread.join()
+        if not made:
+            raise HarnessError(f"cannot make a socket in {host}")
+        return made[0]
 
     # Network
 

@@ -1,6 +1,5 @@
 """flagfall-lab: delays, foreign sources, loss, order, changes, clean-up."""
 
-import ctypes
 import os
 import pathlib
 import re
@@ -10,15 +9,12 @@ import socket
 import statistics
 import subprocess
 import tempfile
-import threading
 import time
 import unittest
 
 import capture
 import harness
 
-LIBC = ctypes.CDLL(None, use_errno=True)
-CLONE_NEWNET = 0x40000000
 IP_TRANSPARENT, IPV6_TRANSPARENT = 19, 75
 # A wake-up on a virtual CPU takes up to 0.11 ms a hop, four hops a round trip; the machine may be busy.
 SLACK_MS = 1.5
@@ -27,23 +23,6 @@ SLACK_MS = 1.5
 def namespaces(lab):
     out = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True).stdout
     return [line.split()[0] for line in out.splitlines() if line.startswith(f"ff-{lab}-")]
-
-
-def enter(lab, host):
-    """A socket maker for a host: this thread enters its namespace for the socket's birth, then returns."""
-    def make(*args):
-        made = []
-
-        def inside():
-            with open(f"/run/netns/ff-{lab.name}-{host}", "rb") as there:
-                if LIBC.setns(there.fileno(), CLONE_NEWNET) != 0:
-                    raise OSError("setns")
-            made.append(socket.socket(*args))
-        thread = threading.Thread(target=inside)  # namespaces are a thread's: ours ends with it
-        thread.start()
-        thread.join()
-        return made[0]
-    return make
 
 
 class LabTest(unittest.TestCase):
@@ -76,8 +55,8 @@ class LabTest(unittest.TestCase):
                                             (6, socket.AF_INET6, IPV6_TRANSPARENT, socket.IPPROTO_IPV6)):
             with self.subTest(family=family):
                 master, client = (self.lab.address(host, family) for host in ("master", "client"))
-                with enter(self.lab, "client")(kind, socket.SOCK_DGRAM) as receiver, \
-                        enter(self.lab, "slave")(kind, socket.SOCK_DGRAM) as sender:
+                with self.lab.socket("client", kind, socket.SOCK_DGRAM) as receiver, \
+                        self.lab.socket("slave", kind, socket.SOCK_DGRAM) as sender:
                     receiver.bind((client, 5000))
                     receiver.settimeout(2)
                     sender.setsockopt(level, option, 1)
@@ -95,8 +74,8 @@ class LabTest(unittest.TestCase):
     def numbered(self, count, gap=0.0):
         """Sends numbered datagrams from slave to client; the numbers that arrive, in their order."""
         address = self.lab.address("client")
-        with enter(self.lab, "client")(socket.AF_INET, socket.SOCK_DGRAM) as receiver, \
-                enter(self.lab, "slave")(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        with self.lab.socket("client", socket.AF_INET, socket.SOCK_DGRAM) as receiver, \
+                self.lab.socket("slave", socket.AF_INET, socket.SOCK_DGRAM) as sender:
             receiver.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
             receiver.bind((address, 0))
             receiver.settimeout(0.3)
