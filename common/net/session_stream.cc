@@ -64,7 +64,7 @@ std::string explain(unsigned long code, long verify) {  // NOLINT(google-runtime
 
 struct SessionStream::Impl : std::enable_shared_from_this<Impl> {
   struct FreeEvent {
-    void operator()(bufferevent* event) const { bufferevent_free(event); }
+    void operator()(bufferevent* freed) const { bufferevent_free(freed); }
   };
   std::unique_ptr<bufferevent, FreeEvent> event;
   Handler* handler = nullptr;
@@ -107,12 +107,15 @@ struct SessionStream::Impl : std::enable_shared_from_this<Impl> {
     if (impl->finishing && impl->event && impl->secure) impl->say_goodbye();
   }
   static void event_callback(bufferevent* /*event*/, short what, void* self) {  // NOLINT(google-runtime-int)
-    static_cast<Impl*>(self)->shared_from_this()->happened(what);
+    static_cast<Impl*>(self)->shared_from_this()->happened(static_cast<unsigned>(what));
   }
 
   void happened(unsigned what) {
     if (!event) return;
     if ((what & BEV_EVENT_CONNECTED) != 0) {
+      // Who offers no protocol at all passes OpenSSL's own check (RFC 7301 §3.2 lets it).
+      if (!speaks_our_protocol(*connection()))
+        return fail(CloseCause::handshake, "it speaks TLS, but not flagfall's control protocol");
       secure = true;
       const int one = 1;
       (void)setsockopt(bufferevent_getfd(event.get()), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);

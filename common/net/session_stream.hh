@@ -1,6 +1,7 @@
 // One control connection: TLS (libevent's bufferevent_openssl) that carries
 // session messages. Bounded both ways: one frame and one read of input, kOutput
-// octets of output. Loop thread only. It decides nothing; the cores do.
+// octets of output. Loop thread only. It decides nothing; the cores do. The process
+// ignores SIGPIPE (common/daemon sees to it): OpenSSL writes with write(2).
 #pragma once
 
 #include <memory>

@@ -204,6 +204,13 @@ std::vector<std::string> peer_names(const ssl_st& connection) {
   return certificate == nullptr ? std::vector<std::string>{} : certificate_names(*certificate);
 }
 
+bool speaks_our_protocol(const ssl_st& connection) {
+  const unsigned char* name = nullptr;
+  unsigned length = 0;
+  SSL_get0_alpn_selected(&connection, &name, &length);
+  return std::ranges::equal(Bytes(name, length), Bytes(kAlpn).subspan(1));
+}
+
 SealKey export_order_key(ssl_st& connection) {
   std::array<std::uint8_t, 2 * kSealKeySize> exported{};  // the second half is reserved
   if (SSL_export_keying_material(&connection, exported.data(), exported.size(), kOrderLabel.data(),

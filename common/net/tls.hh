@@ -58,6 +58,9 @@ std::vector<std::string> certificate_names(const x509_st& certificate);
 /// The same of the peer of a finished handshake; empty without a certificate.
 std::vector<std::string> peer_names(const ssl_st& connection);
 
+/// Whether ALPN (RFC 7301) chose our protocol; of a finished handshake.
+bool speaks_our_protocol(const ssl_st& connection);
+
 /// The key that seals orders, from the connection's exporter (RFC 8446 §7.5).
 SealKey export_order_key(ssl_st& connection);
 

@@ -6,6 +6,7 @@
 #include <spdlog/spdlog.h>
 
 #include <boost/test/unit_test.hpp>
+#include <csignal>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -58,6 +59,7 @@ struct Rig {
   net::Loop loop;
 
   Rig() {
+    (void)std::signal(SIGPIPE, SIG_IGN);  // as the daemons' common frame does: OpenSSL writes with write(2)
     std::string pattern = (std::filesystem::temp_directory_path() / "flagfall-session-XXXXXX").string();
     BOOST_REQUIRE(mkdtemp(pattern.data()) != nullptr);
     directory = pattern;
