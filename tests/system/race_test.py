@@ -104,6 +104,21 @@ class RaceTest(unittest.TestCase):
         self.assertTrue(all(len(race["arrivals"]) == 3 for race in races), out)
         self.assertGreaterEqual(sum(self.slave_of(race["winner"]) == "sin" for race in races), 19)
 
+    def test_when_the_nearest_slave_becomes_far_another_wins(self):
+        self.addCleanup(self.lab.link, "berlin", "fra", delay="5ms")
+        self.lab.link("berlin", "fra", delay="40ms")
+        wins = [self.dig("berlin", "@192.0.2.1", f"far-{n}.race.example.test", "+short").strip() for n in range(5)]
+        self.assertEqual([self.slave_of(address) for address in wins], ["nyc"] * 5)
+
+    def test_a_client_that_is_cut_off_is_seen_as_unanswered(self):
+        """What the other tests rest on: that a lost answer would show."""
+        self.addCleanup(self.lab.link, "madrid", "*", loss=0)
+        self.lab.link("madrid", "*", loss=1)
+        digs = harness.Digs(self.lab)
+        digs.ask("madrid", "192.0.2.1", ["cut-1.race.example.test", "cut-2.race.example.test"], options=("+tries=1", "+timeout=1"))
+        (_, answers), = digs.finish()
+        self.assertEqual([(a.status, a.addresses) for a in answers], [("", ()), ("", ())])
+
     def test_what_is_not_raced_gets_an_ordinary_answer(self):
         self.assertIn("192.0.2.98", self.dig("berlin", "@192.0.2.1", "plain.example.test", "+short"))
         self.assertIn("mail.example.test.", self.dig("berlin", "@2001:db8::1", "example.test", "MX", "+short"))
