@@ -47,6 +47,31 @@ Bytes bytes_of_rdf(const ldns_rdf* rdf) {
   return {ldns_rdf_data(rdf), ldns_rdf_size(rdf)};
 }
 
+/// The line of a "(" that nothing closes, or 0; the file is at its start again. ldns would take the rest of
+/// the file for one record.
+int unclosed(std::FILE* file) {
+  int line = 1, opened = 0, depth = 0;
+  bool quoted = false, comment = false;
+  for (int c = std::getc(file); c != EOF; c = std::getc(file)) {
+    if (c == '\n') {
+      ++line;
+      quoted = comment = false;
+    } else if (c == '\\' && !comment) {
+      (void)std::getc(file);
+    } else if (c == '"' && !comment) {
+      quoted = !quoted;
+    } else if (c == ';' && !quoted) {
+      comment = true;
+    } else if (c == '(' && !quoted && !comment) {
+      if (depth++ == 0) opened = line;
+    } else if (c == ')' && !quoted && !comment) {
+      --depth;
+    }
+  }
+  std::rewind(file);
+  return depth > 0 ? opened : 0;
+}
+
 class Reader {
  public:
   explicit Reader(const WireName& origin) : origin_(origin) {}
@@ -68,6 +93,7 @@ class Reader {
   std::optional<Error> read_entry(Source& source);
   std::optional<Error> add(const ldns_rr& rr, const Source& source);
   std::optional<Error> include(Source& source, long entry);
+  std::optional<Error> state_ttl(const Source& source, long entry);
   [[nodiscard]] Error error(const Source& source, const std::string& what) const {
     return {fmt::format("{}:{}: {}", text_.files[source.place], source.line, what)};
   }
@@ -91,6 +117,8 @@ std::optional<Error> Reader::read(const std::string& path, Rdf origin, unsigned 
                 .line = 0,
                 .depth = depth};
   text_.files.push_back(path);
+  if (const int line = unclosed(file.get()); line != 0)
+    return Error{fmt::format("{}:{}: this parenthesis is never closed", path, line)};
   while (std::feof(file.get()) == 0) {
     if (auto bad = read_entry(source)) return bad;
     if (std::ferror(file.get()) != 0)
@@ -109,8 +137,7 @@ std::optional<Error> Reader::read_entry(Source& source) {
     case LDNS_STATUS_OK:
       return rr ? add(*rr, source) : std::nullopt;
     case LDNS_STATUS_SYNTAX_TTL:
-      ttl_stated_ = true;
-      return {};
+      return state_ttl(source, entry);
     case LDNS_STATUS_SYNTAX_ORIGIN:
     case LDNS_STATUS_SYNTAX_EMPTY:
       return {};
@@ -124,6 +151,9 @@ std::optional<Error> Reader::read_entry(Source& source) {
 std::optional<Error> Reader::add(const ldns_rr& rr, const Source& source) {
   if (ldns_rr_get_class(&rr) != LDNS_RR_CLASS_IN)
     return error(source, "only class IN is served; remove this record or give it class IN");
+  const auto* form = ldns_rr_descript(static_cast<std::uint16_t>(ldns_rr_get_type(&rr)));
+  if (ldns_rr_rd_count(&rr) < ldns_rr_descriptor_minimum(form))
+    return error(source, "the record's data are incomplete");
   ZoneRecord record;
   record.owner = lower_name(bytes_of_rdf(ldns_rr_owner(&rr)));
   record.type = static_cast<std::uint16_t>(ldns_rr_get_type(&rr));
@@ -168,16 +198,32 @@ std::string next_word(std::string_view& text) {
   return word;
 }
 
-/// ldns saw $INCLUDE in the entry that starts at offset `entry`, but does not read it: find its words again.
-std::optional<Error> Reader::include(Source& source, long entry) {
-  const long after = std::ftell(source.file);
+/// The text of the control entry that starts at offset `entry` and has been read, from behind its directive.
+std::string arguments(std::FILE* file, long entry, std::string_view directive) {
+  const long after = std::ftell(file);
   std::string text(static_cast<std::size_t>(after - entry), '\0');
-  std::fseek(source.file, entry, SEEK_SET);
-  text.resize(std::fread(text.data(), 1, text.size(), source.file));
-  std::fseek(source.file, after, SEEK_SET);
-  constexpr std::string_view kDirective = "$INCLUDE";
+  std::fseek(file, entry, SEEK_SET);
+  text.resize(std::fread(text.data(), 1, text.size(), file));
+  std::fseek(file, after, SEEK_SET);
+  return text.substr(std::min(text.find(directive) + directive.size(), text.size()));
+}
+
+/// ldns takes any word for a TTL, and what is no number for 0.
+std::optional<Error> Reader::state_ttl(const Source& source, long entry) {
+  const std::string text = arguments(source.file, entry, "$TTL");
   std::string_view words = text;
-  words.remove_prefix(std::min(words.find(kDirective) + kDirective.size(), words.size()));
+  const std::string ttl = next_word(words);
+  if (ttl.empty() || ttl.find_first_not_of("0123456789sSmMhHdDwW") != std::string::npos || ttl[0] > '9')
+    return error(source, fmt::format("'{}' is not a TTL; write seconds, or a period such as 1h30m", ttl));
+  if (ttl_ > kMaxTtl) return error(source, "the TTL exceeds 2147483647");
+  ttl_stated_ = true;
+  return {};
+}
+
+/// ldns sees $INCLUDE, but does not read the file.
+std::optional<Error> Reader::include(Source& source, long entry) {
+  const std::string text = arguments(source.file, entry, "$INCLUDE");
+  std::string_view words = text;
   const std::string path = next_word(words);
   const std::string name = next_word(words);
   if (path.empty()) return error(source, "$INCLUDE needs a file name");

@@ -82,6 +82,12 @@ BOOST_AUTO_TEST_CASE(bad_lines_are_named) {
   BOOST_TEST(error_of("www.example.org. A 192.0.2.1\n") ==
              "zone:5: www.example.org. is outside the zone example.test.; a name without a last dot is "
              "relative to $ORIGIN");
+  BOOST_TEST(error_of("x TXT \"(\" ; (\ny TXT \\( ( a\nb )\nz TXT ( a\nw TXT \"a ) b\"\n") ==
+             "zone:8: this parenthesis is never closed");
+  BOOST_TEST(error_of("x A \\# 0\n") == "zone:5: the record's data are incomplete");
+  BOOST_TEST(error_of("x MX \\# 2 0005\n") == "zone:5: the record's data are incomplete");
+  BOOST_TEST(error_of("$TTL soon\n") ==
+             "zone:5: 'soon' is not a TTL; write seconds, or a period such as 1h30m");
   BOOST_TEST(error_of("x 4294967295 A 192.0.2.1\n") != "");
   BOOST_TEST(error_of("$GENERATE 1-10 h$ A 192.0.2.$\n").starts_with("zone:5: "));
 }
