@@ -127,7 +127,8 @@ std::optional<RefTime> from_ntp(std::uint64_t timestamp) noexcept {
 std::uint64_t to_ntp(RefTime time) noexcept {
   const auto ns = static_cast<std::uint64_t>(std::max<std::int64_t>(time.time_since_epoch().count(), 0));
   const std::uint64_t fraction = ((ns % kBillion << 32) + kBillion / 2) / kBillion;
-  return ((ns / kBillion + kUnix) << 32) + fraction;
+  const std::uint64_t timestamp = ((ns / kBillion + kUnix) << 32) + fraction;
+  return timestamp == 0 ? 1 : timestamp;  // the first moment of era 1 would say "unknown"
 }
 
 }  // namespace flagfall::wire

@@ -70,6 +70,7 @@ std::string kiss_code(const NtpPacket& packet);
 /// NTP timestamp to reference time, between 1970 and 2106; 0 stands for "unknown" in the protocol and is
 /// none.
 std::optional<RefTime> from_ntp(std::uint64_t timestamp) noexcept;
+/// Never 0.
 std::uint64_t to_ntp(RefTime time) noexcept;
 
 }  // namespace flagfall::wire

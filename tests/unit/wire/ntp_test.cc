@@ -129,8 +129,9 @@ BOOST_AUTO_TEST_CASE(kiss_codes_are_four_letters_or_nothing) {
 }
 
 BOOST_AUTO_TEST_CASE(timestamps_convert_to_the_nanosecond_across_eras) {
-  for (const std::int64_t ns : {1LL, 999'999'999LL, 1'790'000'000'123'456'789LL, 2'085'978'495'999'999'999LL,
-                                2'085'978'496'000'000'001LL, 4'000'000'000'000'000'000LL}) {
+  for (const std::int64_t ns :
+       {1LL, 999'999'999LL, 1'790'000'000'123'456'789LL, 2'085'978'495'999'999'999LL,
+        2'085'978'496'000'000'000LL, 2'085'978'496'000'000'001LL, 4'000'000'000'000'000'000LL}) {
     const RefTime t{Nanos(ns)};
     const auto back = from_ntp(to_ntp(t));
     BOOST_REQUIRE(back.has_value());
