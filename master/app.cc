@@ -185,11 +185,13 @@ Snapshot App::snapshot_now() const {
 }
 
 void App::publish() {
-  published_ = snapshot_now();
+  Snapshot now = snapshot_now();
+  log_slaves();
+  if (now.same_as(published_)) return;  // most reports change nothing: do not wake the loops for them
+  published_ = std::move(now);
   const auto shared = std::make_shared<const Snapshot>(published_);
   for (const auto& loop : loops_) loop->publish(shared);
   log_clock();
-  log_slaves();
 }
 
 void App::pause(bool paused) {

@@ -22,6 +22,7 @@ struct SlaveSession {
   std::uint32_t session = 0;
   net::SealKey key{};
   Endpoint orders;
+  bool operator==(const SlaveSession&) const = default;
 };
 
 /// A slave that is fit to race for one service.
@@ -29,6 +30,7 @@ struct Runner {
   std::uint16_t slave = 0;    // index into Snapshot::slaves
   std::uint16_t service = 0;  // index into the Services message of that slave's session
   std::uint32_t ready = 0;    // bit i: it can send from the service's address i
+  bool operator==(const Runner&) const = default;
 };
 
 struct RacedService {
@@ -37,6 +39,7 @@ struct RacedService {
   bool has_v6 = false;
   std::vector<Runner> v4;  // fit slaves with IPv4 answers: they race A queries
   std::vector<Runner> v6;  // AAAA
+  bool operator==(const RacedService&) const = default;
 };
 
 using Zones = std::vector<std::unique_ptr<Zone>>;
@@ -48,6 +51,13 @@ struct Snapshot {
   clocksync::RefMap clock;  // the master's own
   Nanos max_error{};        // above this bound: no race
   bool paused = false;
+
+  /// Nothing but the clock differs, and not by a new measurement either.
+  [[nodiscard]] bool same_as(const Snapshot& o) const {
+    return zones == o.zones && slaves == o.slaves && services == o.services && paused == o.paused &&
+           clock.status == o.clock.status && clock.measured == o.clock.measured &&
+           clock.offset == o.clock.offset;
+  }
 };
 
 }  // namespace flagfall::master
