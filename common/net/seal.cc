@@ -59,8 +59,8 @@ struct Sealer::Cipher {
 Sealer::Sealer(const SealKey& key, std::uint32_t session, std::uint8_t channel)
     : cipher_(new Cipher{make_context(key, 1)}), session_(session), channel_(channel) {}
 Sealer::~Sealer() = default;
-Sealer::Sealer(Sealer&&) noexcept = default;
-Sealer& Sealer::operator=(Sealer&&) noexcept = default;
+Sealer::Sealer(Sealer&& other) noexcept = default;
+Sealer& Sealer::operator=(Sealer&& other) noexcept = default;
 
 std::size_t Sealer::seal(MutableBytes datagram, std::size_t plain) {
   assert(datagram.size() >= plain + kSealOverhead && plain <= std::numeric_limits<std::uint16_t>::max());
@@ -91,8 +91,8 @@ struct Opener::Cipher {
 
 Opener::Opener(const SealKey& key) : cipher_(new Cipher{make_context(key, 0)}) {}
 Opener::~Opener() = default;
-Opener::Opener(Opener&&) noexcept = default;
-Opener& Opener::operator=(Opener&&) noexcept = default;
+Opener::Opener(Opener&& other) noexcept = default;
+Opener& Opener::operator=(Opener&& other) noexcept = default;
 
 Opener::Opened Opener::open(MutableBytes datagram) {
   const auto header = parse_seal_header(datagram);

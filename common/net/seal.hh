@@ -39,8 +39,8 @@ class Sealer {
  public:
   Sealer(const SealKey& key, std::uint32_t session, std::uint8_t channel);
   ~Sealer();
-  Sealer(Sealer&&) noexcept;
-  Sealer& operator=(Sealer&&) noexcept;
+  Sealer(Sealer&& other) noexcept;
+  Sealer& operator=(Sealer&& other) noexcept;
   Sealer(const Sealer&) = delete;
   Sealer& operator=(const Sealer&) = delete;
   /// datagram[kSealHeader, kSealHeader+plain) is the plaintext; kSealTag octets of room follow it.
@@ -60,8 +60,8 @@ class Opener {
  public:
   explicit Opener(const SealKey& key);
   ~Opener();
-  Opener(Opener&&) noexcept;
-  Opener& operator=(Opener&&) noexcept;
+  Opener(Opener&& other) noexcept;
+  Opener& operator=(Opener&& other) noexcept;
   Opener(const Opener&) = delete;
   Opener& operator=(const Opener&) = delete;
 

@@ -21,7 +21,7 @@ namespace flagfall::net {
 namespace {
 
 // One TLS record: what a read takes in before the messages in it are handled.
-constexpr std::size_t kInput = 16 * 1024;
+constexpr std::size_t kInput = std::size_t{16} * 1024;
 
 std::string system_text(int error) {
   return std::generic_category().message(error);

@@ -22,7 +22,7 @@ using wire::CloseCause;
 class SessionStream {
  public:
   /// Unsent octets at most; a peer that reads nothing must not cost more.
-  static constexpr std::size_t kOutput = 256 * 1024;
+  static constexpr std::size_t kOutput = std::size_t{256} * 1024;
 
   class Handler {
    public:

@@ -28,10 +28,12 @@ std::string system_text(int error) {
 Result<BioPtr> open_file(const std::string& file, std::string_view what, std::string_view advice) {
   errno = 0;
   BioPtr bio(BIO_new_file(file.c_str(), "r"));
+  const int error = errno;
   ERR_clear_error();
-  if (!bio)
-    return Error{fmt::format("{} {}: {}{}", what, file, system_text(errno), errno == ENOENT ? advice : "")};
-  return bio;
+  if (bio) return bio;
+  if (error == EACCES) advice = " (it must be readable by the user that runs this daemon)";
+  if (error != ENOENT && error != EACCES) advice = "";
+  return Error{fmt::format("{} {}: {}{}", what, file, system_text(error), advice)};
 }
 
 Result<CertificatePtr> read_certificate(const std::string& file) {

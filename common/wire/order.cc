@@ -60,11 +60,11 @@ void OrderWriter::stamp(RefTime sent) {
   if (used_ > 0) ByteWriter(room_.first(8)).i64(to_ns(sent));
 }
 
-OrderReader::OrderReader(Bytes plaintext) : reader_(plaintext) {
-  sent_ = from_ns<RefTime>(reader_.i64());
-  left_ = reader_.u16();
-  ok_ = reader_.ok() && plausible(sent_);
-}
+OrderReader::OrderReader(Bytes plaintext)
+    : reader_(plaintext),
+      sent_(from_ns<RefTime>(reader_.i64())),
+      left_(reader_.u16()),
+      ok_(reader_.ok() && plausible(sent_)) {}
 
 bool OrderReader::next(Order& out) {
   if (!ok_) return false;

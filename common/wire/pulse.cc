@@ -1,6 +1,7 @@
 #include "common/wire/pulse.hh"
 
 #include <algorithm>
+#include <span>
 
 #include "common/wire/limits.hh"
 
@@ -24,10 +25,9 @@ void Pulse::received(const Heartbeat& heartbeat, MonoTime now) {
   echo_ = heartbeat.sent;
   echo_received_ = now;
   if (heartbeat.echo == RefTime{}) return;
-  const auto end = sent_.begin() + static_cast<std::ptrdiff_t>(std::min(sent_count_, sent_.size()));
-  const auto match =
-      std::find_if(sent_.begin(), end, [&](const Sent& s) { return s.reference == heartbeat.echo; });
-  if (match == end) return;  // never sent, or forgotten
+  const std::span known(sent_.data(), std::min(sent_count_, sent_.size()));
+  const auto match = std::ranges::find(known, heartbeat.echo, &Sent::reference);
+  if (match == known.end()) return;  // never sent, or forgotten
   const Nanos round_trip = (now - match->mono) - heartbeat.held;
   if (round_trip < Nanos(0)) return;  // the peer claims to have held it for longer than it was away
   if (now - half_minute_ >= kHalfMinute) {
