@@ -114,7 +114,7 @@ def summary(rows, status):
     }
 
 
-def how_to_query(lab, directory):
+def how_to_query(lab, socket):
     tool = harness.BIN / "flagfall"
     inside = f"ip netns exec ff-{lab.name}-tokyo"
     return f"""The lab is left up. Be a client of it (any of: {', '.join(CLIENTS)}):
@@ -122,7 +122,7 @@ def how_to_query(lab, directory):
   {inside} dig @127.0.0.1 something-else.race.example.test      # through its unbound
   {inside} {tool} race '*.race.example.test' @192.0.2.1 --count 5
 Look at the master, make a link worse, end it all:
-  {tool} status --socket {directory}/master.sock
+  {tool} status --socket {socket}
   {harness.BIN}/flagfall-lab link {lab.name} tokyo sin delay=40ms
   {harness.BIN}/flagfall-lab clean {lab.name}"""
 
@@ -143,7 +143,7 @@ def demo(options, progress):
         result = summary(rows, status)
         report(rows, result, status)
         if options.keep:
-            print("\n" + how_to_query(lab, lab.directory))
+            print("\n" + how_to_query(lab, site.socket()))
             lab.leave()
     if options.json:
         print(json.dumps(result))

@@ -8,9 +8,14 @@ Configurations are dicts until start(), so that a test may change them first:
     deployment = Deployment(lab, slaves=("fra", "nyc", "sin"))
     deployment.masters["master"]["race"]["timestamp"] = "dequeue"
     deployment.start()
+
+With `ordinary_user`, flagfall's daemons run as nobody with the capabilities
+that the systemd units give them, and no others.
 """
 
 import json
+import os
+import shutil
 import subprocess
 
 import harness
@@ -32,6 +37,10 @@ plain   IN A    192.0.2.98
 *.slow  IN A    192.0.2.1
         IN AAAA 2001:db8::1
 """
+
+NOBODY, NOGROUP = 65534, 65534
+# As in configs/systemd/.
+CAPABILITIES = {"flagfall-master": "net_bind_service", "flagfall-slave": "net_raw,+net_bind_service"}
 
 # What a demo or a test asks in seconds is more than one network may race by default.
 OPEN_GUARD = {"rate": 100000, "burst": 100000, "prefix_rate": 100000, "prefix_burst": 100000}
@@ -60,8 +69,10 @@ def endpoint(address, port):
 class Deployment:
     """One lab's flagfall. Programs end with the lab."""
 
-    def __init__(self, lab, slaves=("fra", "nyc", "sin"), *, masters=("master",), delay="25ms", names=("race",)):
+    def __init__(self, lab, slaves=("fra", "nyc", "sin"), *, masters=("master",), delay="25ms", names=("race",),
+                 ordinary_user=False):
         self.lab = lab
+        self.ordinary_user = ordinary_user
         self.directory = lab.directory
         self.time_host = masters[0]
         self.services = [self._service(name, slaves, delay) for name in names]
@@ -88,7 +99,7 @@ class Deployment:
             "clock": {"poll": "500ms"},
             "race": {},
             "guard": dict(OPEN_GUARD),
-            "admin": {"socket": f"{host}.sock"},
+            "admin": {"socket": f"run/{host}.sock"},
             "service": self.services,
         }
 
@@ -119,6 +130,9 @@ class Deployment:
         """Everything; with `wait`, returns when every slave is fit."""
         self.make_keys(*self.masters, *self.slaves)
         (self.directory / "example.test.zone").write_text(ZONE)
+        (self.directory / "run").mkdir(exist_ok=True)
+        if self.ordinary_user:
+            self._hand_over()
         self.start_time_server()
         for host in (*self.masters, *self.slaves):
             self.start_chronyd(host)
@@ -129,6 +143,13 @@ class Deployment:
         if wait:
             for host in self.masters:
                 self.wait_fit(host)
+
+    def _hand_over(self):
+        """Keys and sockets to nobody, and programs where nobody may read them."""
+        for path in (self.directory / "run", *self.directory.glob("*.key")):
+            os.chown(path, NOBODY, NOGROUP)
+        for program in CAPABILITIES:
+            shutil.copy(harness.BIN / program, self.directory)
 
     def _start(self, host, name, argv):
         self.programs[name] = self.lab.start(host, name, argv)
@@ -165,7 +186,12 @@ class Deployment:
     def _daemon(self, program, host, config, before=()):
         path = self.directory / f"{host}.toml"
         path.write_text(toml(config))
-        return self._start(host, host, [*before, harness.BIN / program, "--config", path])
+        if not self.ordinary_user:
+            return self._start(host, host, [*before, harness.BIN / program, "--config", path])
+        only = f"-all,+{CAPABILITIES[program]}"
+        as_nobody = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOGROUP}", "--clear-groups", "--no-new-privs",
+                     f"--inh-caps={only}", f"--ambient-caps={only}", f"--bounding-set={only}"]
+        return self._start(host, host, [*before, *as_nobody, self.directory / program, "--config", path])
 
     def start_unbound(self, host, *, masters=None, options=()):
         """A resolver on 127.0.0.1 of a host, which asks the masters for example.test."""
@@ -198,9 +224,13 @@ remote-control:
 
     # Looking at it
 
+    def socket(self, host="master"):
+        """The path of a master's admin socket."""
+        return self.directory / "run" / f"{host}.sock"
+
     def status(self, host="master"):
         """The master's status; None while it does not answer."""
-        done = subprocess.run([harness.BIN / "flagfall", "status", "--json", "--socket", self.directory / f"{host}.sock"],
+        done = subprocess.run([harness.BIN / "flagfall", "status", "--json", "--socket", self.socket(host)],
                               capture_output=True, text=True, check=False, timeout=10)
         return json.loads(done.stdout) if done.returncode == 0 else None
 

@@ -37,7 +37,7 @@ class OperatorTest(unittest.TestCase):
         return [json.loads(line) for line in lines.splitlines()]
 
     def flagfall(self, *words, before=()):
-        socket = self.lab.directory / "master.sock"
+        socket = self.site.socket()
         return subprocess.run([*before, harness.BIN / "flagfall", *words, "--socket", socket], capture_output=True,
                               text=True, check=False, timeout=20)
 

@@ -3,6 +3,7 @@ answered, how simultaneous slaves are, and what is answered without a race."""
 
 import collections
 import json
+import pathlib
 import re
 import statistics
 import unittest
@@ -22,7 +23,7 @@ class RaceTest(unittest.TestCase):
         cls.lab = harness.Lab("race.toml", capture=True)
         cls.addClassCleanup(cls.lab.stop)
         cls.lab.start_lab()
-        cls.site = deployment.Deployment(cls.lab, SLAVES)
+        cls.site = deployment.Deployment(cls.lab, SLAVES, ordinary_user=True)
         cls.site.start()
 
     def dig(self, host, *words):
@@ -143,7 +144,7 @@ class RaceTest(unittest.TestCase):
 
     def test_paused_racing_answers_and_resumes(self):
         tool = [harness.BIN / "flagfall"]
-        socket = ["--socket", self.site.directory / "master.sock"]
+        socket = ["--socket", self.site.socket()]
         self.lab.run("master", [*tool, "pause-racing", *socket], check=True)
         self.addCleanup(self.lab.run, "master", [*tool, "resume-racing", *socket])
         before = self.fallback("paused")
@@ -152,6 +153,14 @@ class RaceTest(unittest.TestCase):
         self.lab.run("master", [*tool, "resume-racing", *socket], check=True)
         out = self.dig("berlin", "@192.0.2.1", "paused-2.race.example.test", "+short").strip()
         self.assertEqual(self.slave_of(out), "fra")
+
+    def test_slaves_race_as_an_ordinary_user_without_any_capability_left(self):
+        for slave in SLAVES:
+            status = pathlib.Path(f"/proc/{self.site.programs[slave].pid}/status").read_text()
+            fields = dict(line.split(":\t", 1) for line in status.splitlines())
+            self.assertEqual(set(fields["Uid"].split()), {"65534"})
+            for kind in ("CapPrm", "CapEff", "CapInh", "CapAmb"):
+                self.assertEqual(int(fields[kind], 16), 0, (slave, kind))
 
     def test_the_case_of_a_name_and_a_cookie_come_back(self):
         out = self.dig("berlin", "@192.0.2.1", "MiXeD-1.rAcE.eXaMpLe.TeSt")
