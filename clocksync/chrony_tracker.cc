@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 namespace flagfall::clocksync {
@@ -70,6 +71,9 @@ bool ChronyTracker::reply(Bytes datagram, const ClockPair& now) {
   RefMap next;
   next.offset = pair.offset + t.correction;
   next.bound = t.root_dispersion + t.root_delay / 2 + pair.width / 2 + resolution(t.correction);
+  next.expected = t.rms_offset + pair.width / 2 +
+                  Nanos(std::llround(options_.asymmetry * static_cast<double>(t.root_delay.count()) / 2));
+  next.leap_pending = t.leap == wire::ChronyLeap::insert || t.leap == wire::ChronyLeap::remove;
   next.measured = sent.mono;  // the correction is at least this fresh: age counts from here
   next.status = wire::ClockStatus::synchronised;
   const Seen seen{pair, t.reference_time};

@@ -51,6 +51,8 @@ class ChronyTracker {
     /// Polls in a row without a usable reply after which the map is free-running, then unknown.
     unsigned free_running_after = 1;
     unsigned unknown_after = 3;
+    /// How much of the root delay may well be one way's alone, 0 to 1: enters the expected error.
+    double asymmetry = 0.05;
     std::string name = "chronyd";  // for `why`: "chronyd at 127.0.0.1:323"
   };
   explicit ChronyTracker(Options options);

@@ -40,7 +40,8 @@ std::optional<ChronyTracking> read_tracking(ByteReader& in) {
   const std::uint16_t leap = in.u16();
   const auto reference_time = read_timespec(in);
   const auto correction = to_nanos(decode_chrony_float(in.u32()));
-  in.skip(8);  // last offset, RMS offset
+  in.skip(4);  // last offset
+  const auto rms_offset = to_nanos(decode_chrony_float(in.u32()));
   out.frequency_ppm = decode_chrony_float(in.u32());
   in.skip(4);  // residual frequency
   out.skew_ppm = decode_chrony_float(in.u32());
@@ -48,11 +49,12 @@ std::optional<ChronyTracking> read_tracking(ByteReader& in) {
   const auto root_dispersion = to_nanos(decode_chrony_float(in.u32()));
   in.skip(4);  // last update interval
   if (!in.ok() || leap > static_cast<std::uint16_t>(ChronyLeap::unsynchronised)) return std::nullopt;
-  if (!reference_time || !correction || !root_delay || !root_dispersion) return std::nullopt;
-  if (*root_delay < Nanos(0) || *root_dispersion < Nanos(0)) return std::nullopt;
+  if (!reference_time || !correction || !rms_offset || !root_delay || !root_dispersion) return std::nullopt;
+  if (*rms_offset < Nanos(0) || *root_delay < Nanos(0) || *root_dispersion < Nanos(0)) return std::nullopt;
   out.leap = static_cast<ChronyLeap>(leap);
   out.reference_time = *reference_time;
   out.correction = *correction;
+  out.rms_offset = *rms_offset;
   out.root_delay = *root_delay;
   out.root_dispersion = *root_dispersion;
   return out;

@@ -24,6 +24,7 @@ struct ChronyTracking {
   ChronyLeap leap = ChronyLeap::unsynchronised;
   Nanos reference_time{};  // of the last clock update, since the Unix epoch
   Nanos correction{};      // true time minus CLOCK_REALTIME ("System time")
+  Nanos rms_offset{};      // of late measurements: their spread, no bound
   Nanos root_delay{};
   Nanos root_dispersion{};
   double frequency_ppm = 0;  // of the local clock; positive: it is fast

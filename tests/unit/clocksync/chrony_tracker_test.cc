@@ -23,7 +23,7 @@ std::uint32_t chrony_float(double value) {
 }
 
 struct Answer {
-  double correction = 0, root_delay = 20e-6, root_dispersion = 10e-6;
+  double correction = 0, root_delay = 20e-6, root_dispersion = 10e-6, rms_offset = 0;
   std::uint16_t stratum = 2, leap = 0, status = 0;
   std::uint32_t measured = 1'700'000'000;  // chronyd's reference time, s
 };
@@ -47,7 +47,9 @@ std::vector<std::uint8_t> reply(std::uint32_t sequence, const Answer& a) {
   w.u32(a.measured);
   w.u32(0);
   w.u32(chrony_float(a.correction));
-  for (int i = 0; i < 5; ++i) w.u32(0);
+  w.u32(0);
+  w.u32(chrony_float(a.rms_offset));
+  for (int i = 0; i < 3; ++i) w.u32(0);
   w.u32(chrony_float(a.root_delay));
   w.u32(chrony_float(a.root_dispersion));
   w.u32(0);
@@ -108,6 +110,15 @@ BOOST_AUTO_TEST_CASE(the_correction_is_applied_and_is_no_part_of_the_bound) {
   BOOST_TEST(std::chrono::abs(error).count() <= 20);
   BOOST_TEST(map.bound.count() >= 27'000);
   BOOST_TEST(map.bound.count() <= 27'200);
+}
+
+BOOST_AUTO_TEST_CASE(the_expected_error_is_chronys_spread_and_a_share_of_the_delay_and_no_bound) {
+  Host host;
+  host.settle({.root_delay = 40e-6, .root_dispersion = 7e-6, .rms_offset = 2e-6});
+  const RefMap& map = host.tracker.map();
+  BOOST_TEST(map.expected.count() >= 3'000);
+  BOOST_TEST(map.expected.count() <= 3'200);
+  BOOST_TEST((map.expected < map.bound));
 }
 
 BOOST_AUTO_TEST_CASE(the_bound_grows_with_age_from_the_moment_of_the_request) {

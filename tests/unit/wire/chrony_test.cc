@@ -100,6 +100,7 @@ BOOST_AUTO_TEST_CASE(a_tracking_reply_yields_its_figures) {
   BOOST_TEST((r.tracking.reference_time == 1'700'000'000s + 250ns));
   BOOST_TEST(std::abs((r.tracking.correction - 1ms).count()) <= 1);
   BOOST_TEST(std::abs((r.tracking.root_delay - 400us).count()) <= 1);
+  BOOST_TEST((r.tracking.rms_offset == 250ms));
   BOOST_TEST(std::abs((r.tracking.root_dispersion - 50us).count()) <= 1);
   BOOST_TEST(r.tracking.frequency_ppm == -12.5);
   BOOST_TEST(r.tracking.skew_ppm == 0.75);
