@@ -17,6 +17,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests" / "
 
 import capture  # noqa: E402
 import deployment  # noqa: E402
+import digs  # noqa: E402
 import harness  # noqa: E402
 
 SLAVES = ("fra", "nyc", "sin")
@@ -43,19 +44,19 @@ class Progress:
 
 def ask(lab, progress):
     """[(client, dig's Answer)] of all questions."""
-    digs = harness.Digs(lab)
+    asked = digs.Digs(lab)
     total = 0
     for client in CLIENTS:
         for family, rtype in ((4, "A"), (6, "AAAA")):
             names = [f"{client}-dig{family}-{n}.race.example.test" for n in range(BY_DIG)]
-            digs.ask(client, lab.address("master", family), names, rtype, options=("+tries=3", "+timeout=1"))
+            asked.ask(client, lab.address("master", family), names, rtype, options=("+tries=3", "+timeout=1"))
         names = [f"{client}-unbound-{n}.race.example.test" for n in range(BY_UNBOUND)]
-        digs.ask(client, "127.0.0.1", names)
+        asked.ask(client, "127.0.0.1", names)
         total += 2 * BY_DIG + BY_UNBOUND
-    while (done := digs.done()) < total and digs.running():
+    while (done := asked.done()) < total and asked.running():
         progress.say(f"clients ask with dig, and through unbound: {done} of {total} queries answered")
         time.sleep(0.25 if progress.terminal else 2)
-    return [(client, answer) for client, answers in digs.finish() for answer in answers]
+    return [(client, answer) for client, answers in asked.finish() for answer in answers]
 
 
 def margins(lab):

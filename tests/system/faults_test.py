@@ -11,6 +11,7 @@ import unittest
 
 import capture
 import deployment
+import digs
 import harness
 
 SLAVES = ("fra", "nyc")
@@ -33,8 +34,8 @@ class FaultsTest(unittest.TestCase):
         server = self.lab.address(master, family)
         return self.lab.run(client, ["dig", f"@{server}", name, "A", "+short", "+tries=1", f"+timeout={seconds}"]).stdout.strip()
 
-    def answers(self, digs):
-        return [answer for _, answers in digs.finish() for answer in answers]
+    def answers(self, asked):
+        return [answer for _, answers in asked.finish() for answer in answers]
 
     def counters(self, slave):
         status = self.site.status()
@@ -43,16 +44,16 @@ class FaultsTest(unittest.TestCase):
     # Slaves
 
     def test_no_client_notices_a_slave_that_is_killed_in_the_middle_of_races(self):
-        digs = harness.Digs(self.lab)
+        asked = digs.Digs(self.lab)
         for client in ("berlin", "boston"):
             for family in (4, 6):
-                digs.ask(client, self.lab.address("master", family),
+                asked.ask(client, self.lab.address("master", family),
                          [f"{client}-{family}-{n}.race.example.test" for n in range(100)])
-        harness.wait_until(lambda: digs.done() > 80, 10, "the first answers")
+        harness.wait_until(lambda: asked.done() > 80, 10, "the first answers")
         self.site.programs["fra"].kill()
-        so_far = digs.done()
+        so_far = asked.done()
         self.assertLess(so_far, 350, "killed too late to show anything")
-        answers = self.answers(digs)
+        answers = self.answers(asked)
         self.assertEqual(len(answers), 400)
         self.assertEqual([a.name for a in answers if len(a.addresses) != 1], [])
         winners = collections.Counter(a.addresses[0] for a in answers if a.name.startswith("berlin"))
@@ -76,13 +77,13 @@ class FaultsTest(unittest.TestCase):
     # Masters
 
     def test_orders_that_are_queued_fire_although_their_master_was_killed(self):
-        digs = harness.Digs(self.lab)
-        digs.ask("berlin", self.lab.address("master"), ["orphan.slow.example.test"], options=("+tries=1", "+timeout=5"))
+        asked = digs.Digs(self.lab)
+        asked.ask("berlin", self.lab.address("master"), ["orphan.slow.example.test"], options=("+tries=1", "+timeout=5"))
         harness.wait_until(lambda: all(s["orders_sent"] == 1 for s in self.site.status()["slaves"]), 1.5, "the orders")
         time.sleep(0.3)
-        self.assertEqual(digs.done(), 0)
+        self.assertEqual(asked.done(), 0)
         self.site.programs["master"].kill()
-        answer, = self.answers(digs)
+        answer, = self.answers(asked)
         self.assertEqual(answer.addresses, (self.lab.address("fra"),))
 
     def test_a_second_master_answers_at_once_and_the_first_is_back_within_five_seconds(self):
@@ -190,9 +191,9 @@ class FaultsTest(unittest.TestCase):
 
     def test_forged_replayed_and_truncated_orders_are_dropped_and_counted(self):
         names = [f"real-{n}.race.example.test" for n in range(20)]
-        digs = harness.Digs(self.lab)
-        digs.ask("berlin", self.lab.address("master"), names)
-        self.assertTrue(all(a.addresses for a in self.answers(digs)))
+        asked = digs.Digs(self.lab)
+        asked.ask("berlin", self.lab.address("master"), names)
+        self.assertTrue(all(a.addresses for a in self.answers(asked)))
         self.lab.stats()  # completes the capture
         real = [(p.data, p.source_port) for p in capture.packets(self.lab.capture)
                 if p.destination == self.lab.address("fra") and p.destination_port == ORDERS_PORT]

@@ -4,6 +4,7 @@ nobody stays without an answer."""
 import unittest
 
 import deployment
+import digs
 import harness
 
 SLAVES = ("fra", "nyc", "sin")
@@ -21,13 +22,13 @@ class LossTest(unittest.TestCase):
                 site.start_unbound(client)
             site.wait_fit()
             each = -(-QUERIES // len(CLIENTS))
-            digs = harness.Digs(lab)
+            asked = digs.Digs(lab)
             for client in CLIENTS:
                 names = [f"{client}-{n}.race.example.test" for n in range(each)]
                 # unbound does not send an answer that it took more than 1.9 s to find (discard-timeout): its
                 # clients ask again, as every stub resolver does, and get it.
-                digs.ask(client, "127.0.0.1", names, options=("+tries=3", "+timeout=3"))
-            results = digs.finish()
+                asked.ask(client, "127.0.0.1", names, options=("+tries=3", "+timeout=3"))
+            results = asked.finish()
             status, stats = site.status(), lab.stats()
         answers = [answer for _, answers in results for answer in answers]
         self.assertGreaterEqual(len(answers), QUERIES)

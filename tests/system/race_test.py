@@ -10,6 +10,7 @@ import unittest
 
 import capture
 import deployment
+import digs
 import harness
 
 SLAVES = ("fra", "nyc", "sin")
@@ -38,11 +39,11 @@ class RaceTest(unittest.TestCase):
     def races(self, family, label, count=RACES):
         """Asks from every client at once, `count` names or a few more; [(client, Answer)]."""
         each = -(-count // len(CLIENTS))
-        digs = harness.Digs(self.lab)
+        asked = digs.Digs(self.lab)
         for client in CLIENTS:
             names = [f"{label}-{client}-{n}.race.example.test" for n in range(each)]
-            digs.ask(client, self.lab.address("master", family), names, "A" if family == 4 else "AAAA")
-        return [(client, answer) for client, answers in digs.finish() for answer in answers]
+            asked.ask(client, self.lab.address("master", family), names, "A" if family == 4 else "AAAA")
+        return [(client, answer) for client, answers in asked.finish() for answer in answers]
 
     def check_nearest_wins(self, family):
         before = self.site.status()
@@ -115,9 +116,9 @@ class RaceTest(unittest.TestCase):
         """What the other tests rest on: that a lost answer would show."""
         self.addCleanup(self.lab.link, "madrid", "*", loss=0)
         self.lab.link("madrid", "*", loss=1)
-        digs = harness.Digs(self.lab)
-        digs.ask("madrid", "192.0.2.1", ["cut-1.race.example.test", "cut-2.race.example.test"], options=("+tries=1", "+timeout=1"))
-        (_, answers), = digs.finish()
+        asked = digs.Digs(self.lab)
+        asked.ask("madrid", "192.0.2.1", ["cut-1.race.example.test", "cut-2.race.example.test"], options=("+tries=1", "+timeout=1"))
+        (_, answers), = asked.finish()
         self.assertEqual([(a.status, a.addresses) for a in answers], [("", ()), ("", ())])
 
     def test_what_is_not_raced_gets_an_ordinary_answer(self):
