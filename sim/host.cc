@@ -51,6 +51,10 @@ void Host::lose_power() {
 void Host::restore_power() {
   if (powered_) return;
   powered_ = true;
+  restart_chronyd();
+}
+
+void Host::restart_chronyd() {
   ++boot_;
   chronyd_.lose_source();
   world_.queue.after(chronyd_.quality().first, [this, boot = boot_] { measure(boot); });

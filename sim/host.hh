@@ -41,6 +41,7 @@ class Host : public Receiver, public StreamUser {
 
   /// For as long, chronyd is not there.
   void stop_chronyd(Nanos how_long);
+  void restart_chronyd();
   /// chronyd's answer to a datagram at its command port; empty when there is none.
   [[nodiscard]] std::vector<std::uint8_t> ask_chronyd(Bytes request) const;
 

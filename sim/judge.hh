@@ -13,6 +13,7 @@
 //   seal      no nonce comes twice; only exported keys are used
 //   clock     a clock's bound holds the truth
 //   ceiling   tables stay within their limits
+//   session   when all faults are over, every slave races for every master
 #pragma once
 
 #include <deque>

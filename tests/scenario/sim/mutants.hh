@@ -1,0 +1,128 @@
+// Masters and slaves with a known bug each, put between a core and the world: the
+// judge must find every one, or the campaign proves nothing.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+
+#include "sim/scenario.hh"
+
+namespace mutants {
+
+using namespace flagfall;       // NOLINT(*-using-namespace)
+using namespace flagfall::sim;  // NOLINT(*-using-namespace)
+
+/// Every fiftieth answer, so that the bug is rare.
+class Rarely {
+ public:
+  bool operator()() { return ++calls_ % 50 == 0; }
+
+ private:
+  unsigned calls_ = 0;
+};
+
+class SendsTwice : public SlaveHost {
+  using SlaveHost::SlaveHost;
+  void transmit(const slave::Shot& shot, const Endpoint& source, Bytes answer) override {
+    SlaveHost::transmit(shot, source, answer);
+    if (now_()) SlaveHost::transmit(shot, source, answer);
+  }
+  Rarely now_;
+};
+
+class SendsToTheNeighbour : public SlaveHost {
+  using SlaveHost::SlaveHost;
+  void transmit(const slave::Shot& shot, const Endpoint& source, Bytes answer) override {
+    slave::Shot other = shot;
+    if (now_()) other.client.ip.octets[other.client.ip.size() - 1] ^= 1;
+    SlaveHost::transmit(other, source, answer);
+  }
+  Rarely now_;
+};
+
+class SendsFromItself : public SlaveHost {
+  using SlaveHost::SlaveHost;
+  void transmit(const slave::Shot& shot, const Endpoint& source, Bytes answer) override {
+    Endpoint wrong = source;
+    if (now_()) wrong.port = 54;
+    SlaveHost::transmit(shot, wrong, answer);
+  }
+  Rarely now_;
+};
+
+/// A transmit thread whose timer is libevent's.
+class SendsLate : public SlaveHost {
+  using SlaveHost::SlaveHost;
+  void transmit(const slave::Shot& shot, const Endpoint& source, Bytes answer) override {
+    if (!now_()) return SlaveHost::transmit(shot, source, answer);
+    after(std::chrono::milliseconds(12),
+          [this, shot, source, bytes = std::vector(answer.begin(), answer.end())] {
+            SlaveHost::transmit(shot, source, bytes);
+          });
+  }
+  Rarely now_;
+};
+
+/// An order desk without a replay window.
+class FiresReplays : public SlaveHost {
+  using SlaveHost::SlaveHost;
+  struct Sent {
+    slave::Shot shot;
+    Endpoint source;
+    std::vector<std::uint8_t> answer;
+  };
+  void stream_open(StreamId id, const std::string& peer, const net::SealKey& key) override {
+    keys_.insert(key);
+    SlaveHost::stream_open(id, peer, key);
+  }
+  void transmit(const slave::Shot& shot, const Endpoint& source, Bytes answer) override {
+    sent_[shot.race] = {shot, source, {answer.begin(), answer.end()}};
+    SlaveHost::transmit(shot, source, answer);
+  }
+  std::span<const std::uint32_t> take_orders(slave::OrderDesk& desk, MutableBytes datagram, MonoTime received,
+                                             const slave::OrderDesk::Now& now) override {
+    for (const net::SealKey& key : keys_) {
+      std::vector<std::uint8_t> copy(datagram.begin(), datagram.end());
+      const auto opened = net::Opener(key).open(copy);
+      if (opened.verdict != net::Opener::Verdict::ok) continue;
+      wire::OrderReader reader(opened.plaintext);
+      for (wire::Order order; reader.next(order);)
+        if (const auto before = sent_.find(order.race); before != sent_.end())
+          SlaveHost::transmit(before->second.shot, before->second.source, before->second.answer);
+    }
+    return SlaveHost::take_orders(desk, datagram, received, now);
+  }
+  std::set<net::SealKey> keys_;
+  std::map<std::uint64_t, Sent> sent_;
+};
+
+/// Loses an answer of its own now and then.
+class ForgetsQueries : public MasterHost {
+  using MasterHost::MasterHost;
+  void send_answer(std::size_t length, const Endpoint& to) override {
+    if (!now_()) MasterHost::send_answer(length, to);
+  }
+  Rarely now_;
+};
+
+class GuardGivesTenfold : public MasterHost {
+  using MasterHost::MasterHost;
+  [[nodiscard]] master::RequestOptions request_options() const override {
+    auto out = MasterHost::request_options();
+    out.race.guard.prefix.rate *= 10;
+    out.race.guard.prefix.burst *= 10;
+    return out;
+  }
+};
+
+class RacesRetries : public MasterHost {
+  using MasterHost::MasterHost;
+  [[nodiscard]] master::RequestOptions request_options() const override {
+    auto out = MasterHost::request_options();
+    out.race.retry_window = Nanos(1);
+    return out;
+  }
+};
+
+}  // namespace mutants

@@ -1,0 +1,192 @@
+#include "sim/world.hh"
+
+#include <boost/test/unit_test.hpp>
+#include <string>
+#include <vector>
+
+#include "sim/host.hh"
+
+using namespace flagfall;       // NOLINT(*-using-namespace)
+using namespace flagfall::sim;  // NOLINT(*-using-namespace)
+using namespace std::chrono_literals;
+
+namespace {
+
+/// Takes everything and remembers it.
+class Ear final : public Host {
+ public:
+  Ear(World& world, HostId id, const IpAddress& ip, const HostClock& clock = {kStart, 1h, Nanos(0), 0})
+      : Host(world, id, id, "host" + std::to_string(id), clock), at_{ip, 99} {
+    world.network.route(ip, id);
+    start();
+  }
+  [[nodiscard]] bool listens(const Endpoint& at) const override { return running() && at == at_; }
+  void receive(const Packet& packet) override { heard.push_back(packet.number); }
+  bool stream_comes(StreamId /*id*/, const Endpoint& /*at*/, const Endpoint& /*from*/) override {
+    return running();
+  }
+  void stream_open(StreamId id, const std::string& peer, const net::SealKey& its_key) override {
+    stream = id;
+    opened += peer;
+    key = its_key;
+  }
+  void stream_bytes(StreamId /*id*/, Bytes bytes) override { octets += as_text(bytes); }
+  void stream_closed(StreamId /*id*/, const std::string& why) override { closed += why; }
+
+  Endpoint at_;
+  std::vector<std::uint64_t> heard;
+  StreamId stream = 0;
+  std::string opened, octets, closed;
+  net::SealKey key{};
+
+ private:
+  void process_started() override {}
+  void process_gone() override {}
+};
+
+struct Fixture {
+  World world{3, 2, false};
+  Ear a{world, 0, *parse_ip("10.0.0.1")};
+  Ear b{world, 1, *parse_ip("10.0.0.2")};
+
+  void run(Nanos how_long) {
+    const RefTime end = world.now() + how_long;
+    while (world.queue.step(end)) {
+    }
+    world.queue.at(end, [] {});
+    world.queue.step(end);
+  }
+  StreamId connect() {
+    const StreamId id = world.streams.dial(0, a.at_, b.at_);
+    run(1s);
+    return id;
+  }
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(world)
+
+BOOST_AUTO_TEST_CASE(events_come_in_the_order_of_time_and_then_of_asking) {
+  EventQueue queue(kStart);
+  std::string order;
+  queue.after(2ms, [&] { order += 'c'; });
+  queue.after(1ms, [&] {
+    order += 'a';
+    queue.at(kStart, [&] { order += 'b'; });  // the past means now
+  });
+  queue.after(2ms, [&] { order += 'd'; });
+  while (queue.step(kStart + 1s)) {
+  }
+  BOOST_TEST(order == "abcd");
+  BOOST_TEST((queue.now() == kStart + 2ms));
+}
+
+BOOST_AUTO_TEST_CASE(a_fast_clock_gains_and_its_inverse_is_exact) {
+  HostClock clock(kStart, 100s, 5ms, 50'000);
+  BOOST_TEST((clock.mono(kStart + 1000s) == MonoTime(1100s + 50ms)));
+  BOOST_TEST((clock.real(kStart) - RealTime(kStart.time_since_epoch()) == 5ms));
+  for (const Nanos ahead : {0ns, 1ns, 999'999'999ns, 86'400'000'000'001ns}) {
+    const MonoTime when = clock.mono(kStart) + ahead;
+    const RefTime truth = clock.truth(when);
+    BOOST_TEST((clock.mono(truth) >= when));
+    BOOST_TEST((clock.mono(truth - 1ns) < when));
+  }
+  clock.set_rate(kStart + 1000s, -50'000);
+  BOOST_TEST((clock.mono(kStart + 2000s) == MonoTime(2100s)));
+}
+
+BOOST_AUTO_TEST_CASE(datagrams_arrive_after_the_delay_unless_the_path_the_host_or_the_port_is_not_there) {
+  Fixture f;
+  f.world.network.path(0, 1).delay = 7ms;
+  const auto send = [&](const Endpoint& to) { f.world.network.send(0, f.a.at_, to, {1, 2, 3}); };
+  send(f.b.at_);
+  f.run(6ms);
+  BOOST_TEST(f.b.heard.empty());
+  f.run(1ms);
+  BOOST_TEST(f.b.heard.size() == 1U);
+  f.world.network.cut(0, 1, 100ms);
+  send(f.b.at_);
+  f.run(200ms);
+  send({f.b.at_.ip, 98});
+  f.b.lose_power();
+  send(f.b.at_);
+  f.run(200ms);
+  BOOST_TEST(f.b.heard.size() == 1U);
+  BOOST_TEST(f.world.network.counters().lost.at(static_cast<std::size_t>(Loss::cut)) == 1U);
+  BOOST_TEST(f.world.network.counters().lost.at(static_cast<std::size_t>(Loss::host_down)) == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(a_stream_keeps_order_and_loses_nothing_on_a_bad_path) {
+  Fixture f;
+  for (auto [from, to] : {std::pair(0U, 1U), std::pair(1U, 0U)}) {
+    f.world.network.path(from, to).loss = 0.3;
+    f.world.network.path(from, to).jitter = 20ms;
+  }
+  const StreamId id = f.world.streams.dial(0, f.a.at_, f.b.at_);
+  f.run(60s);
+  BOOST_TEST(f.a.opened == "host1");
+  BOOST_TEST(f.b.opened == "host0");
+  BOOST_TEST((f.a.key == f.b.key));
+  std::string expected;
+  for (int i = 0; i < 300; ++i) {
+    const std::string text = "message " + std::to_string(i) + ";";
+    expected += text;
+    f.world.streams.write(id, 0, as_bytes(text));
+  }
+  f.run(300s);
+  BOOST_TEST(f.b.octets == expected);
+  f.world.streams.close(id, 0);
+  f.run(60s);
+  BOOST_TEST(f.b.closed == "closed by the peer");
+  BOOST_TEST(f.world.streams.count() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_killed_process_is_heard_of_and_a_host_without_power_is_not) {
+  Fixture killed;
+  killed.connect();
+  killed.b.kill();
+  killed.run(1s);
+  BOOST_TEST(killed.a.closed == "closed by the peer");
+
+  Fixture dark;
+  const StreamId id = dark.connect();
+  dark.b.lose_power();
+  dark.world.streams.write(id, 0, as_bytes("hello?"));
+  dark.run(10s);
+  BOOST_TEST(dark.a.closed.empty());
+  dark.b.restore_power();
+  dark.b.start();
+  dark.run(30s);  // the next retransmission finds a kernel that knows nothing
+  BOOST_TEST(dark.a.closed == "connection reset");
+  BOOST_TEST(dark.b.octets.empty());
+}
+
+BOOST_AUTO_TEST_CASE(nobody_there_refuses_and_a_cut_path_delays_until_it_heals) {
+  Fixture refused;
+  refused.b.kill();
+  refused.connect();
+  BOOST_TEST(refused.a.closed == "connection refused");
+
+  Fixture cut;
+  const StreamId id = cut.connect();
+  cut.world.network.cut(0, 1, 3s);
+  cut.world.streams.write(id, 0, as_bytes("late"));
+  cut.run(2s);
+  BOOST_TEST(cut.b.octets.empty());
+  cut.run(10s);
+  BOOST_TEST(cut.b.octets == "late");
+}
+
+BOOST_AUTO_TEST_CASE(timers_die_with_their_process) {
+  Fixture f;
+  unsigned fired = 0;
+  f.a.after(10ms, [&] { ++fired; });
+  f.a.kill();
+  f.a.start();
+  f.a.after(20ms, [&] { fired += 100; });
+  f.run(1s);
+  BOOST_TEST(fired == 100U);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
