@@ -139,7 +139,8 @@ Nanos ChronyTracker::interval() const {
     const unsigned doublings = std::min(missed_ - options_.unknown_after + 1, 2U);
     return options_.poll * (1 << doublings);
   }
-  if (missed_ == 0 && !stale_ && map_.status == wire::ClockStatus::unknown) return std::min(options_.poll, kQuickPoll);
+  if (missed_ == 0 && !stale_ && map_.status == wire::ClockStatus::unknown)
+    return std::min(options_.poll, kQuickPoll);
   return options_.poll;
 }
 
