@@ -54,7 +54,7 @@ class Egress {
   struct Socket;
   struct Batch;
   void send_group(Socket& socket, std::size_t from, std::size_t to);
-  void note_sent(Socket& socket, std::uint32_t shot, MonoTime call);
+  void note_sent(Socket& socket, std::uint32_t index, MonoTime call);
   void read_stamps(Socket& socket);
   void finish(std::uint32_t shot);
 

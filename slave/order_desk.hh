@@ -55,7 +55,7 @@ class OrderDesk {
   /// Returns the shots to be transmitted; valid until the next call.
   std::span<const std::uint32_t> datagram(MutableBytes datagram, MonoTime received, const Now& now);
   /// A shot came back from the transmit thread.
-  void finished(std::uint32_t shot);
+  void finished(std::uint32_t index);
 
   /// Outcomes not yet reported, of the session that is open.
   [[nodiscard]] const std::vector<wire::RaceOutcome>& outcomes(std::size_t link) const {

@@ -40,7 +40,7 @@ struct Shot {
 class ShotPool {
  public:
   explicit ShotPool(std::uint32_t capacity)
-      : shots_(capacity), answers_(std::make_unique_for_overwrite<std::uint8_t[]>(capacity * kMaxAnswer)) {
+      : shots_(capacity), answers_(std::make_unique_for_overwrite<Answers>(capacity * kMaxAnswer)) {
     free_.reserve(capacity);
     for (std::uint32_t i = capacity; i-- > 0;) free_.push_back(i);
   }
@@ -62,8 +62,9 @@ class ShotPool {
   [[nodiscard]] std::size_t in_use() const { return shots_.size() - free_.size(); }
 
  private:
+  using Answers = std::uint8_t[];  // NOLINT(*-avoid-c-arrays): a vector would touch every page
   std::vector<Shot> shots_;
-  std::unique_ptr<std::uint8_t[]> answers_;  // NOLINT(*-avoid-c-arrays): a vector would touch every page
+  std::unique_ptr<Answers> answers_;
   std::vector<std::uint32_t> free_;
 };
 
