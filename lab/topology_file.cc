@@ -208,18 +208,14 @@ Result<Topology> parse_topology(std::string_view text, const std::string& name) 
 Result<LinkChange> parse_link_change(const std::vector<std::string>& words) {
   std::string toml;
   for (const std::string& word : words) {
-    const std::size_t equals = word.find('=');
-    if (equals == std::string::npos || word.find_first_of("\n\r\"") != std::string::npos)
+    const std::size_t equals = word.find_first_not_of("abcdefghijklmnopqrstuvwxyz_");
+    if (equals == 0 || equals == std::string::npos || word[equals] != '=')
       return Error{"expected KEY=VALUE, such as delay=20ms, found '" + word + "'"};
     const std::string value = word.substr(equals + 1);
     const bool number = !value.empty() && value.find_first_not_of("0123456789.") == std::string::npos;
     toml += word.substr(0, equals) + " = " + (number ? value : config::toml_string(value)) + "\n";
   }
   return link_keys<LinkChange>().parse(toml, "link");
-}
-
-std::string topology_reference() {
-  return file_schema().reference();
 }
 
 }  // namespace flagfall::lab

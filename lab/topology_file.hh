@@ -38,7 +38,4 @@ Result<Topology> parse_topology(std::string_view text, const std::string& name);
 /// Words such as `delay=20ms` and `loss=0.02`.
 Result<LinkChange> parse_link_change(const std::vector<std::string>& words);
 
-/// The key reference of topology files, Markdown.
-std::string topology_reference();
-
 }  // namespace flagfall::lab

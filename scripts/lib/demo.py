@@ -94,7 +94,8 @@ def table(rows):
              "client       " + "".join(f"{s:>7}" for s in SLAVES) + "     " + "".join(f"{s:>6}" for s in SLAVES)
              + "       won        ahead by"]
     for row in rows:
-        cells = "".join(f"{('*' if s == row['nearest'] else '') + format(row['delays_ms'][s], '.0f'):>7}" for s in SLAVES)
+        marks = {s: "*" if s == row["nearest"] else "" for s in SLAVES}
+        cells = "".join(f"{marks[s] + format(row['delays_ms'][s], '.0f'):>7}" for s in SLAVES)
         wins = "".join(f"{row['wins'][s]:>6}" for s in SLAVES)
         races = sum(row["wins"].values())
         share = f"{100 * row['wins'][row['nearest']] / races:.1f} %" if races else "-"

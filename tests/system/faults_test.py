@@ -32,7 +32,8 @@ class FaultsTest(unittest.TestCase):
     def dig(self, client, name, master="master", family=4, seconds=3):
         """One datagram, one answer or ''."""
         server = self.lab.address(master, family)
-        return self.lab.run(client, ["dig", f"@{server}", name, "A", "+short", "+tries=1", f"+timeout={seconds}"]).stdout.strip()
+        words = ["dig", f"@{server}", name, "A", "+short", "+tries=1", f"+timeout={seconds}"]
+        return self.lab.run(client, words).stdout.strip()
 
     def answers(self, asked):
         return [answer for _, answers in asked.finish() for answer in answers]
@@ -78,7 +79,8 @@ class FaultsTest(unittest.TestCase):
 
     def test_orders_that_are_queued_fire_although_their_master_was_killed(self):
         asked = digs.Digs(self.lab)
-        asked.ask("berlin", self.lab.address("master"), ["orphan.slow.example.test"], options=("+tries=1", "+timeout=5"))
+        asked.ask("berlin", self.lab.address("master"), ["orphan.slow.example.test"],
+                  options=("+tries=1", "+timeout=5"))
         harness.wait_until(lambda: all(s["orders_sent"] == 1 for s in self.site.status()["slaves"]), 1.5, "the orders")
         time.sleep(0.3)
         self.assertEqual(asked.done(), 0)
@@ -111,7 +113,8 @@ class FaultsTest(unittest.TestCase):
     def test_a_slave_whose_chronyd_stops_stands_down_and_comes_back(self):
         self.site.programs["fra-chronyd"].stop()
         self.site.wait_fit(slaves=["nyc"], seconds=10)
-        self.site.programs["fra"].wait_for(r"warning: .*standing down: clock: chronyd at 127\.0\.0\.1:323 cannot be asked")
+        self.site.programs["fra"].wait_for(
+            r"warning: .*standing down: clock: chronyd at 127\.0\.0\.1:323 cannot be asked")
         reason = next(s["why_not"] for s in self.site.status()["slaves"] if s["name"] == "fra")
         self.assertIn("chronyd", reason)
         self.assertEqual(self.dig("berlin", "one-less.race.example.test"), self.lab.address("nyc"))
@@ -161,7 +164,8 @@ class FaultsTest(unittest.TestCase):
         self.keys_of_another_ca()
         program = self.intruder(certificate="other/fra.crt", key="other/fra.key")
         self.assertEqual(program.wait(), 2)
-        self.assertRegex(program.output(), r"\Aflagfall-slave: certificate [^\n]*/other/fra.crt: [^\n]*ca.crt[^\n]*\n\Z")
+        self.assertRegex(program.output(),
+                         r"\Aflagfall-slave: certificate [^\n]*/other/fra.crt: [^\n]*ca.crt[^\n]*\n\Z")
 
     def test_a_master_turns_away_who_has_a_certificate_of_another_ca(self):
         self.keys_of_another_ca()
@@ -186,7 +190,8 @@ class FaultsTest(unittest.TestCase):
         with self.lab.socket("intruder", socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
             for payload, port in payloads:
                 udp = struct.pack(">HHHH", port, ORDERS_PORT, 8 + len(payload), 0) + payload
-                header = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 0, 0, 64, socket.IPPROTO_UDP, 0, master, slave)
+                header = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 0, 0, 64, socket.IPPROTO_UDP, 0,
+                                     master, slave)
                 raw.sendto(header + udp, (self.lab.address("fra"), 0))
 
     def test_forged_replayed_and_truncated_orders_are_dropped_and_counted(self):
@@ -209,7 +214,7 @@ class FaultsTest(unittest.TestCase):
 
         def counted():
             now = self.counters("fra")
-            return {key: now[key] - before[key] for key in ("order_replayed", "order_forged", "order_malformed", "answers_sent")}
+            return {key: now[key] - before[key] for key in wanted}
         wanted = {"order_replayed": 40, "order_forged": 20, "order_malformed": 12, "answers_sent": 0}
         harness.wait_until(lambda: counted() == wanted, 5, lambda: f"{wanted}; it is {counted()}")
 

@@ -117,7 +117,8 @@ class RaceTest(unittest.TestCase):
         self.addCleanup(self.lab.link, "madrid", "*", loss=0)
         self.lab.link("madrid", "*", loss=1)
         asked = digs.Digs(self.lab)
-        asked.ask("madrid", "192.0.2.1", ["cut-1.race.example.test", "cut-2.race.example.test"], options=("+tries=1", "+timeout=1"))
+        names = ["cut-1.race.example.test", "cut-2.race.example.test"]
+        asked.ask("madrid", "192.0.2.1", names, options=("+tries=1", "+timeout=1"))
         (_, answers), = asked.finish()
         self.assertEqual([(a.status, a.addresses) for a in answers], [("", ()), ("", ())])
 

@@ -138,7 +138,7 @@ BOOST_AUTO_TEST_CASE(words_change_the_keys_they_name_and_no_others) {
 
 BOOST_AUTO_TEST_CASE(words_that_make_no_sense_are_refused) {
   for (const char* word : {"delay", "=", "delay=", "delay=-1ms", "loss=2", "color=red", "delay=5ms\"\nloss=1",
-                           "rate=1e40Gbit", "rate=nanMbit"})
+                           "rate=1e40Gbit", "rate=nanMbit", "#delay=1", "[a]=1", "delay.x=1"})
     BOOST_TEST(!parse_link_change({word}).ok(), word);
 }
 
