@@ -210,7 +210,9 @@ config::Schema<ServiceConfig> service_schema() {
          .least = "100us",
          .most = "5s"});
   s.choice("late", &ServiceConfig::late, {{"send", wire::LatePolicy::send}, {"drop", wire::LatePolicy::drop}},
-           {.help = "What a slave does with an order that comes after its instant"});
+           {.help = "What a slave does with an order that comes after its instant; with \"drop\", who asks "
+                    "again within 6 s is "
+                    "answered by the master, whatever retry_window says"});
   s.key("ttl", &ServiceConfig::ttl,
         {.help = "TTL of raced answers, in seconds", .least = "0", .most = "86400"});
   s.list("slave", &ServiceConfig::slaves, slave, {.help = "Who races for this service", .required = true});

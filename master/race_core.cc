@@ -9,9 +9,9 @@ namespace {
 constexpr std::uint16_t kTypeA = 1;
 constexpr std::uint16_t kTypeAaaa = 28;
 
-/// The most races that the guard lets one of `loops` loops start within a retry window.
+/// The most races that the guard lets one of `loops` loops start within the longest retry window.
 double most_races(const RaceOptions& o, unsigned loops) {
-  const double window_s = static_cast<double>(o.retry_window.count()) * 1e-9;
+  const double window_s = static_cast<double>(std::max(o.retry_window, kDropRetry).count()) * 1e-9;
   const auto in_window = [&](const BucketLimit& l) { return l.burst + l.rate * window_s; };
   return (in_window(o.guard.total) + in_window(o.guard.verified_total)) / loops;
 }
@@ -28,7 +28,7 @@ RaceCore::RaceCore(const RaceOptions& options, unsigned loop, unsigned loops, st
                    Random& random)
     : options_(options),
       guard_(options.guard, loops, random),
-      retries_(options.retry_window, most_races(options, loops), random),
+      retries_(most_races(options, loops), random),
       next_id_(epoch + (std::uint64_t{loop} << 56)) {
   assert(loop < loops && loops <= 256);
   assert(options.max_slaves >= 1 && options.max_slaves <= kMostRunners);
@@ -60,7 +60,7 @@ RacePlan RaceCore::decide(const Snapshot& snapshot, const RaceQuestion& q, const
   const std::uint64_t key = retries_.key(q.client, q.name, q.type);
   if (retries_.raced_recently(key, times.now)) return refuse(Fallback::retry);
   if (const auto why = guard_.take(q.client, q.verified, times.now)) return refuse(*why);
-  retries_.remember(key, times.now);
+  retries_.remember(key, times.now, std::max(options_.retry_window, service.retry_window));
   plan.race = true;
   plan.instant = snapshot.clock.to_ref(timestamp) + service.delay;
   ++next_id_;

@@ -6,9 +6,8 @@
 
 namespace flagfall::master {
 
-RetryMemory::RetryMemory(Nanos window, double races, Random& random)
-    : window_(window),
-      hash_(random),
+RetryMemory::RetryMemory(double races, Random& random)
+    : hash_(random),
       slots_(std::bit_ceil(
           static_cast<std::size_t>(std::clamp(races * 4, 1024.0, static_cast<double>(kMost))))) {}
 
@@ -26,7 +25,7 @@ bool RetryMemory::raced_recently(std::uint64_t key, MonoTime now) const noexcept
   return std::any_of(set, set + kWays, [&](const Slot& s) { return s.key == key && s.until > now; });
 }
 
-void RetryMemory::remember(std::uint64_t key, MonoTime now) noexcept {
+void RetryMemory::remember(std::uint64_t key, MonoTime now, Nanos window) noexcept {
   Slot* const set = &slots_[set_of(key)];
   Slot* oldest = set;
   for (Slot* slot = set; slot != set + kWays; ++slot) {
@@ -36,7 +35,7 @@ void RetryMemory::remember(std::uint64_t key, MonoTime now) noexcept {
     }
     if (slot->until < oldest->until) oldest = slot;
   }
-  *oldest = {key, now + window_};
+  *oldest = {key, now + window};
 }
 
 }  // namespace flagfall::master

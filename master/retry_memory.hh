@@ -21,13 +21,13 @@ class RetryMemory {
 
   /// `races`: the most that the guard lets through in one window. Beyond kMost/4
   /// of them the oldest are forgotten early: such a retry is raced once more.
-  RetryMemory(Nanos window, double races, Random& random);
+  RetryMemory(double races, Random& random);
 
   /// What is the same for a question and its retry: address (not the port), name
   /// (`name` in lower-case wire form), type.
   [[nodiscard]] std::uint64_t key(const IpAddress& client, Bytes name, std::uint16_t type) const noexcept;
   [[nodiscard]] bool raced_recently(std::uint64_t key, MonoTime now) const noexcept;
-  void remember(std::uint64_t key, MonoTime now) noexcept;
+  void remember(std::uint64_t key, MonoTime now, Nanos window) noexcept;
 
  private:
   struct Slot {
@@ -38,7 +38,6 @@ class RetryMemory {
     return (key & (slots_.size() / kWays - 1)) * kWays;
   }
 
-  Nanos window_;
   SeededHash hash_;
   std::vector<Slot> slots_;
 };

@@ -33,9 +33,14 @@ struct Runner {
   bool operator==(const Runner&) const = default;
 };
 
+/// Where late answers are dropped, a race may end in silence although nothing was
+/// lost; dig and glibc ask again only after 5 s, and then must be answered.
+inline constexpr Nanos kDropRetry = std::chrono::seconds(6);
+
 struct RacedService {
   Nanos delay{};
-  bool has_v4 = false;  // some configured slave has an IPv4 answer, fit or not
+  Nanos retry_window{};  // when longer than the configured one: see kDropRetry
+  bool has_v4 = false;   // some configured slave has an IPv4 answer, fit or not
   bool has_v6 = false;
   std::vector<Runner> v4;  // fit slaves with IPv4 answers: they race A queries
   std::vector<Runner> v6;  // AAAA

@@ -74,6 +74,7 @@ Snapshot SnapshotBuilder::build(const std::vector<const SlaveState*>& slaves, co
   for (std::size_t s = 0; s < parts_.size(); ++s) {
     RacedService& service = out.services.emplace_back();
     service.delay = config_.services[s].delay;
+    if (config_.services[s].late == wire::LatePolicy::drop) service.retry_window = kDropRetry;
     for (const Part& part : parts_[s]) {
       service.has_v4 = service.has_v4 || part.v4;
       service.has_v6 = service.has_v6 || part.v6;

@@ -111,6 +111,22 @@ BOOST_AUTO_TEST_CASE(a_question_asked_again_within_the_window_is_not_raced_and_c
   BOOST_TEST(reason(core.decide(f.snapshot, f.question, f.times)) == "guard_prefix");
 }
 
+BOOST_AUTO_TEST_CASE(where_late_answers_are_dropped_a_client_that_asks_again_after_five_seconds_is_answered) {
+  Fixture f;
+  f.snapshot.services[0].retry_window = flagfall::master::kDropRetry;
+  RaceCore core = f.make();
+  BOOST_TEST(reason(core.decide(f.snapshot, f.question, f.times)) == "race");
+  f.times.now += 5s;
+  f.question.received = f.snapshot.clock.measured = f.times.now;
+  BOOST_TEST(reason(core.decide(f.snapshot, f.question, f.times)) == "retry");
+  f.snapshot.services[0].retry_window = 0s;
+  f.question.name = as_bytes("\1b");
+  BOOST_TEST(reason(core.decide(f.snapshot, f.question, f.times)) == "race");
+  f.times.now += 5s;
+  f.question.received = f.snapshot.clock.measured = f.times.now;
+  BOOST_TEST(reason(core.decide(f.snapshot, f.question, f.times)) == "race");
+}
+
 BOOST_AUTO_TEST_CASE(what_the_guard_refused_was_no_race_and_so_is_no_retry_later) {
   Fixture f;
   f.options.guard.prefix = {10, 1};

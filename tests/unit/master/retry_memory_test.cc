@@ -23,10 +23,10 @@ BOOST_AUTO_TEST_SUITE(retry_memory)
 
 BOOST_AUTO_TEST_CASE(the_same_question_within_the_window_is_a_retry) {
   SeededRandom random(1);
-  RetryMemory memory(2s, 1000, random);
+  RetryMemory memory(1000, random);
   const auto key = memory.key(ip("192.0.2.1"), as_bytes("\3www\7example\4test"), 1);
   BOOST_TEST(!memory.raced_recently(key, kStart));
-  memory.remember(key, kStart);
+  memory.remember(key, kStart, 2s);
   BOOST_TEST(memory.raced_recently(key, kStart));
   BOOST_TEST(memory.raced_recently(key, kStart + 1999ms));
   BOOST_TEST(!memory.raced_recently(key, kStart + 2s));
@@ -34,8 +34,8 @@ BOOST_AUTO_TEST_CASE(the_same_question_within_the_window_is_a_retry) {
 
 BOOST_AUTO_TEST_CASE(another_address_name_or_type_is_another_question) {
   SeededRandom random(1);
-  RetryMemory memory(2s, 1000, random);
-  memory.remember(memory.key(ip("192.0.2.1"), as_bytes("\1a"), 1), kStart);
+  RetryMemory memory(1000, random);
+  memory.remember(memory.key(ip("192.0.2.1"), as_bytes("\1a"), 1), kStart, 2s);
   BOOST_TEST(!memory.raced_recently(memory.key(ip("192.0.2.2"), as_bytes("\1a"), 1), kStart));
   BOOST_TEST(!memory.raced_recently(memory.key(ip("192.0.2.1"), as_bytes("\1b"), 1), kStart));
   BOOST_TEST(!memory.raced_recently(memory.key(ip("192.0.2.1"), as_bytes("\1a"), 28), kStart));
@@ -44,7 +44,7 @@ BOOST_AUTO_TEST_CASE(another_address_name_or_type_is_another_question) {
 
 BOOST_AUTO_TEST_CASE(names_that_differ_past_a_word_or_in_trailing_zeros_differ) {
   SeededRandom random(3);
-  const RetryMemory memory(2s, 1000, random);
+  const RetryMemory memory(1000, random);
   const IpAddress client = ip("2001:db8::1");
   const std::string base = "0123456789abcdef";
   for (std::size_t n = 0; n < base.size(); ++n) {
@@ -57,11 +57,11 @@ BOOST_AUTO_TEST_CASE(names_that_differ_past_a_word_or_in_trailing_zeros_differ) 
 
 BOOST_AUTO_TEST_CASE(all_races_that_the_guard_lets_through_in_a_window_are_remembered) {
   SeededRandom random(5);
-  RetryMemory memory(2s, 4000, random);
+  RetryMemory memory(4000, random);
   std::vector<std::uint64_t> keys;
   for (int i = 0; i < 4000; ++i) {
     keys.push_back(memory.key(ip("192.0.2.1"), as_bytes("name" + std::to_string(i)), 1));
-    memory.remember(keys.back(), kStart + i * 400us);
+    memory.remember(keys.back(), kStart + i * 400us, 2s);
   }
   std::size_t kept = 0;
   for (const auto key : keys) kept += memory.raced_recently(key, kStart + 1600ms) ? 1U : 0U;
@@ -71,9 +71,9 @@ BOOST_AUTO_TEST_CASE(all_races_that_the_guard_lets_through_in_a_window_are_remem
 
 BOOST_AUTO_TEST_CASE(remembering_again_renews_in_place) {
   SeededRandom random(1);
-  RetryMemory memory(2s, 1, random);
+  RetryMemory memory(1, random);
   const auto key = memory.key(ip("192.0.2.1"), as_bytes("\1a"), 1);
-  for (int i = 0; i < 100; ++i) memory.remember(key, kStart + i * 1s);
+  for (int i = 0; i < 100; ++i) memory.remember(key, kStart + i * 1s, 2s);
   BOOST_TEST(memory.raced_recently(key, kStart + 100s));
   BOOST_TEST(!memory.raced_recently(key, kStart + 101s));
 }
@@ -81,8 +81,8 @@ BOOST_AUTO_TEST_CASE(remembering_again_renews_in_place) {
 BOOST_AUTO_TEST_CASE(different_seeds_place_the_same_question_differently) {
   SeededRandom one(1);
   SeededRandom two(2);
-  const RetryMemory a(2s, 1000, one);
-  const RetryMemory b(2s, 1000, two);
+  const RetryMemory a(1000, one);
+  const RetryMemory b(1000, two);
   BOOST_TEST(a.key(ip("192.0.2.1"), as_bytes("\1a"), 1) != b.key(ip("192.0.2.1"), as_bytes("\1a"), 1));
 }
 

@@ -76,6 +76,8 @@ BOOST_AUTO_TEST_CASE(fit_slaves_run_in_the_families_that_they_answer) {
   BOOST_TEST(s.slaves[1].session == 'f');
   const auto& web = s.services[0];
   BOOST_TEST(web.has_v6);
+  BOOST_TEST((web.retry_window == master::kDropRetry));  // late = "drop"
+  BOOST_TEST((s.services[1].retry_window == 0ns));
   BOOST_TEST(web.v4.size() == 2U);
   BOOST_REQUIRE(web.v6.size() == 1U);
   BOOST_TEST(web.v6[0].slave == 1U);
