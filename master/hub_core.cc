@@ -8,6 +8,8 @@
 #include <iterator>
 #include <utility>
 
+#include "common/base/overload.hh"
+
 namespace flagfall::master {
 namespace {
 
@@ -15,11 +17,6 @@ namespace {
 constexpr Nanos kLeave = std::chrono::seconds(1);
 // A slave that is not configured, or too old, is waiting for an operator.
 constexpr Nanos kRetryOperator = std::chrono::seconds(5);
-
-template <class... F>
-struct Overload : F... {
-  using F::operator()...;
-};
 
 double seconds_of(Nanos d) {
   return static_cast<double>(d.count()) * 1e-9;

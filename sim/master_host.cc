@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "common/base/overload.hh"
+
 namespace flagfall::sim {
 namespace {
 
@@ -13,11 +15,6 @@ constexpr std::int64_t kWakeLeast = 10'000, kWakeMore = 90'000;
 constexpr std::uint16_t kAnswerRoom = 1232;
 /// What a socket's queue holds in the kernel.
 constexpr std::size_t kSocketQueue = 4096;
-
-template <class... F>
-struct Overload : F... {
-  using F::operator()...;
-};
 
 }  // namespace
 
