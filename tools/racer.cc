@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <sys/socket.h>
 
+#include <cerrno>
 #include <csignal>
 #include <map>
 #include <memory>
@@ -78,8 +79,16 @@ class Racer {
     flight->query.id = fresh_id();
     if (options_.cookie) flight->query.cookie = cookie_;
     const unsigned race = book_.start(name);
-    send(*flight, race);
-    flight->readable = loop_.on_readable(flight->fd.get(), [this, race] { read(race); });
+    try {
+      send(*flight, race);
+      flight->readable = loop_.on_readable(flight->fd.get(), [this, race] { read(race); });
+    } catch (const std::system_error& error) {
+      // The first one ends the run: nothing works. Later ones are of a network that comes and goes,
+      // lost races; and they may not leave through libevent.
+      if (race == 1) throw;
+      flight->fd = net::Fd();
+      err_ << fmt::format("race {}: {}\n", race, error.what());
+    }
     flight->deadline = loop_.after(options_.wait, [this, race] { end(race); });
     flights_.emplace(race, std::move(flight));
     if (options_.count != 0 && race == options_.count) {
@@ -103,7 +112,7 @@ class Racer {
 
   void read(unsigned race) {
     const auto at = flights_.find(race);
-    if (at == flights_.end()) return;
+    if (at == flights_.end() || !at->second->fd) return;
     for (;;) {
       const std::uint64_t errors = receiver_.errors();
       const auto datagrams = receiver_.receive(at->second->fd);

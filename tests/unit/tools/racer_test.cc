@@ -9,6 +9,7 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <system_error>
 #include <thread>
 
 #include "common/net/udp.hh"
@@ -170,6 +171,13 @@ BOOST_AUTO_TEST_CASE(a_closed_port_is_told_by_its_icmp_error) {
   }
   BOOST_TEST(run(closed, {.count = 1, .wait = 50ms}) == 1);
   BOOST_TEST(out.str().find("1 ICMP errors") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_network_that_cannot_be_used_at_all_is_an_error_at_once) {
+  // Without SO_BROADCAST the kernel refuses to connect to the broadcast address.
+  BOOST_CHECK_EXCEPTION(
+      run(*flagfall::parse_endpoint("255.255.255.255:53"), {.count = 2, .wait = 50ms}), std::system_error,
+      [](const std::system_error& e) { return std::string_view(e.what()).starts_with("no way to "); });
 }
 
 BOOST_AUTO_TEST_CASE(dozens_of_answers_to_one_query_are_all_seen) {
