@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <limits>
 #include <thread>
 #include <utility>
 
@@ -253,6 +254,11 @@ std::vector<Endpoint> RequestLoop::local() const {
   std::vector<Endpoint> out;
   for (const Shell::Service& s : shell_->services) out.push_back(s.local);
   return out;
+}
+int RequestLoop::granted_receive_buffer() const {
+  int least = std::numeric_limits<int>::max();
+  for (const Shell::Service& s : shell_->services) least = std::min(least, net::granted_receive_buffer(s.fd));
+  return least;
 }
 const LoopCounters& RequestLoop::counters() const {
   return shell_->counters;

@@ -64,6 +64,8 @@ class RequestLoop {
 
   /// Where it really listens (ports, when 0 was asked for).
   [[nodiscard]] std::vector<Endpoint> local() const;
+  /// The smallest receive queue that the kernel granted, in bytes.
+  [[nodiscard]] int granted_receive_buffer() const;
   [[nodiscard]] const LoopCounters& counters() const;
   [[nodiscard]] const RequestCounters& requests() const;
   [[nodiscard]] const DnsCounters& dns() const;

@@ -98,6 +98,13 @@ Endpoint local_endpoint(const Fd& fd) {
   return to_endpoint(address.any, address.length).value_or(Endpoint{});        // NOLINT(*-union-access)
 }
 
+int granted_receive_buffer(const Fd& fd) {
+  int bytes = 0;
+  socklen_t length = sizeof bytes;
+  check(getsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &bytes, &length), "SO_RCVBUF");
+  return bytes / 2;  // it reports twice what was asked for, for its own bookkeeping (socket(7))
+}
+
 struct UdpReceiver::Slot {
   sockaddr_in6 from{};
   iovec vector{};

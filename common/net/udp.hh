@@ -40,6 +40,9 @@ Fd udp_socket(const Endpoint& local, const UdpOptions& options);
 /// The address that a socket is bound to (its port, when 0 was asked for).
 Endpoint local_endpoint(const Fd& fd);
 
+/// Bytes of the receive queue that the kernel granted.
+int granted_receive_buffer(const Fd& fd);
+
 /// One received datagram: views into its UdpReceiver, valid until the next receive.
 struct Datagram {
   MutableBytes data;  // may be rewritten in place
