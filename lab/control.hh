@@ -25,6 +25,11 @@ class ControlServer {
  public:
   /// A socket that a dead lab left is replaced. Throws when it cannot be made.
   ControlServer(const std::string& path, const Topology& topology, Forwarder& forwarder);
+  ControlServer(const ControlServer&) = delete;
+  ControlServer& operator=(const ControlServer&) = delete;
+  ControlServer(ControlServer&&) = delete;
+  ControlServer& operator=(ControlServer&&) = delete;
+  ~ControlServer() = default;
 
  private:
   struct Connection {

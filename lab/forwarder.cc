@@ -27,8 +27,7 @@ Forwarder::Forwarder(const Topology& topology, std::vector<net::Fd> tuns, Option
       clock_(clock),
       epoll_(net::check(epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
       slot_size_(topology.mtu),
-      storage_(std::make_unique_for_overwrite<std::uint8_t[]>(
-          slot_size_ * topology.in_flight)),  // NOLINT(*-avoid-c-arrays)
+      storage_(std::make_unique_for_overwrite<Octets>(slot_size_ * topology.in_flight)),
       queue_(topology.in_flight) {
   assert(tuns_.size() == topology.hosts.size());
   free_slots_.reserve(topology.in_flight);

@@ -76,8 +76,9 @@ class Forwarder {
   const Clock& clock_;
   net::Fd epoll_;
   std::size_t slot_size_;
-  /// Pages of it are touched only as they are needed.
-  std::unique_ptr<std::uint8_t[]> storage_;  // NOLINT(*-avoid-c-arrays): not initialised on purpose
+  /// Not initialised, unlike a vector: pages of it are touched only as they are needed.
+  using Octets = std::uint8_t[];  // NOLINT(*-avoid-c-arrays)
+  std::unique_ptr<Octets> storage_;
   std::vector<std::uint32_t> free_slots_;
   DeadlineQueue<UnderWay> queue_;
   std::vector<std::unique_ptr<Watched>> watched_;

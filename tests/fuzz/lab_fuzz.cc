@@ -1,5 +1,6 @@
 // Any bytes as packets that enter the lab's network, and as words that change
 // its links: a fate or an error, and deadlines that never lie in the past.
+#include <algorithm>
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
