@@ -85,7 +85,8 @@ void check(const Zone& zone, Bytes name, std::uint16_t type) {
   static std::array<std::uint8_t, wire::kMaxDnsMessage> room;
   std::vector<std::uint8_t> packet{0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0};
   packet.insert(packet.end(), name.begin(), name.end());
-  for (const unsigned v : {unsigned{type} >> 8, unsigned{type} & 255, 0U, 1U}) packet.push_back(static_cast<std::uint8_t>(v));
+  for (const unsigned v : {unsigned{type} >> 8, unsigned{type} & 255, 0U, 1U})
+    packet.push_back(static_cast<std::uint8_t>(v));
   wire::DnsQuery query;
   if (wire::parse_query(packet, query) != wire::QueryVerdict::ok) std::abort();
   const auto found = zone.find(query.name_bytes(), type);
