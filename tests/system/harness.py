@@ -11,6 +11,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -120,6 +121,12 @@ class Program:
         self.process.kill()
         self.process.wait()
 
+    def complaint(self):
+        """How it died of a bug of its own, or what a sanitizer said; empty when neither. Once it has ended."""
+        said = re.search(r"(Sanitizer: |runtime error: |Assertion .* failed)", self.output())
+        crashed = -self.process.returncode in (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE)
+        return f"{self.name} (status {self.process.returncode}):\n{self.output()[-20000:]}" if said or crashed else ""
+
 
 class Lab:
     """`with Lab("race.toml") as lab:`; a bare name lies in configs/lab."""
@@ -173,15 +180,19 @@ class Lab:
         return self._lab.pid
 
     def stop(self):
-        """Programs in reverse order, then the lab, then the files. Any number of times."""
+        """Programs in reverse order, then the lab, then the files. Any number of times. Raises HarnessError
+        in the end when a program crashed, or a sanitizer complained."""
         if self.left:
             return
         for program in reversed(self._programs):
             program.stop()
+        complaints = [program.complaint() for program in self._programs]
         self._programs.clear()
         self.stop_lab()
         if not self.keep_files:
             shutil.rmtree(self.directory, ignore_errors=True)
+        if any(complaints):
+            raise HarnessError("crashed: " + "\n".join(filter(None, complaints)))
 
     def leave(self):
         """The lab outlives us, with its programs and files, until `flagfall-lab clean`."""

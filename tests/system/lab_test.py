@@ -174,6 +174,14 @@ class CleanUpTest(unittest.TestCase):
             again.run("client", ["ping", "-c", "1", again.address("slave")], check=True)
         self.assertEqual(namespaces(name), [])
 
+    def test_a_program_that_crashes_fails_its_test(self):
+        lab = harness.Lab("three-hosts.toml")
+        lab.start_lab()
+        lab.start("client", "crash", ["sh", "-c", "kill -SEGV $$"]).wait()
+        with self.assertRaisesRegex(harness.HarnessError, r"crashed: crash \(status -11\)"):
+            lab.stop()
+        self.assertEqual(namespaces(lab.name), [])
+
     def test_a_second_lab_of_the_same_name_is_refused(self):
         with harness.Lab("three-hosts.toml") as lab:
             with self.assertRaisesRegex(harness.HarnessError, "is running"):
