@@ -19,7 +19,7 @@ struct SockAddr {
   };
   socklen_t length = 0;
 
-  SockAddr() : v6{} {}
+  SockAddr() : v6{} {}  // NOLINT(*-member-init): one member of a union
   explicit SockAddr(const Endpoint& endpoint);
 };
 
