@@ -190,7 +190,7 @@ config::Schema<GuardConfig> guard_schema() {
 config::Schema<ServiceConfig> service_schema() {
   config::Schema<SlaveConfig> slave;
   slave.key("name", &SlaveConfig::name,
-            {.help = "The name in the slave's certificate", .required = true, .example = "\"fra\""});
+            {.help = "The name in the slave's certificate", .required = true, .example = R"("fra")"});
   slave.key("answers", &SlaveConfig::answers,
             {.help = "What this slave answers with: its own content addresses", .required = true});
   slave.check([](const SlaveConfig& c, const Where& where) {
@@ -199,18 +199,18 @@ config::Schema<ServiceConfig> service_schema() {
 
   config::Schema<ServiceConfig> s;
   s.key("name", &ServiceConfig::name,
-        {.help = "For logs, statistics and commands", .required = true, .example = "\"web\""});
+        {.help = "For logs, statistics and commands", .required = true, .example = R"("web")"});
   s.key("names", &ServiceConfig::names,
         {.help = "DNS names that are raced; wildcards allowed; each needs address records in its zone, for "
                  "when there is no race",
          .required = true,
-         .example = "[\"www.example.test\"]"});
+         .example = R"(["www.example.test"])"});
   s.key("delay", &ServiceConfig::delay,
         {.help = "From the timestamp to the instant; more than the slowest way from here to a slave",
          .least = "100us",
          .most = "5s"});
   s.choice("late", &ServiceConfig::late, {{"send", wire::LatePolicy::send}, {"drop", wire::LatePolicy::drop}},
-           {.help = "What a slave does with an order that comes after its instant; with \"drop\", who asks "
+           {.help = R"(What a slave does with an order that comes after its instant; with "drop", who asks )"
                     "again within 6 s is "
                     "answered by the master, whatever retry_window says"});
   s.key("ttl", &ServiceConfig::ttl,
@@ -224,9 +224,9 @@ config::Schema<ServiceConfig> service_schema() {
 config::Schema<Config> schema() {
   config::Schema<ZoneConfig> zone;
   zone.key("origin", &ZoneConfig::origin,
-           {.help = "The zone's name", .required = true, .example = "\"example.test\""});
+           {.help = "The zone's name", .required = true, .example = R"("example.test")"});
   zone.key("file", &ZoneConfig::file,
-           {.help = "Its zone file (RFC 1035)", .required = true, .example = "\"example.test.zone\""});
+           {.help = "Its zone file (RFC 1035)", .required = true, .example = R"("example.test.zone")"});
 
   config::Schema<CookieConfig> cookies;
   cookies.key("secrets", &CookieConfig::secrets,

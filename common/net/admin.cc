@@ -22,8 +22,8 @@ namespace flagfall::net {
 namespace {
 
 constexpr int kTimeoutSeconds = 10;
-constexpr ev_ssize_t kMostHeaders = 16 * 1024;
-constexpr ev_ssize_t kMostBody = 64 * 1024;
+constexpr ev_ssize_t kMostHeaders = 16'384;
+constexpr ev_ssize_t kMostBody = 65'536;
 
 sockaddr_un unix_address(const std::string& path) {
   sockaddr_un address{};
@@ -70,12 +70,12 @@ Fd listen_unix(const std::string& path) {
 }
 
 std::string json_error(std::string_view text) {
-  std::string out = "{\"error\": \"";
+  std::string out = R"({"error": ")";
   for (const char c : text) {
     if (c == '"' || c == '\\') out += '\\';
     out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
   }
-  return out + "\"}";
+  return out + R"("})";
 }
 
 struct HttpDeleter {

@@ -20,7 +20,7 @@ namespace {
 
 constexpr int kBacklog = 256;
 /// Read ahead of the protocol at most: one DNS message with its length (RFC 1035 §4.2.2).
-constexpr std::size_t kMostRead = 64 * 1024 + 2;
+constexpr std::size_t kMostRead = 65'535 + 2;
 /// After running out of descriptors, do not try again before.
 constexpr Nanos kAcceptPause = std::chrono::milliseconds(100);
 

@@ -92,7 +92,7 @@ BOOST_AUTO_TEST_CASE(names_must_lie_in_a_zone_and_belong_to_one_service) {
   BOOST_TEST(holds(error_of(replaced(kGood, "www.example.test", "www.other.test")),
                    "'www.other.test' lies in none of the zones"));
   BOOST_TEST(
-      holds(error_of(replaced(kGood, "\"www.example.test\"", "\"www.example.test\", \"WWW.example.test.\"")),
+      holds(error_of(replaced(kGood, R"("www.example.test")", R"("www.example.test", "WWW.example.test.")")),
             "is raced by service 'web' already"));
   BOOST_TEST(
       holds(error_of(replaced(kGood, "www.example.test", "wwwexample.test")), "lies in none of the zones"));
@@ -108,14 +108,14 @@ BOOST_AUTO_TEST_CASE(a_name_belongs_to_the_longest_zone) {
 }
 
 BOOST_AUTO_TEST_CASE(slaves_have_answers_and_stand_once_in_a_service) {
-  BOOST_TEST(holds(error_of(replaced(kGood, "answers = [\"192.0.2.11\"]", "")), "answers"));
-  BOOST_TEST(holds(error_of(replaced(kGood, "[\"192.0.2.11\"]", "[]")), "must not be empty"));
-  BOOST_TEST(
-      holds(error_of(replaced(kGood, "\"ams\"", "\"fra\"")), "slave 'fra' is there twice in service 'web'"));
+  BOOST_TEST(holds(error_of(replaced(kGood, R"(answers = ["192.0.2.11"])", "")), "answers"));
+  BOOST_TEST(holds(error_of(replaced(kGood, R"(["192.0.2.11"])", "[]")), "must not be empty"));
+  BOOST_TEST(holds(error_of(replaced(kGood, R"("ams")", R"("fra")")),
+                   "slave 'fra' is there twice in service 'web'"));
 }
 
 BOOST_AUTO_TEST_CASE(values_out_of_range_and_unknown_keys_name_their_line) {
-  BOOST_TEST(holds(error_of(replaced(kGood, "key = \"m.key\"", "key = \"m.key\"\norder_size = 100")),
+  BOOST_TEST(holds(error_of(replaced(kGood, R"(key = "m.key")", "key = \"m.key\"\norder_size = 100")),
                    "m.toml:15: "));
   BOOST_TEST(holds(error_of(replaced(kGood, "25ms", "1us")), "delay"));
   BOOST_TEST(holds(error_of(replaced(kGood, "[dns]", "[dns]\nthread = 2")), "thread"));

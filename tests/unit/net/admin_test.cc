@@ -22,8 +22,8 @@ namespace {
 struct Folder {
   std::string path;
   Folder() {
-    char name[] = "/tmp/ff-admin-XXXXXX";
-    path = mkdtemp(name);
+    path = "/tmp/ff-admin-XXXXXX";
+    BOOST_REQUIRE(mkdtemp(path.data()) != nullptr);
   }
   ~Folder() { std::filesystem::remove_all(path); }
   Folder(const Folder&) = delete;
@@ -71,7 +71,7 @@ BOOST_AUTO_TEST_CASE(routes_answer_by_method_and_path) {
     paused = true;
     return net::AdminReply{200, R"({"paused": true})"};
   });
-  server.get("/broken", []() -> net::AdminReply { throw std::runtime_error("no \"luck\""); });
+  server.get("/broken", []() -> net::AdminReply { throw std::runtime_error(R"(no "luck")"); });
   const std::string status = ask(loop, folder.socket(), "GET /status?x=1 HTTP/1.1\r\nHost: master\r\n\r\n");
   BOOST_TEST(holds(status, "200 OK"));
   BOOST_TEST(holds(status, "Content-Type: application/json"));
