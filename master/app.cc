@@ -95,6 +95,15 @@ App::App(const Config& config, std::shared_ptr<const Zones> zones, Cookies cooki
       started_(clock_.mono()) {}
 
 void App::start(net::Loop& loop) {
+  try {
+    open(loop);
+  } catch (...) {
+    stop();  // watches must be gone before the loop is
+    throw;
+  }
+}
+
+void App::open(net::Loop& loop) {
   raise_descriptor_limit();
   listen_ = config_.dns.listen;
   builder_.emplace(config_, listen_);

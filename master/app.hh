@@ -35,6 +35,7 @@ class App final : public daemon::Program {
  private:
   App(const Config& config, std::shared_ptr<const Zones> zones, Cookies cookies);
 
+  void open(net::Loop& loop);
   void open_loops();
   void open_control(net::Loop& loop);
   void open_admin(net::Loop& loop);

@@ -430,4 +430,17 @@ BOOST_AUTO_TEST_CASE(a_busy_port_is_one_line_that_says_which,
   BOOST_TEST(stage.status().is_object());  // the first one did not lose anything
 }
 
+BOOST_AUTO_TEST_CASE(what_fails_last_at_start_ends_it_cleanly,
+                     *boost::unit_test::precondition(NeedsChronyd())) {
+  Stage stage;  // by then sessions, clock and request loops are open
+  std::string config = contents(stage.config());
+  config.replace(config.find("admin.sock"), 10, "none/admin.sock");
+  std::ofstream(stage.config()) << config;
+  MasterProcess master(stage.config(), stage.errors());
+  BOOST_TEST(master.wait() == 1);
+  const std::string text = contents(stage.errors());  // under a sanitizer that complains: empty
+  BOOST_TEST(text.find("none/admin.sock: make its folder") != std::string::npos);
+  BOOST_TEST(std::count(text.begin(), text.end(), '\n') == 1);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
