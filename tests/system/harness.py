@@ -22,7 +22,7 @@ import tomllib
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BIN = pathlib.Path(os.environ.get("FLAGFALL_BIN", ROOT / "build" / "release" / "bin"))
+BIN = pathlib.Path(os.environ.get("FLAGFALL_BIN") or ROOT / "build" / "release" / "bin")
 LABS = ROOT / "configs" / "lab"
 
 
