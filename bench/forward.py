@@ -110,25 +110,28 @@ newServer({{address="{BACKEND}:{PORT}", healthCheckMode="up"}})
 
 
 def measure(folder, pid, server, queries, seconds, rate):
-    """Microseconds of CPU for each query that was answered."""
-    before = cpu_seconds(pid)
-    load = dnsperf(server, PORT, queries, seconds, rate)
-    used = cpu_seconds(pid) - before
-    folder.check()
-    if load["completed"] < 0.98 * load["sent"]:
-        raise Failed(f"{server}: {load['completed']} answers to {load['sent']} queries: too much load for this machine")
-    load["us"] = used * 1e6 / load["completed"]
-    return load
+    """Microseconds of CPU for each query that was answered; again when this machine was too busy to answer."""
+    for _ in range(3):
+        before = cpu_seconds(pid)
+        load = dnsperf(server, PORT, queries, seconds, rate)
+        used = cpu_seconds(pid) - before
+        folder.check()
+        if load["completed"] >= 0.95 * load["sent"]:
+            load["us"] = used * 1e6 / load["completed"]
+            return load
+    raise Failed(f"{server}: {load['completed']} answers to {load['sent']} queries: too much load for this machine")
 
 
 def alternate(folder, pids, queries, seconds, rate, turns):
     rounds = []
     for _ in range(turns):
-        races = admin(folder)["races"]
+        before = admin(folder)
         ours = measure(folder, pids[0], MASTER, queries, seconds, rate)
-        raced = admin(folder)["races"] - races
-        if raced < 0.98 * ours["sent"]:
-            raise Failed(f"only {raced} of {ours['sent']} queries were raced: {admin(folder)['fallback']}")
+        after = admin(folder)
+        asked, raced = (after["counters"]["dns_queries"] - before["counters"]["dns_queries"],
+                        after["races"] - before["races"])
+        if raced < 0.98 * asked:
+            raise Failed(f"only {raced} of {asked} queries were raced: {after['fallback']}")
         theirs = measure(folder, pids[1], DNSDIST, queries, seconds, rate)
         rounds.append((ours, theirs))
     return rounds
@@ -147,7 +150,7 @@ def summary(name, rounds):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="end with one line of JSON")
-    parser.add_argument("--rates", default="2000,5000,10000", help="queries a second (default %(default)s)")
+    parser.add_argument("--rates", default="5000,10000", help="queries a second (default %(default)s)")
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=4, help="of each turn")
     args = parser.parse_args()

@@ -8,8 +8,9 @@ namespace flagfall::master {
 
 RetryMemory::RetryMemory(double races, Random& random)
     : hash_(random),
-      slots_(std::bit_ceil(
-          static_cast<std::size_t>(std::clamp(races * 4, 1024.0, static_cast<double>(kMost))))) {}
+      sets_(
+          std::bit_ceil(static_cast<std::size_t>(std::clamp(races * 8, 1024.0, static_cast<double>(kMost)))) /
+          kWays) {}
 
 std::uint64_t RetryMemory::key(const IpAddress& client, Bytes name, std::uint16_t type) const noexcept {
   std::array<std::uint64_t, 2> words{};
@@ -21,21 +22,15 @@ std::uint64_t RetryMemory::key(const IpAddress& client, Bytes name, std::uint16_
 }
 
 bool RetryMemory::raced_recently(std::uint64_t key, MonoTime now) const noexcept {
-  const Slot* const set = &slots_[set_of(key)];
-  return std::any_of(set, set + kWays, [&](const Slot& s) { return s.key == key && s.until > now; });
+  return std::ranges::any_of(sets_[set_of(key)].slots,
+                             [&](const Slot& s) { return s.key == key && s.until > now; });
 }
 
 void RetryMemory::remember(std::uint64_t key, MonoTime now, Nanos window) noexcept {
-  Slot* const set = &slots_[set_of(key)];
-  Slot* oldest = set;
-  for (Slot* slot = set; slot != set + kWays; ++slot) {
-    if (slot->key == key) {
-      oldest = slot;
-      break;
-    }
-    if (slot->until < oldest->until) oldest = slot;
-  }
-  *oldest = {key, now + window};
+  auto& slots = sets_[set_of(key)].slots;
+  const auto same = std::ranges::find(slots, key, &Slot::key);
+  Slot& slot = same != slots.end() ? *same : *std::ranges::min_element(slots, {}, &Slot::until);
+  slot = {key, now + window};
 }
 
 }  // namespace flagfall::master

@@ -5,6 +5,7 @@
 // queries of an address to one loop.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -16,10 +17,10 @@ namespace flagfall::master {
 
 class RetryMemory {
  public:
-  static constexpr std::size_t kWays = 8;
+  static constexpr std::size_t kWays = 4;
   static constexpr std::size_t kMost = std::size_t{1} << 20;
 
-  /// `races`: the most that the guard lets through in one window. Beyond kMost/4
+  /// `races`: the most that the guard lets through in one window. Beyond kMost/8
   /// of them the oldest are forgotten early: such a retry is raced once more.
   RetryMemory(double races, Random& random);
 
@@ -34,12 +35,14 @@ class RetryMemory {
     std::uint64_t key = 0;
     MonoTime until;
   };
-  [[nodiscard]] std::size_t set_of(std::uint64_t key) const {
-    return (key & (slots_.size() / kWays - 1)) * kWays;
-  }
+  /// One cache line: a look is one access to memory, as the table is larger than a cache.
+  struct alignas(64) Set {
+    std::array<Slot, kWays> slots;
+  };
+  [[nodiscard]] std::size_t set_of(std::uint64_t key) const { return key & (sets_.size() - 1); }
 
   SeededHash hash_;
-  std::vector<Slot> slots_;
+  std::vector<Set> sets_;
 };
 
 }  // namespace flagfall::master

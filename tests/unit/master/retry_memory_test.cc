@@ -65,7 +65,7 @@ BOOST_AUTO_TEST_CASE(all_races_that_the_guard_lets_through_in_a_window_are_remem
   }
   std::size_t kept = 0;
   for (const auto key : keys) kept += memory.raced_recently(key, kStart + 1600ms) ? 1U : 0U;
-  // A set of eight overflows at a load of a quarter about once in 10,000 keys.
+  // A set of four overflows at a load of an eighth about once in 3,000 keys.
   BOOST_TEST(kept >= 3990U);
 }
 
