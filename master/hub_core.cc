@@ -22,6 +22,12 @@ double seconds_of(Nanos d) {
   return static_cast<double>(d.count()) * 1e-9;
 }
 
+/// A reason without its figures: a clock's bound grows from report to report, which is no news.
+std::string kind_of(std::string reason) {
+  std::erase_if(reason, [](char c) { return (c >= '0' && c <= '9') || c == '.'; });
+  return reason;
+}
+
 }  // namespace
 
 HubCore::HubCore(Options options, Random& random) : options_(std::move(options)), random_(random) {
@@ -199,7 +205,8 @@ void HubCore::report(Connection& connection, wire::Report&& report) {
   const bool changed = slave.last_report.racing != report.racing || slave.last_report.clock != report.clock;
   if (report.racing && !slave.last_report.racing)
     log(Log::Level::info, fmt::format("slave {} races", slave.name));
-  else if (!report.racing && (slave.last_report.racing || slave.last_report.why_not != report.why_not))
+  else if (!report.racing &&
+           (slave.last_report.racing || kind_of(slave.last_report.why_not) != kind_of(report.why_not)))
     log(Log::Level::warn, fmt::format("slave {} stands down: {}", slave.name, report.why_not));
   auto outcomes = std::exchange(report.outcomes, {});
   slave.last_report = report;

@@ -122,6 +122,10 @@ BOOST_AUTO_TEST_CASE(a_slave_is_fit_when_it_is_ready_and_races) {
   did = rig.say(id, racing(false, "clock bound 9 ms is above 5 ms"));
   BOOST_TEST(did.changes == 1U);
   BOOST_TEST(did.lines.at(0) == "slave fra stands down: clock bound 9 ms is above 5 ms");
+  did = rig.say(id, racing(false, "clock bound 9.05 ms is above 5 ms"));
+  BOOST_TEST(did.lines.empty());  // the same reason, once a second for as long as it lasts
+  did = rig.say(id, racing(false, "clock: chronyd does not answer"));
+  BOOST_TEST(did.lines.size() == 1U);
   BOOST_TEST(!rig.slave("fra").fit());
 }
 
