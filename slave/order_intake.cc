@@ -16,25 +16,41 @@ constexpr unsigned kMostBatches = 4;
 
 }  // namespace
 
+struct OrderIntake::Input {
+  net::Fd fd;
+  net::UdpReceiver receiver{kDatagramRoom};
+  net::Watch watch;
+};
+
 OrderIntake::OrderIntake(net::Loop& loop, const Clock& clock, OrderDesk& desk, Transmitter& transmitter,
                          std::function<const clocksync::RefMap&()> map)
-    : loop_(loop),
-      clock_(clock),
-      desk_(desk),
-      transmitter_(transmitter),
-      map_(std::move(map)),
-      receiver_(kDatagramRoom) {}
+    : loop_(loop), clock_(clock), desk_(desk), transmitter_(transmitter), map_(std::move(map)) {}
+
+OrderIntake::~OrderIntake() = default;
 
 void OrderIntake::listen(std::vector<net::Fd> sockets) {
-  sockets_ = std::move(sockets);
-  for (const net::Fd& fd : sockets_)
-    watches_.push_back(loop_.on_readable(fd.get(), [this, &fd] { receive(fd); }));
+  for (net::Fd& fd : sockets) {
+    Input& input = *inputs_.emplace_back(std::make_unique<Input>());
+    input.fd = std::move(fd);
+    input.watch = loop_.on_readable(input.fd.get(), [this, &input] { receive(input); });
+  }
 }
 
-void OrderIntake::receive(const net::Fd& fd) {
+std::uint64_t OrderIntake::receive_errors() const {
+  std::uint64_t sum = 0;
+  for (const auto& input : inputs_) sum += input->receiver.errors();
+  return sum;
+}
+std::uint64_t OrderIntake::kernel_drops() const {
+  std::uint64_t sum = 0;
+  for (const auto& input : inputs_) sum += input->receiver.kernel_drops();
+  return sum;
+}
+
+void OrderIntake::receive(Input& input) {
   take_back();
   for (unsigned i = 0; i < kMostBatches; ++i) {
-    const auto batch = receiver_.receive(fd);
+    const auto batch = input.receiver.receive(input.fd);
     const Nanos real_minus_mono = batch.empty() ? Nanos(0) : read_real_minus_mono(clock_).offset;
     for (const net::Datagram& d : batch) {
       const MonoTime now = clock_.mono();

@@ -2,7 +2,9 @@
 // transmit thread, finished shots back. Loop thread only; decides nothing.
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <memory>
 #include <vector>
 
 #include "clocksync/ref_clock.hh"
@@ -18,27 +20,32 @@ class OrderIntake {
   /// `map`: this host's clock, called whenever it is needed. All references outlive the object.
   OrderIntake(net::Loop& loop, const Clock& clock, OrderDesk& desk, Transmitter& transmitter,
               std::function<const clocksync::RefMap&()> map);
+  ~OrderIntake();
+  OrderIntake(const OrderIntake&) = delete;
+  OrderIntake& operator=(const OrderIntake&) = delete;
+  OrderIntake(OrderIntake&&) = delete;
+  OrderIntake& operator=(OrderIntake&&) = delete;
 
   /// Reads from these sockets from now on.
   void listen(std::vector<net::Fd> sockets);
   /// Takes back what the transmit thread has finished.
   void take_back();
 
-  /// Receive errors (ICMP), and datagrams that the kernel dropped on a full queue.
-  [[nodiscard]] std::uint64_t receive_errors() const { return receiver_.errors(); }
-  [[nodiscard]] std::uint64_t kernel_drops() const { return receiver_.kernel_drops(); }
+  /// Receive errors (ICMP), and datagrams that the kernel dropped on a full queue; of all sockets.
+  [[nodiscard]] std::uint64_t receive_errors() const;
+  [[nodiscard]] std::uint64_t kernel_drops() const;
 
  private:
-  void receive(const net::Fd& fd);
+  /// The kernel counts drops for each socket, and so does a receiver.
+  struct Input;
+  void receive(Input& input);
 
   net::Loop& loop_;
   const Clock& clock_;
   OrderDesk& desk_;
   Transmitter& transmitter_;
   std::function<const clocksync::RefMap&()> map_;
-  net::UdpReceiver receiver_;
-  std::vector<net::Fd> sockets_;
-  std::vector<net::Watch> watches_;
+  std::vector<std::unique_ptr<Input>> inputs_;
 };
 
 /// Binds the addresses on which orders arrive. An IPv6 address on a host without
