@@ -54,13 +54,19 @@ LoopOptions loop_options(const Config& config, const std::vector<Endpoint>& list
   return o;
 }
 
-std::vector<Cookies::Secret> random_secret(Random& random) {
+/// From the configured file, or a random one that nobody shares.
+Result<std::shared_ptr<const Cookies>> load_cookies(const Config& config, Random& random) {
+  if (!config.cookies.secrets.empty()) {
+    auto loaded = Cookies::load(config.cookies.secrets.text);
+    if (!loaded) return Error{loaded.error()};
+    return std::make_shared<const Cookies>(std::move(*loaded));
+  }
   Cookies::Secret secret{};
   for (std::size_t i = 0; i < secret.size(); i += 8) {
     const std::uint64_t word = random.next();
     std::memcpy(secret.data() + i, &word, sizeof word);
   }
-  return {secret};
+  return std::make_shared<const Cookies>(std::vector{secret});
 }
 
 net::AdminReply reply(int status, const nlohmann::json& body) {
@@ -73,26 +79,18 @@ Result<std::unique_ptr<daemon::Program>> App::load(const Config& config) {
   SystemRandom random;
   auto zones = load_zones(config, random);
   if (!zones) return Error{zones.error()};
-  std::vector<Cookies::Secret> secrets = random_secret(random);
-  if (!config.cookies.secrets.empty()) {
-    auto loaded = Cookies::load(config.cookies.secrets.text);
-    if (!loaded) return Error{loaded.error()};
-    secrets = std::move(*loaded);
-  }
+  auto cookies = load_cookies(config, random);
+  if (!cookies) return Error{cookies.error()};
   const ControlConfig& c = config.control;
   if (const auto tls = net::TlsContext::load(
           net::TlsRole::server, {c.ca.text, c.certificate.text, c.key.text}, SystemClock().real());
       !tls)
     return Error{tls.error()};
-  return std::unique_ptr<daemon::Program>(new App(config, std::move(*zones), Cookies(std::move(secrets))));
+  return std::unique_ptr<daemon::Program>(new App(config, std::move(*zones), std::move(*cookies)));
 }
 
-App::App(const Config& config, std::shared_ptr<const Zones> zones, Cookies cookies)
-    : config_(config),
-      zones_(std::move(zones)),
-      first_zones_(zones_),
-      cookies_(std::move(cookies)),
-      started_(clock_.mono()) {}
+App::App(const Config& config, std::shared_ptr<const Zones> zones, std::shared_ptr<const Cookies> cookies)
+    : config_(config), zones_(std::move(zones)), cookies_(std::move(cookies)), started_(clock_.mono()) {}
 
 void App::start(net::Loop& loop) {
   try {
@@ -129,7 +127,7 @@ void App::open_loops() {
   for (unsigned i = 0; i < count; ++i) {
     LoopOptions options = loop_options(config_, listen_, i, count);
     options.core.epoch = epoch;
-    loops_.push_back(std::make_unique<RequestLoop>(options, *first_zones_, cookies_, clock_, random_, first));
+    loops_.push_back(std::make_unique<RequestLoop>(options, *zones_, *cookies_, clock_, random_, first));
   }
   if (count > 1)
     loops_.front()->steer(race_options(config_).guard, static_cast<std::uint32_t>(random_.next()));
@@ -189,8 +187,10 @@ void App::stop() {
 }
 
 Snapshot App::snapshot_now() const {
-  return builder_->build(hub_ ? hub_->slaves() : std::vector<const SlaveState*>{},
-                         chrony_ ? chrony_->current() : clocksync::RefMap{}, paused_, zones_);
+  Snapshot now = builder_->build(hub_ ? hub_->slaves() : std::vector<const SlaveState*>{},
+                                 chrony_ ? chrony_->current() : clocksync::RefMap{}, paused_, zones_);
+  now.cookies = cookies_;
+  return now;
 }
 
 void App::publish() {
@@ -211,19 +211,25 @@ void App::pause(bool paused) {
 
 std::string App::reload() {
   auto zones = load_zones(config_, random_);
-  if (!zones) {
-    log::error("reload: {}; the zones stay as they are", zones.error());
-    return zones.error();
+  auto cookies = config_.cookies.secrets.empty() ? Result(cookies_) : load_cookies(config_, random_);
+  if (!zones || !cookies) {
+    std::string error = zones ? cookies.error() : zones.error();
+    log::error("reload: {}; all stays as it is", error);
+    return error;
   }
-  zones_ = std::move(*zones);
+  retired_.push_back(std::exchange(zones_, std::move(*zones)));
+  cookies_ = std::move(*cookies);
   publish();
-  log::info("reload: {} zones are read again", zones_->size());
+  log::info("reload: {} zones{} are read again", zones_->size(),
+            config_.cookies.secrets.empty() ? "" : " and the cookie secrets");
   return {};
 }
 
 void App::tick() {
   log_clock();
   log_failed_orders();
+  // Large zones take their time to free: not on the path of a query.
+  std::erase_if(retired_, [](const auto& zones) { return zones.use_count() == 1; });
 }
 
 void App::log_clock() {

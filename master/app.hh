@@ -33,7 +33,7 @@ class App final : public daemon::Program {
   [[nodiscard]] std::string status() const override;
 
  private:
-  App(const Config& config, std::shared_ptr<const Zones> zones, Cookies cookies);
+  App(const Config& config, std::shared_ptr<const Zones> zones, std::shared_ptr<const Cookies> cookies);
 
   void open(net::Loop& loop);
   void open_loops();
@@ -43,7 +43,7 @@ class App final : public daemon::Program {
   void publish();
   [[nodiscard]] Snapshot snapshot_now() const;
   void pause(bool paused);
-  /// Empty: the zones were read again. Otherwise why not; the old ones stay.
+  /// Empty: zones and cookie secrets were read again. Otherwise why not; the old ones stay.
   std::string reload();
   void tick();
   void log_clock();
@@ -53,8 +53,8 @@ class App final : public daemon::Program {
 
   const Config& config_;
   std::shared_ptr<const Zones> zones_;
-  std::shared_ptr<const Zones> first_zones_;  // the front ends were made with these
-  Cookies cookies_;
+  std::shared_ptr<const Cookies> cookies_;
+  std::vector<std::shared_ptr<const Zones>> retired_;  // freed here, and not by a request loop
   SystemClock clock_;
   SystemRandom random_;
   MonoTime started_;

@@ -62,7 +62,7 @@ Rcode rcode_of(Lookup::Kind kind) {
 
 DnsFrontEnd::DnsFrontEnd(const std::vector<std::unique_ptr<Zone>>& zones, const Cookies& cookies,
                          Options options)
-    : zones_(&zones), cookies_(cookies), options_(std::move(options)) {
+    : zones_(&zones), cookies_(&cookies), options_(std::move(options)) {
   assert(options_.udp_size >= wire::kPlainUdpSize);
 }
 
@@ -89,7 +89,7 @@ void DnsFrontEnd::bake(const wire::DnsQuery& query, const IpAddress& client, std
   if (query.server_cookie.empty()) {
     ++counters_.cookies_new;
   } else {
-    const auto verdict = cookies_.check(*query.client_cookie, query.server_cookie, client, now);
+    const auto verdict = cookies_->check(*query.client_cookie, query.server_cookie, client, now);
     out.verified = verdict != Cookies::Verdict::invalid;
     ++(out.verified ? counters_.cookies_valid : counters_.cookies_invalid);
     if (verdict == Cookies::Verdict::valid) {  // still good for half an hour: it goes back as it came
@@ -97,7 +97,7 @@ void DnsFrontEnd::bake(const wire::DnsQuery& query, const IpAddress& client, std
       return;
     }
   }
-  out.server_cookie = cookies_.make(*query.client_cookie, client, now);
+  out.server_cookie = cookies_->make(*query.client_cookie, client, now);
 }
 
 std::size_t DnsFrontEnd::write(const wire::DnsQuery& query, const Result& result, Transport transport,

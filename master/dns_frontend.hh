@@ -34,7 +34,7 @@ class DnsFrontEnd {
     bool require_cookie =
         false;  // answer BADCOOKIE to a client that sends a client cookie only (RFC 7873 §5.2.3)
   };
-  /// `zones` and `cookies` outlive the front end.
+  /// `zones` and `cookies` outlive the front end, or stay until use() brings others.
   DnsFrontEnd(const std::vector<std::unique_ptr<Zone>>& zones, const Cookies& cookies, Options options);
 
   struct Result {
@@ -58,8 +58,9 @@ class DnsFrontEnd {
   std::size_t ordinary(const wire::DnsQuery& query, const Result& raceable, Transport transport,
                        MutableBytes room) noexcept;
 
-  /// New zones, which outlive the front end; between queries.
+  /// Other zones, other cookies, which stay as long; between queries.
   void use(const std::vector<std::unique_ptr<Zone>>& zones) { zones_ = &zones; }
+  void use(const Cookies& cookies) { cookies_ = &cookies; }
 
   [[nodiscard]] const DnsCounters& counters() const { return counters_; }
 
@@ -77,7 +78,7 @@ class DnsFrontEnd {
                      const Lookup& found, MutableBytes room) noexcept;
 
   const std::vector<std::unique_ptr<Zone>>* zones_;
-  const Cookies& cookies_;
+  const Cookies* cookies_;
   Options options_;
   DnsCounters counters_;
 };

@@ -31,6 +31,7 @@ void RequestCore::take_over(std::shared_ptr<const Snapshot> snapshot) {
   assert(raced_ == 0);
   book_.take_over(*snapshot);
   if (snapshot->zones) front_end_.use(*snapshot->zones);
+  if (snapshot->cookies) front_end_.use(*snapshot->cookies);
   snapshot_ = std::move(snapshot);
 }
 

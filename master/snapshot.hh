@@ -11,6 +11,7 @@
 #include "common/base/ip.hh"
 #include "common/base/time.hh"
 #include "common/net/seal.hh"
+#include "master/cookies.hh"
 #include "master/zone.hh"
 
 namespace flagfall::master {
@@ -50,7 +51,8 @@ struct RacedService {
 using Zones = std::vector<std::unique_ptr<Zone>>;
 
 struct Snapshot {
-  std::shared_ptr<const Zones> zones;  // none: those that the front end has stay
+  std::shared_ptr<const Zones> zones;      // none: those that the front end has stay
+  std::shared_ptr<const Cookies> cookies;  // the same
   std::vector<SlaveSession> slaves;
   std::vector<RacedService> services;
   clocksync::RefMap clock;  // the master's own
@@ -59,8 +61,8 @@ struct Snapshot {
 
   /// Nothing but the clock differs, and not by a new measurement either.
   [[nodiscard]] bool same_as(const Snapshot& o) const {
-    return zones == o.zones && slaves == o.slaves && services == o.services && paused == o.paused &&
-           clock.status == o.clock.status && clock.measured == o.clock.measured &&
+    return zones == o.zones && cookies == o.cookies && slaves == o.slaves && services == o.services &&
+           paused == o.paused && clock.status == o.clock.status && clock.measured == o.clock.measured &&
            clock.offset == o.clock.offset;
   }
 };

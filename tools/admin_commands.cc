@@ -76,10 +76,11 @@ void add_admin(CLI::App& app, int& status) {
     const char* help;
     const char* done;
   };
-  for (const Post& post : {Post{"pause-racing", "Stop all races at once; every query gets an ordinary answer",
-                                "racing is paused"},
-                           Post{"resume-racing", "Race again", "racing is resumed"},
-                           Post{"reload", "Read the zone files again", "the zones are reloaded"}}) {
+  for (const Post& post :
+       {Post{"pause-racing", "Stop all races at once; every query gets an ordinary answer",
+             "racing is paused"},
+        Post{"resume-racing", "Race again", "racing is resumed"},
+        Post{"reload", "Read zone files and cookie secrets again", "zones and secrets are reloaded"}}) {
     CLI::App* command = app.add_subcommand(post.name, post.help);
     add_socket(command, socket);
     command->callback([post, socket, &status] { status = run_post(post.name, *socket, post.done); });

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -384,6 +385,28 @@ BOOST_AUTO_TEST_CASE(zones_are_read_again_on_request_and_on_sighup_and_bad_ones_
   stage.write_zone("192.0.2.22");
   master.signal(SIGHUP);
   BOOST_TEST(answered_with("192.0.2.22"));
+}
+
+BOOST_AUTO_TEST_CASE(cookie_secrets_are_read_again_too_and_bad_ones_change_nothing,
+                     *boost::unit_test::precondition(NeedsChronyd())) {
+  Stage stage;
+  std::string config = contents(stage.config());
+  config.insert(config.find("[control]"), "[cookies]\nsecrets = \"secrets\"\n");
+  std::ofstream(stage.config()) << config;
+  const std::string file = stage.directory.path + "/secrets";
+  std::ofstream(file) << "000102030405060708090a0b0c0d0e0f\n";
+  BOOST_REQUIRE(chmod(file.c_str(), 0600) == 0);
+  const MasterProcess master(stage.config(), stage.errors());
+  BOOST_REQUIRE(stage.run_until([&] { return stage.status().is_object(); }));
+  std::ofstream(file) << "no secret\n";
+  stage.write_zone("192.0.2.21");
+  const json refused = stage.admin("POST", "/reload");
+  BOOST_TEST(refused["error"].get<std::string>().find("secrets:1:") != std::string::npos);
+  Client client;  // nor has the zone changed, which was good
+  client.ask(stage.service, "a.race.example.test");
+  BOOST_TEST(stage.run_until([&] { return client.address() == *parse_ip("192.0.2.20"); }));
+  std::ofstream(file) << "f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff\n000102030405060708090a0b0c0d0e0f\n";
+  BOOST_TEST(stage.admin("POST", "/reload")["reloaded"] == true);
 }
 
 BOOST_AUTO_TEST_CASE(icmp_errors_are_counted_and_cost_neither_answers_nor_a_busy_loop,

@@ -326,6 +326,21 @@ BOOST_AUTO_TEST_CASE(an_old_cookie_is_still_good_and_gets_a_fresh_one) {
   BOOST_TEST(a.option(kCookie)->substr(8) == flagfall::as_text(fresh));
 }
 
+BOOST_AUTO_TEST_CASE(secrets_are_exchanged_between_queries) {
+  const Cookies::Client mine{1, 2, 3, 4, 5, 6, 7, 8};
+  Octets both(mine.begin(), mine.end());
+  flagfall::test::put(both, cookies.make(mine, client.ip, kNow));
+  const Query q = edns().option(kCookie, both);
+  (void)ask(q);
+  BOOST_TEST(result.verified);
+
+  const Cookies others{{Cookies::Secret{4, 5, 6}}};
+  front.use(others);
+  const Answer a = ask(q);
+  BOOST_TEST(!result.verified);
+  BOOST_TEST(a.option(kCookie)->substr(8) == flagfall::as_text(others.make(mine, client.ip, kNow)));
+}
+
 BOOST_AUTO_TEST_CASE(a_malformed_cookie_is_formerr_with_edns) {
   const Answer a = ask(edns().option(kCookie, hex("010203")));
   BOOST_TEST(a.rcode == kFormErr);
