@@ -44,7 +44,9 @@ void clear_stale(const std::string& path, const sockaddr_un& address) {
     throw std::system_error(EEXIST, std::generic_category(),
                             fmt::format("admin socket {}: a file is in the way; remove it", path));
   const Fd probe(check(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket"));
-  if (connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0)
+  // EAGAIN: its queue is full, so it is alive.
+  if (connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ||
+      errno == EAGAIN)
     throw std::system_error(
         EADDRINUSE, std::generic_category(),
         fmt::format("admin socket {}: another daemon listens there; stop it or give [admin] "

@@ -11,6 +11,7 @@
 #include <fstream>
 #include <stdexcept>
 #include <system_error>
+#include <vector>
 
 #include "common/net/fd.hh"
 
@@ -111,6 +112,17 @@ BOOST_AUTO_TEST_CASE(only_owner_and_group_may_connect_and_the_file_goes_with_the
     BOOST_TEST((info.st_mode & 0777) == 0660U);
   }
   BOOST_TEST(stat(folder.socket().c_str(), &info) != 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_living_socket_whose_queue_is_full_is_not_taken_for_stale) {
+  const Folder folder;
+  net::Loop loop;
+  const net::AdminServer busy(loop, folder.socket());  // accepts nobody, as its loop does not run
+  std::vector<net::Fd> waiting;
+  for (int i = 0; i < 17; ++i)
+    waiting.push_back(dial(folder.socket()));  // listen(2) takes one more than asked
+  BOOST_CHECK_EXCEPTION(net::AdminServer(loop, folder.socket()), std::system_error,
+                        [](const std::system_error& e) { return holds(e.what(), "another daemon"); });
 }
 
 BOOST_AUTO_TEST_CASE(a_stale_socket_is_replaced_a_living_one_and_a_file_are_not) {
