@@ -22,7 +22,8 @@ struct Opt {
   std::size_t size = 0;
 };
 
-Opt plan_opt(const DnsQuery& query, const AnswerOptions& options, std::size_t left) {
+/// `left`: octets behind the question; `records`: what the answer's needs of them.
+Opt plan_opt(const DnsQuery& query, const AnswerOptions& options, std::size_t left, std::size_t records) {
   Opt opt;
   if (!query.edns) return opt;
   opt.size = kOptFixed;
@@ -33,6 +34,8 @@ Opt plan_opt(const DnsQuery& query, const AnswerOptions& options, std::size_t le
   opt.subnet =
       !query.client_subnet.empty() && (options.rcode == Rcode::noerror || options.rcode == Rcode::nxdomain);
   if (opt.subnet) opt.size += kOptionHeader + query.client_subnet.size();
+  // NSID never takes the room of records; where they do not fit anyway, theirs is free.
+  if (opt.size + records <= left) left -= records;
   opt.nsid = query.nsid && !options.nsid.empty() && opt.size + kOptionHeader + options.nsid.size() <= left;
   if (opt.nsid) opt.size += kOptionHeader + options.nsid.size();
   return opt;
@@ -127,10 +130,10 @@ std::size_t write_answer(const DnsQuery& query, const AnswerSections& sections, 
   assert(limit >= kPlainUdpSize && room.size() >= limit);
   const Bytes question = query.packet.subspan(kDnsHeader, query.question_end - kDnsHeader);
   const std::size_t start = kDnsHeader + question.size();
-  const Opt opt = plan_opt(query, options, limit - start);
+  const std::size_t records = size_of(sections.answer, query) + size_of(sections.authority, query);
+  const Opt opt = plan_opt(query, options, limit - start, records);
 
-  const std::size_t needed =
-      start + opt.size + size_of(sections.answer, query) + size_of(sections.authority, query);
+  const std::size_t needed = start + opt.size + records;
   const bool extra = needed + size_of(sections.additional, query) <= limit;
   const bool truncated = needed > limit || (!extra && sections.additional_required);
   const PreparedRecords* answer = truncated ? nullptr : sections.answer;

@@ -165,6 +165,13 @@ BOOST_AUTO_TEST_CASE(an_nsid_that_does_not_fit_is_left_out) {
   BOOST_TEST(w.bytes.size() < 512U);
   BOOST_TEST(!w.tc());
   BOOST_TEST(Written(q, {}, options, 1232).bytes.size() > 600U);
+  options.nsid = flagfall::as_bytes("site-a");
+  const auto fewer = addresses(28);  // 34 + 28 * 16 + 11 = 493; NSID takes 10, a longer one does not fit
+  BOOST_TEST(!Written(q, {&fewer}, options, 512).tc());
+  options.nsid = flagfall::as_bytes("site-of-many-letters");
+  const Written without(q, {&fewer}, options, 512);
+  BOOST_TEST(!without.tc());
+  BOOST_TEST(without.answers == 28U);
 }
 
 BOOST_AUTO_TEST_CASE(what_fits_to_the_octet_is_sent_and_one_more_is_truncated) {
