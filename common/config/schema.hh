@@ -137,10 +137,11 @@ class Schema {
   template <class>
   friend class Schema;
 
-  static Table::Item scalar(const std::string& name, const Key& info, std::string type, std::string example) {
+  static Table::Item scalar(const std::string& name, const Key& info, std::string type,
+                            const std::string& example) {
     Table::Item item;
     item.name = name;
-    item.example = info.example.empty() ? std::move(example) : info.example;
+    item.example = info.example.empty() ? example : info.example;
     item.key = info;
     item.type = std::move(type);
     return item;

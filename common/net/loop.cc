@@ -53,7 +53,7 @@ timeval to_timeval(Nanos ns) {
 
 }  // namespace
 
-Loop::Loop(Timers timers) : base_(nullptr), mailbox_(std::make_unique<Mailbox>()) {
+Loop::Loop(Timers timers) : mailbox_(std::make_unique<Mailbox>()) {
   static const int threads = evthread_use_pthreads();
   if (threads != 0) throw std::runtime_error("libevent was built without threads");
   event_config* config = event_config_new();
@@ -63,7 +63,8 @@ Loop::Loop(Timers timers) : base_(nullptr), mailbox_(std::make_unique<Mailbox>()
   if (base_ == nullptr) throw std::runtime_error("libevent: no event base");
   mailbox_watch_ = on_readable(mailbox_->wake.get(), [this] {
     std::uint64_t count = 0;
-    (void)!read(mailbox_->wake.get(), &count, sizeof count);
+    const ssize_t got = read(mailbox_->wake.get(), &count, sizeof count);
+    static_cast<void>(got);  // only empties it
     std::vector<Callback> due;
     {
       const std::lock_guard lock(mailbox_->mutex);
@@ -125,7 +126,8 @@ void Loop::post(Callback callback) {
     mailbox_->waiting.push_back(std::move(callback));
   }
   const std::uint64_t one = 1;
-  (void)!write(mailbox_->wake.get(), &one, sizeof one);
+  const ssize_t put = write(mailbox_->wake.get(), &one, sizeof one);
+  static_cast<void>(put);  // a full eventfd wakes as well
 }
 
 }  // namespace flagfall::net

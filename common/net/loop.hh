@@ -63,7 +63,7 @@ class Loop {
 
  private:
   struct Mailbox;
-  event_base* base_;
+  event_base* base_ = nullptr;
   std::unique_ptr<Mailbox> mailbox_;
   Watch mailbox_watch_;
 };

@@ -160,7 +160,7 @@ struct SessionStream::Impl : std::enable_shared_from_this<Impl> {
     }
   }
 
-  void say_goodbye() {
+  void say_goodbye() const {
     ERR_clear_error();
     (void)SSL_shutdown(connection());
     ERR_clear_error();

@@ -7,7 +7,7 @@
 namespace flagfall::net {
 
 // NOLINTBEGIN(*-union-access, *-reinterpret-cast): the sockets API is unions and casts.
-SockAddr::SockAddr(const Endpoint& endpoint) : v6{} {
+SockAddr::SockAddr(const Endpoint& endpoint) : v6{} {  // NOLINT(*-member-init): one member of a union
   if (endpoint.ip.family == Family::v4) {
     v4.sin_family = AF_INET;
     v4.sin_port = htons(endpoint.port);

@@ -29,8 +29,8 @@ class UdpErrors {
   static constexpr unsigned kBatch = 32;
   UdpErrors();
   ~UdpErrors();
-  UdpErrors(UdpErrors&&) noexcept;
-  UdpErrors& operator=(UdpErrors&&) noexcept;
+  UdpErrors(UdpErrors&& other) noexcept;
+  UdpErrors& operator=(UdpErrors&& other) noexcept;
   UdpErrors(const UdpErrors&) = delete;
   UdpErrors& operator=(const UdpErrors&) = delete;
 
