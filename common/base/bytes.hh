@@ -31,7 +31,8 @@ class ByteReader {
     static_assert(std::is_integral_v<T>);
     const Bytes b = bytes(sizeof(T));
     std::make_unsigned_t<T> v = 0;
-    for (const std::uint8_t octet : b) v = static_cast<std::make_unsigned_t<T>>((std::uint64_t{v} << 8) | octet);
+    for (const std::uint8_t octet : b)
+      v = static_cast<std::make_unsigned_t<T>>((std::uint64_t{v} << 8) | octet);
     return static_cast<T>(v);
   }
   std::uint8_t u8() { return integer<std::uint8_t>(); }

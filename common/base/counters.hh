@@ -11,7 +11,9 @@ namespace flagfall {
 class Counter {
  public:
   /// Only the owner thread.
-  void add(std::uint64_t n = 1) { value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed); }
+  void add(std::uint64_t n = 1) {
+    value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+  }
   Counter& operator++() {
     add();
     return *this;

@@ -53,7 +53,8 @@ class Histogram {
     std::uint64_t seen = 0;
     for (unsigned i = 0; i < kBuckets; ++i) {
       seen += bucket(i);
-      if (seen > rank || (seen == count() && seen > 0)) return std::min(Nanos(static_cast<std::int64_t>(edge(i))), max());
+      if (seen > rank || (seen == count() && seen > 0))
+        return std::min(Nanos(static_cast<std::int64_t>(edge(i))), max());
     }
     return Nanos(0);
   }

@@ -57,7 +57,8 @@ Result<IpAddress> parse_ip(std::string_view text) {
 
 Result<Endpoint> parse_endpoint(std::string_view text, std::uint16_t default_port) {
   const auto malformed = [&] {
-    return Error{fmt::format("'{}' is not an address with a port (write 192.0.2.1:53 or [2001:db8::1]:53)", text)};
+    return Error{
+        fmt::format("'{}' is not an address with a port (write 192.0.2.1:53 or [2001:db8::1]:53)", text)};
   };
   std::string_view host = text;
   std::string_view port;
@@ -112,6 +113,8 @@ std::string to_string(const Endpoint& endpoint) {
                                           : fmt::format("[{}]:{}", to_string(endpoint.ip), endpoint.port);
 }
 
-std::string to_string(const Prefix& prefix) { return fmt::format("{}/{}", to_string(prefix.ip), prefix.length); }
+std::string to_string(const Prefix& prefix) {
+  return fmt::format("{}/{}", to_string(prefix.ip), prefix.length);
+}
 
 }  // namespace flagfall

@@ -12,7 +12,8 @@ namespace {
 /// sd-daemon(3) priorities, so that `journalctl -p` works.
 class JournalPrefix final : public spdlog::custom_flag_formatter {
  public:
-  void format(const spdlog::details::log_msg& message, const std::tm& /*time*/, spdlog::memory_buf_t& out) override {
+  void format(const spdlog::details::log_msg& message, const std::tm& /*time*/,
+              spdlog::memory_buf_t& out) override {
     constexpr std::string_view digits = "7764326";  // trace debug info warn err critical off
     const std::string prefix = {'<', digits.at(static_cast<std::size_t>(message.level)), '>'};
     out.append(prefix.data(), prefix.data() + prefix.size());
@@ -37,7 +38,8 @@ Status init(std::string_view program, std::string_view level) {
   } else {
     return Error{fmt::format("log level '{}' is unknown: use debug, info, warning or error", level)};
   }
-  auto logger = std::make_shared<spdlog::logger>(std::string(program), std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  auto logger = std::make_shared<spdlog::logger>(std::string(program),
+                                                 std::make_shared<spdlog::sinks::stderr_sink_mt>());
   logger->set_level(parsed);
   logger->flush_on(spdlog::level::info);
   if (std::getenv("JOURNAL_STREAM") != nullptr) {  // NOLINT(concurrency-mt-unsafe): before any thread

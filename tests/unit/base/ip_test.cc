@@ -27,8 +27,9 @@ BOOST_AUTO_TEST_CASE(a_default_port_may_be_left_out) {
 }
 
 BOOST_AUTO_TEST_CASE(nonsense_is_refused_with_a_line_that_helps) {
-  for (const auto text : {""sv, "192.0.2"sv, "192.0.2.1:"sv, "192.0.2.1:0"sv, "192.0.2.1:65536"sv, "192.0.2.1:5x"sv,
-                          "[192.0.2.1]:53"sv, "[2001:db8::1"sv, "[2001:db8::1]53"sv, "[2001:db8::1]:"sv, "host:53"sv})
+  for (const auto text :
+       {""sv, "192.0.2"sv, "192.0.2.1:"sv, "192.0.2.1:0"sv, "192.0.2.1:65536"sv, "192.0.2.1:5x"sv,
+        "[192.0.2.1]:53"sv, "[2001:db8::1"sv, "[2001:db8::1]53"sv, "[2001:db8::1]:"sv, "host:53"sv})
     BOOST_TEST(!parse_endpoint(text), text);
   BOOST_TEST(parse_endpoint("example.test:53").error().find("192.0.2.1:53") != std::string::npos);
   for (const auto text : {"192.0.2.1/24"sv, "192.0.2.0/33"sv, "192.0.2.0/"sv, "::/129"sv, "x/8"sv})

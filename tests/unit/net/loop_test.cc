@@ -1,7 +1,7 @@
 #include "common/net/loop.hh"
 
-#include <csignal>
 #include <sys/eventfd.h>
+#include <csignal>
 #include <thread>
 
 #include <boost/test/unit_test.hpp>

@@ -13,7 +13,9 @@ using net::UdpSender;
 
 namespace {
 
-Endpoint loopback(bool v6, std::uint16_t port = 0) { return {*parse_ip(v6 ? "::1" : "127.0.0.1"), port}; }
+Endpoint loopback(bool v6, std::uint16_t port = 0) {
+  return {*parse_ip(v6 ? "::1" : "127.0.0.1"), port};
+}
 
 void wait(const net::Fd& fd, int ms = 1000) {
   pollfd p{fd.get(), POLLIN, 0};
