@@ -24,6 +24,8 @@ void Host::start() {
   if (running_ || !powered_) return;
   running_ = true;
   ++life_;
+  // A process that was not there when the clock was stepped has no means to see it before chronyd does.
+  if (stepped_) restart_chronyd();
   world_.trace.note(world_.now(), kStarted, id_, life_);
   world_.trace.line(world_.now(), "{} starts, life {}", name_, life_);
   process_started();
@@ -56,12 +58,20 @@ void Host::restore_power() {
 
 void Host::restart_chronyd() {
   ++boot_;
+  stepped_ = false;
   chronyd_.lose_source();
   world_.queue.after(chronyd_.quality().first, [this, boot = boot_] { measure(boot); });
 }
 
+void Host::step_clock(Nanos by) {
+  world_.trace.line(world_.now(), "{} has its clock stepped by {} us", name_, by.count() / 1000);
+  clock_.step(by);
+  stepped_ = true;
+}
+
 void Host::measure(unsigned boot) {
   if (!powered_ || boot != boot_) return;
+  stepped_ = false;
   chronyd_.measure(clock_, world_.now());
   world_.queue.after(chronyd_.quality().poll, [this, boot] { measure(boot); });
 }

@@ -42,6 +42,8 @@ class Host : public Receiver, public StreamUser {
   /// For as long, chronyd is not there.
   void stop_chronyd(Nanos how_long);
   void restart_chronyd();
+  /// CLOCK_REALTIME is set behind chronyd's back (`date -s`).
+  void step_clock(Nanos by);
   /// chronyd's answer to a datagram at its command port; empty when there is none.
   [[nodiscard]] std::vector<std::uint8_t> ask_chronyd(Bytes request) const;
 
@@ -79,6 +81,7 @@ class Host : public Receiver, public StreamUser {
   unsigned life_ = 0;
   Chronyd chronyd_;
   RefTime chronyd_away_until_;
+  bool stepped_ = false;  // and chronyd has not measured since
   unsigned boot_ = 0;
 };
 

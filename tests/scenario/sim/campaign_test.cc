@@ -1,5 +1,4 @@
 #include <boost/test/unit_test.hpp>
-#include <random>
 
 #include "mutants.hh"
 #include "sim/sample_zone.hh"
@@ -69,13 +68,9 @@ void must_be_found(Make make, const std::string& words) {
 
 BOOST_AUTO_TEST_SUITE(campaign)
 
+// Fixed ones, so that a red run speaks of the change and not of luck; scripts/campaign plays new ones.
 BOOST_AUTO_TEST_CASE(worlds_with_fixed_seeds_break_no_promise) {
-  for (const std::uint64_t seed : {1U, 2U, 3U, 4U, 5U, 16U, 97U}) check_world(seed);
-}
-
-BOOST_AUTO_TEST_CASE(worlds_that_nobody_has_seen_break_no_promise) {
-  std::random_device device;
-  for (int i = 0; i < 4; ++i) check_world(device());
+  for (const std::uint64_t seed : {1U, 2U, 3U, 4U, 5U, 16U, 97U, 5005U, 999722280U}) check_world(seed);
 }
 
 BOOST_AUTO_TEST_CASE(the_same_seed_gives_the_same_trace_twice_and_another_seed_another) {
