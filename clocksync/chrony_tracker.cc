@@ -94,9 +94,9 @@ bool ChronyTracker::set_behind_its_back(const Seen& seen, Nanos offset) const {
   if (!seen_) return false;
   const Nanos jump = std::chrono::abs(seen.pair.offset - seen_->pair.offset);
   if (jump <= (seen.pair.width + seen_->pair.width) / 2 + kPairNoise) return false;
-  // chronyd's own step leaves the offset as it was, but for a poll's drift.
-  if (last_) return std::chrono::abs(offset - last_->offset) > jump / 8;
-  return seen.reference_time == seen_->reference_time;
+  // chronyd's own step leaves the offset as it was, but for a poll's drift. While it
+  // was silent, it may have measured before the jump or after it: nobody can tell.
+  return !last_ || std::chrono::abs(offset - last_->offset) > jump / 8;
 }
 
 void ChronyTracker::take(RefMap next) {

@@ -265,6 +265,21 @@ BOOST_AUTO_TEST_CASE(a_clock_that_is_set_while_chronyd_is_silent_is_noticed_afte
   host.settle({.correction = -0.02, .measured = 1'700'000'008});
 }
 
+BOOST_AUTO_TEST_CASE(what_a_silent_chronyd_measured_before_the_clock_was_set_is_not_believed) {
+  Host host;
+  host.settle();
+  for (int i = 0; i < 3; ++i) {
+    (void)host.tracker.request(host.clocks(), 99);
+    (void)host.tracker.missed("silence");
+  }
+  host.real_minus_mono += 20ms;
+  for (int i = 0; i < 2; ++i) {  // another reference time, but from before the step
+    host.exchange({.measured = 1'700'000'004});
+    BOOST_TEST((host.tracker.map().status == ClockStatus::unknown));
+  }
+  host.settle({.correction = -0.02, .measured = 1'700'000'008});
+}
+
 BOOST_AUTO_TEST_CASE(a_step_that_chronyd_makes_itself_changes_nothing) {
   Host host;
   host.settle({.correction = 0.4});
