@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <exception>
 
@@ -46,6 +47,7 @@ struct Arguments {
   std::uint64_t seeds = 100, from = 1;
   double minutes = 0;
   std::optional<std::uint64_t> seed;
+  ScenarioOptions world;
   bool trace = false;
 };
 
@@ -59,7 +61,7 @@ int campaign(const Arguments& a) {
   const std::uint64_t first = a.seed.value_or(a.from);
   const std::uint64_t last = a.seed ? *a.seed : a.from + a.seeds - 1;
   for (std::uint64_t seed = first; seed <= last && (a.minutes <= 0 || gone() < a.minutes * 60); ++seed) {
-    ScenarioOptions options;
+    ScenarioOptions options = a.world;
     options.seed = seed;
     options.text = a.trace;
     const Outcome o = play(options, data);
@@ -87,8 +89,12 @@ int main(int argc, char** argv) {
     app.add_option("--from", a.from, "The first seed")->capture_default_str();
     app.add_option("--minutes", a.minutes, "Stop after so long (0: when all seeds are done)");
     app.add_option("--seed", a.seed, "This one world only");
+    double seconds = static_cast<double>(a.world.length.count()) * 1e-9;
+    app.add_option("--seconds", seconds, "How long a world lasts")->capture_default_str();
+    app.add_option("--queries", a.world.queries, "How many queries its clients ask")->capture_default_str();
     app.add_flag("--trace", a.trace, "Print everything that happens");
     CLI11_PARSE(app, argc, argv);
+    a.world.length = flagfall::Nanos(std::llround(seconds * 1e9));
     return campaign(a);
   } catch (const std::exception& e) {
     fmt::print(stderr, "flagfall-campaign: {}\n", e.what());
