@@ -59,8 +59,10 @@ void complain(std::ostream& err, const Frame& frame, const std::string& text) {
   for (std::string line; std::getline(lines, line);) err << frame.name << ": " << line << '\n';
 }
 
-void serve(Program& program, const Frame& frame) {
+void serve(std::unique_ptr<Program> loaded, const Frame& frame) {
   net::Loop loop;
+  const std::unique_ptr<Program> owned = std::move(loaded);  // gone before the loop, and its watches with it
+  Program& program = *owned;
   (void)std::signal(SIGPIPE, SIG_IGN);
   const auto end = [&loop] { loop.stop(); };
   const net::Watch terminate = loop.on_signal(SIGTERM, end);
@@ -103,7 +105,7 @@ int guarded(const Options& options, const Frame& frame, const Binding& binding, 
   } else if (options.check) {
     out << frame.name << ": " << options.config << " is good\n" << std::flush;
   } else {
-    serve(**program, frame);
+    serve(std::move(*program), frame);
   }
   return 0;
 }
