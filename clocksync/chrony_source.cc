@@ -46,7 +46,7 @@ struct ChronySource::Shell {
         random(r),
         address(o.address),
         updated(std::move(u)),
-        tracker({.poll = o.poll, .name = "chronyd at " + o.address}) {
+        tracker({.poll = o.poll, .asymmetry = o.asymmetry, .name = "chronyd at " + o.address}) {
     if (address.starts_with('/')) {
       static unsigned instances = 0;  // several sources in one process; loop threads are one a process here
       own_path = fmt::format("{}/flagfall.{}.{}.sock", std::filesystem::path(address).parent_path().string(),

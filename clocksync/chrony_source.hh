@@ -19,6 +19,8 @@ struct ChronyOptions {
   /// chronyd can write to it, and remove it in the end.
   std::string address = "127.0.0.1:323";
   Nanos poll = std::chrono::seconds(1);
+  /// How much of the root delay may well be one way's alone, 0 to 1: enters the expected error.
+  double asymmetry = 0.05;
 };
 
 class ChronySource {

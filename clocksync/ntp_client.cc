@@ -85,7 +85,10 @@ void NtpClient::finish_pair() {
   if (!std::exchange(pair_answered_, false)) {
     ++counters_.unanswered;
     ++missed_;
-    if (missed_ > 1 && why_.empty()) why_ = fmt::format("{} does not answer", options_.name);
+    // Servers keep silent to a request whose signature they cannot check.
+    if (missed_ > 1 && (why_.empty() || !heard_))
+      why_ = fmt::format("{} does not answer{}", options_.name,
+                         options_.mac ? fmt::format("; does it have key {}, the same?", options_.key) : "");
     if (missed_ > kQuickPolls) interval_ = std::min(interval_ * 2, std::max(options_.poll_most, least_));
   }
 }
@@ -124,6 +127,7 @@ NtpClient::Probe* NtpClient::match(const wire::NtpPacket& packet, bool& interlea
 /// probe open: who does not have the key must not be able to close it.
 bool NtpClient::believable(const wire::NtpDatagram& datagram, Probe& probe, MonoTime now) {
   const wire::NtpPacket& packet = datagram.packet;
+  heard_ = true;
   if (options_.mac && !wire::verify_ntp(datagram, options_.key, options_.mac)) {
     ++counters_.forged;
     why_ = fmt::format("{} does not sign its replies with key {}; see both key files", options_.name,

@@ -148,6 +148,7 @@ class NtpClient {
   bool leap_pending_ = false;
   bool interleaving_ = false;
   unsigned missed_ = 0;
+  bool heard_ = false;  // any reply to a request of ours, good or not
   std::string why_;
 };
 

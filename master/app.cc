@@ -86,6 +86,7 @@ Result<std::unique_ptr<daemon::Program>> App::load(const Config& config) {
           net::TlsRole::server, {c.ca.text, c.certificate.text, c.key.text}, SystemClock().real());
       !tls)
     return Error{tls.error()};
+  if (const auto source = clocksync::source_options(config.clock); !source) return Error{source.error()};
   return std::unique_ptr<daemon::Program>(new App(config, std::move(*zones), std::move(*cookies)));
 }
 
@@ -134,11 +135,11 @@ void App::open_loops() {
 }
 
 void App::open_control(net::Loop& loop) {
-  chrony_ = std::make_unique<clocksync::ChronySource>(
-      loop, clock_, random_, clocksync::ChronyOptions{config_.clock.chrony, config_.clock.poll},
-      [this](const clocksync::RefMap&) {
-        if (hub_) publish();
-      });
+  const auto source = clocksync::source_options(config_.clock);
+  if (!source) throw std::runtime_error(source.error());
+  source_ = clocksync::make_clock_source(loop, clock_, random_, *source, [this](const clocksync::RefMap&) {
+    if (hub_) publish();
+  });
   const ControlConfig& c = config_.control;
   HubOptions options{c.listen, c.ca.text, c.certificate.text, c.key.text, c.heartbeat, builder_->services()};
   HubCallbacks callbacks;
@@ -148,10 +149,10 @@ void App::open_control(net::Loop& loop) {
     stats_[static_cast<std::size_t>(at - builder_->names().begin())].add(report.outcomes);
   };
   callbacks.clock = [this] {
-    const clocksync::RefMap& map = chrony_->current();
+    const clocksync::RefMap& map = source_->current();
     return std::pair(map.status, map.bound_at(clock_.mono()));
   };
-  callbacks.reference_now = [this] { return chrony_->current().to_ref(clock_.mono()); };
+  callbacks.reference_now = [this] { return source_->current().to_ref(clock_.mono()); };
   hub_ = std::make_unique<SlaveHub>(loop, clock_, std::move(options), std::move(callbacks));
 }
 
@@ -182,13 +183,13 @@ void App::stop() {
   // Slaves hear no more; what they have queued still fires. Queries that are in
   // the sockets are answered until the loops end.
   hub_.reset();
-  chrony_.reset();
+  source_.reset();
   loops_.clear();
 }
 
 Snapshot App::snapshot_now() const {
   Snapshot now = builder_->build(hub_ ? hub_->slaves() : std::vector<const SlaveState*>{},
-                                 chrony_ ? chrony_->current() : clocksync::RefMap{}, paused_, zones_);
+                                 source_ ? source_->current() : clocksync::RefMap{}, paused_, zones_);
   now.cookies = cookies_;
   return now;
 }
@@ -281,8 +282,8 @@ void App::log_failed_orders() {
 std::string App::with_status(const std::function<std::string(const StatusSource&)>& tell) const {
   const auto slaves = hub_->slaves();
   const auto control = hub_->counters();
-  return tell({config_, *builder_, published_, slaves, control, stats_, loops_, listen_, clock_.mono(),
-               started_, read_real_minus_mono(clock_).offset});
+  return tell({config_, *builder_, published_, *source_, slaves, control, stats_, loops_, listen_,
+               clock_.mono(), started_, read_real_minus_mono(clock_).offset});
 }
 
 std::string App::status() const {

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "clocksync/chrony_source.hh"
+#include "clocksync/clock_source.hh"
 #include "common/base/log_limit.hh"
 #include "common/base/random.hh"
 #include "common/daemon/daemon.hh"
@@ -64,7 +64,7 @@ class App final : public daemon::Program {
   std::optional<SnapshotBuilder> builder_;
   std::vector<SlaveStats> stats_;
   std::vector<std::unique_ptr<RequestLoop>> loops_;
-  std::unique_ptr<clocksync::ChronySource> chrony_;
+  std::unique_ptr<clocksync::ClockSource> source_;
   std::unique_ptr<SlaveHub> hub_;
   std::unique_ptr<net::AdminServer> admin_;
   Snapshot published_;

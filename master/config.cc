@@ -129,18 +129,6 @@ config::Schema<ControlConfig> control_schema() {
   return s;
 }
 
-config::Schema<ClockConfig> clock_schema() {
-  config::Schema<ClockConfig> s;
-  s.choice("source", &ClockConfig::source, {{"chrony", ClockConfig::Source::chrony}},
-           {.help = "Who knows the time"});
-  s.key("chrony", &ClockConfig::chrony, {.help = "chronyd's command port, or the path of its Unix socket"});
-  s.key("poll", &ClockConfig::poll,
-        {.help = "Between two looks at the source", .least = "50ms", .most = "1m"});
-  s.key("max_error", &ClockConfig::max_error,
-        {.help = "No races while the clock's bound is above this", .least = "1us", .most = "10s"});
-  return s;
-}
-
 config::Schema<RaceConfig> race_schema() {
   config::Schema<RaceConfig> s;
   s.choice("timestamp", &RaceConfig::timestamp,
@@ -243,7 +231,8 @@ config::Schema<Config> schema() {
   s.list("zone", &Config::zones, zone, {.help = "What this master is authoritative for", .required = true});
   s.section("cookies", &Config::cookies, cookies, "DNS cookies (RFC 7873, RFC 9018)");
   s.section("control", &Config::control, control_schema(), "Sessions with the slaves, and orders to them");
-  s.section("clock", &Config::clock, clock_schema(), "Reference time");
+  s.section("clock", &Config::clock,
+            clocksync::clock_schema("No races while the clock's bound is above this"), "Reference time");
   s.section("race", &Config::race, race_schema());
   s.section("guard", &Config::guard, guard_schema(), "What keeps races from being an amplifier");
   s.section("admin", &Config::admin, admin);

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "clocksync/config.hh"
 #include "common/config/schema.hh"
 #include "common/daemon/daemon.hh"
 #include "common/wire/session.hh"
@@ -47,13 +48,6 @@ struct ControlConfig {
   Nanos heartbeat = std::chrono::seconds(1);
   int order_dscp = 0;
   unsigned order_size = 1200;
-};
-
-struct ClockConfig {
-  enum class Source : std::uint8_t { chrony } source = Source::chrony;
-  std::string chrony = "127.0.0.1:323";
-  Nanos poll = std::chrono::seconds(1);
-  Nanos max_error = std::chrono::milliseconds(5);
 };
 
 struct RaceConfig {
@@ -101,7 +95,7 @@ struct Config {
   std::vector<ZoneConfig> zones;
   CookieConfig cookies;
   ControlConfig control;
-  ClockConfig clock;
+  clocksync::ClockConfig clock;
   RaceConfig race;
   GuardConfig guard;
   AdminConfig admin;

@@ -53,7 +53,7 @@ json clock_json(const StatusSource& s) {
   const std::string why = clock_why_not(clock, s.config.clock.max_error, s.now);
   const auto or_null = [&](double value) { return known ? json(value) : json(nullptr); };
   const Nanos here = clock.to_ref(s.now).time_since_epoch() - s.now.time_since_epoch();
-  return {{"source", "chrony"},
+  return {{"source", s.clock.provider()},
           {"status", text_of(clock.status)},
           {"usable", why.empty()},
           {"why_not", text_or_null(why)},
@@ -173,6 +173,7 @@ void count_tcp(std::map<std::string, std::uint64_t>& sums, const RequestLoop& lo
 
 json counters_json(const StatusSource& s) {
   std::map<std::string, std::uint64_t> sums;
+  s.clock.for_each_counter([&](std::string_view name, std::uint64_t n) { sums[std::string(name)] = n; });
   for (const auto& loop : s.loops) {
     loop->dns().for_each([&](const char* name, const Counter& c) { sums[name] += c.get(); });
     const LoopCounters& c = loop->counters();
@@ -197,7 +198,7 @@ std::uint64_t race_count(const StatusSource& s) {
 
 std::string clock_why_not(const clocksync::RefMap& clock, Nanos max_error, MonoTime now) {
   if (clock.status == wire::ClockStatus::unknown) return clock.why.empty() ? "not known yet" : clock.why;
-  if (clock.status != wire::ClockStatus::synchronised) return "chronyd is not synchronised";
+  if (clock.status != wire::ClockStatus::synchronised) return "its source has fallen silent";
   const Nanos bound = clock.bound_at(now);
   if (bound > max_error)
     return fmt::format("its bound of {:.3f} ms is above clock.max_error, {}", in_ms(bound),

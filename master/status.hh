@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "clocksync/ref_clock.hh"
+#include "clocksync/clock_source.hh"
 #include "master/config.hh"
 #include "master/request_loop.hh"
 #include "master/slave_state.hh"
@@ -23,6 +23,7 @@ struct StatusSource {
   const Config& config;
   const SnapshotBuilder& builder;
   const Snapshot& snapshot;  // the last one published
+  const clocksync::ClockSource& clock;
   const std::vector<const SlaveState*>& slaves;
   const std::vector<std::pair<std::string, std::uint64_t>>& control;  // the hub's counters
   const std::vector<SlaveStats>& stats;                               // by slave index

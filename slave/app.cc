@@ -43,9 +43,7 @@ Result<std::unique_ptr<daemon::Program>> App::load(const Config& config) {
       net::TlsRole::client,
       {config.control.ca.text, config.control.certificate.text, config.control.key.text}, clock.real());
   if (!tls) return Error{tls.error()};
-  if (!config.clock.chrony.starts_with('/'))
-    if (const auto address = parse_endpoint(config.clock.chrony, 323); !address)
-      return Error{"clock.chrony: " + address.error()};
+  if (const auto source = clocksync::source_options(config.clock); !source) return Error{source.error()};
   return std::unique_ptr<daemon::Program>(std::make_unique<App>(config, clock));
 }
 
@@ -71,12 +69,14 @@ void App::open(net::Loop& loop) {
   auto sources = open_sources(config_.transmit.sources);
   auto sockets = open_order_sockets(config_.orders.listen, config_.orders.receive_buffer.bytes);
   const std::uint16_t order_port = net::local_endpoint(sockets.front()).port;
-  source_ = std::make_unique<clocksync::ChronySource>(
-      loop, clock_, random_, clocksync::ChronyOptions{config_.clock.chrony, config_.clock.poll},
-      [this](const clocksync::RefMap&) { masters_->clock_changed(); });
+  auto source = clocksync::source_options(config_.clock);
+  if (!source) throw std::runtime_error(source.error());
+  source_ = clocksync::make_clock_source(loop, clock_, random_, *source,
+                                         [this](const clocksync::RefMap&) { masters_->clock_changed(); });
   const auto map = [this]() -> const clocksync::RefMap& { return source_->current(); };
-  masters_ = std::make_unique<Masters>(loop, clock_, random_, config_, order_port, desk_,
-                                       Masters::Sources{map, [this] { return counters(); }});
+  masters_ = std::make_unique<Masters>(
+      loop, clock_, random_, config_, order_port, desk_,
+      Masters::Sources{map, [this] { return source_->provider(); }, [this] { return counters(); }});
   // All that may need a privilege is open and read; threads that start from here have none.
   net::drop_capabilities();
 
@@ -115,7 +115,8 @@ Masters::Counters App::counters() const {
   Masters::Counters out;
   const auto add = [&](const char* name, const Counter& counter) { out.emplace_back(name, counter.get()); };
   desk_.counters().for_each(add);
-  source_->counters().for_each(add);
+  source_->for_each_counter(
+      [&](std::string_view name, std::uint64_t value) { out.emplace_back(name, value); });
   const EgressStats& sent = transmitter_->stats();
   out.emplace_back("answers_sent", sent.sent.get());
   out.emplace_back("answers_failed", sent.failed.get());

@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "clocksync/chrony_source.hh"
+#include "clocksync/clock_source.hh"
 #include "common/base/random.hh"
 #include "common/base/result.hh"
 #include "common/daemon/daemon.hh"
@@ -45,7 +45,7 @@ class App final : public daemon::Program {
   SystemRandom random_;
   ShotPool pool_;
   OrderDesk desk_;
-  std::unique_ptr<clocksync::ChronySource> source_;
+  std::unique_ptr<clocksync::ClockSource> source_;
   std::unique_ptr<Transmitter> transmitter_;
   std::unique_ptr<OrderIntake> intake_;
   std::unique_ptr<Masters> masters_;

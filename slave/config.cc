@@ -62,20 +62,6 @@ config::Schema<TransmitConfig> transmit_schema() {
   return s;
 }
 
-config::Schema<ClockConfig> clock_schema() {
-  config::Schema<ClockConfig> s;
-  s.choice("source", &ClockConfig::source, {{"chrony", ClockConfig::Source::chrony}},
-           {.help = "Who knows the time"});
-  s.key("chrony", &ClockConfig::chrony, {.help = "chronyd's command port, or the path of its Unix socket"});
-  s.key("poll", &ClockConfig::poll,
-        {.help = "Between two looks at the source", .least = "50ms", .most = "1m"});
-  s.key("max_error", &ClockConfig::max_error,
-        {.help = "No races while this clock's bound and the master's are together above this",
-         .least = "1us",
-         .most = "10s"});
-  return s;
-}
-
 }  // namespace
 
 config::Schema<Config> schema() {
@@ -108,7 +94,10 @@ config::Schema<Config> schema() {
   s.section("control", &Config::control, control, "Sessions with the masters");
   s.section("orders", &Config::orders, orders);
   s.section("transmit", &Config::transmit, transmit_schema(), "Answers to clients");
-  s.section("clock", &Config::clock, clock_schema(), "Reference time");
+  s.section(
+      "clock", &Config::clock,
+      clocksync::clock_schema("No races while this clock's bound and the master's are together above this"),
+      "Reference time");
   s.check(check_masters);
   return s;
 }

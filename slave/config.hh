@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "clocksync/config.hh"
 #include "common/config/schema.hh"
 #include "common/daemon/daemon.hh"
 
@@ -41,20 +42,13 @@ struct TransmitConfig {
   GuardSetting guard;
 };
 
-struct ClockConfig {
-  enum class Source : std::uint8_t { chrony } source = Source::chrony;
-  std::string chrony = "127.0.0.1:323";
-  Nanos poll = std::chrono::seconds(1);
-  Nanos max_error = std::chrono::milliseconds(5);
-};
-
 struct Config {
   daemon::LogConfig log;
   std::vector<MasterConfig> masters;
   ControlConfig control;
   OrdersConfig orders;
   TransmitConfig transmit;
-  ClockConfig clock;
+  clocksync::ClockConfig clock;
 };
 
 config::Schema<Config> schema();

@@ -15,6 +15,12 @@ Nanos bound_at(const MasterClock& master, MonoTime now) {
   return map.bound_at(now);
 }
 
+/// A reason without its figures, which change from look to look and are no news.
+std::string kind_of(std::string why) {
+  std::erase_if(why, [](char c) { return (c >= '0' && c <= '9') || c == '.'; });
+  return why;
+}
+
 double milliseconds(Nanos ns) {
   return static_cast<double>(ns.count()) * 1e-6;
 }
@@ -41,9 +47,13 @@ bool Fitness::update(const clocksync::RefMap& own, const MasterClock& master, Mo
         "clock bound {:.3f} ms (own {:.3f} + master's {:.3f}) is above clock.max_error {:.3f} ms",
         milliseconds(bound_), milliseconds(own_bound), milliseconds(masters_bound), milliseconds(most_));
   }
+  // Of our own clock, what is wrong with it now may be the line that helps.
+  std::string own_trouble = reason == Reason::own_clock ? kind_of(own.why) : std::string();
+  const bool news = own_trouble != own_trouble_;
+  own_trouble_ = std::move(own_trouble);
   why_not_ = std::move(why);
   racing_ = reason == Reason::none;
-  return std::exchange(reason_, reason) != reason;
+  return std::exchange(reason_, reason) != reason || news;
 }
 
 }  // namespace flagfall::slave

@@ -22,7 +22,8 @@ class Fitness {
   /// `most`: clock.max_error, for both bounds together.
   explicit Fitness(Nanos most) : most_(most) {}
 
-  /// Judges anew; true when racing() or, while standing down, the kind of reason changed.
+  /// Judges anew; true when racing() or, while standing down, the kind of reason
+  /// changed.
   bool update(const clocksync::RefMap& own, const MasterClock& master, MonoTime now);
 
   [[nodiscard]] bool racing() const { return racing_; }
@@ -36,6 +37,7 @@ class Fitness {
   Nanos most_;
   Nanos bound_{};
   Reason reason_ = Reason::not_yet;
+  std::string own_trouble_;  // the kind of it, of this host's clock
   bool racing_ = false;
   std::string why_not_ = "no clock has been judged yet";
 };

@@ -27,7 +27,6 @@ struct Masters::One {
 Masters::Masters(net::Loop& loop, const Clock& clock, Random& random, const Config& config,
                  std::uint16_t order_port, OrderDesk& desk, Sources sources)
     : loop_(loop), clock_(clock), desk_(desk), sources_(std::move(sources)) {
-  report_.provider = "chrony";
   report_.outcomes.reserve(OrderDesk::kMostOutcomes);
   const std::uint64_t instance = random.next();
   for (const MasterConfig& master : config.masters) {
@@ -133,6 +132,7 @@ void Masters::report(One& one) {
   report_.racing = one.fitness.racing();
   report_.why_not = report_.racing ? std::string() : one.fitness.why_not();
   report_.clock = map.status;
+  report_.provider = sources_.provider();
   report_.correction = Nanos(0);
   if (map.status != wire::ClockStatus::unknown)
     report_.correction =

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "clocksync/ref_clock.hh"
@@ -22,6 +23,8 @@ class Masters {
   struct Sources {
     /// This host's clock; called whenever it is needed.
     std::function<const clocksync::RefMap&()> map;
+    /// Who knows that: "chrony", "ntp".
+    std::function<std::string_view()> provider;
     /// What reports carry beside outcomes: everything that this slave counts.
     std::function<Counters()> counters;
   };

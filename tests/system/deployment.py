@@ -79,6 +79,7 @@ class Deployment:
         self.masters = {host: self._master_config(host) for host in masters}
         self.slaves = {host: self._slave_config(host, masters) for host in slaves}
         self.wanted = frozenset(slaves)
+        self.time_server_lines = []  # more of the time server's chrony.conf
         self.programs = {}  # the latest run of each: "master", "fra", "fra-chronyd", ...
 
     # Configurations
@@ -167,7 +168,7 @@ class Deployment:
         """The source of all clocks here: the machine's own, over the management network."""
         return self._chronyd(self.time_host, "time-server",
                              ["local stratum 10", "allow all", "cmdport 0",
-                              f"bindaddress {self.lab.management(self.time_host)}"])
+                              f"bindaddress {self.lab.management(self.time_host)}", *self.time_server_lines])
 
     def start_chronyd(self, host):
         """The chronyd that the host's flagfall daemon asks, on its usual command port."""

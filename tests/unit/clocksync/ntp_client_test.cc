@@ -166,13 +166,20 @@ BOOST_AUTO_TEST_CASE(a_kiss_of_death_is_obeyed) {
 
 BOOST_AUTO_TEST_CASE(silence_is_counted_and_told_and_slows_the_polls_down) {
   Scene scene({.pair_distance = 0ns});
+  BOOST_TEST(scene.client.why().find("has not answered yet") != std::string::npos);
   for (int i = 0; i < 18; ++i) scene.ask();
   BOOST_TEST(scene.client.missed() == 17U);
-  BOOST_TEST(scene.client.why().find("has not answered yet") != std::string::npos);
+  BOOST_TEST(scene.client.why().ends_with("does not answer"));
   for (int i = 0; i < 20; ++i) scene.ask();
   BOOST_TEST((scene.client.interval() == 16s));
   BOOST_TEST(scene.exchange().good);
   BOOST_TEST(scene.client.missed() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(silence_to_signed_requests_may_be_a_wrong_key_and_the_line_says_so) {
+  Scene scene({.pair_distance = 0ns, .key = 7, .mac = sum});
+  for (int i = 0; i < 5; ++i) scene.ask();
+  BOOST_TEST(scene.client.why().ends_with("does not answer; does it have key 7, the same?"));
 }
 
 BOOST_AUTO_TEST_CASE(an_exchange_during_which_the_clock_was_set_is_worth_nothing) {

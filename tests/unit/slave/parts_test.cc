@@ -244,6 +244,11 @@ BOOST_AUTO_TEST_CASE(an_unknown_clock_on_either_side_stands_the_slave_down_and_s
   BOOST_TEST(fitness.why_not() == "the master's clock is not synchronised");
   BOOST_TEST(fitness.update(own_clock(ClockStatus::unknown, 1us), good, at(1000s)));
   BOOST_TEST(fitness.why_not() == "clock: chronyd does not answer");
+  auto trouble = own_clock(ClockStatus::unknown, 1us);
+  trouble.why = "1 of 3 servers agree";
+  BOOST_TEST(fitness.update(trouble, good, at(1000s)));  // another trouble is news
+  trouble.why = "2 of 3 servers agree";
+  BOOST_TEST(!fitness.update(trouble, good, at(1000s)));  // another figure is not
   BOOST_TEST(fitness.update(own, good, at(1000s)));
   BOOST_TEST(fitness.racing());
   BOOST_TEST(fitness.why_not().empty());

@@ -1,0 +1,84 @@
+"""Clocks, with real chronyds: slaves that ask NTP servers themselves, keys that
+fit and keys that do not, servers that die and come back."""
+
+import unittest
+
+import deployment
+import harness
+
+SLAVES = ("fra", "nyc")
+KEY = "7 AES128 HEX:000102030405060708090a0b0c0d0e0f\n"
+OTHER_KEY = "7 AES128 HEX:f0e0d0c0b0a090807060504030201000\n"
+
+
+class ClockTest(unittest.TestCase):
+    def setUp(self):
+        """A lab a test: each breaks it."""
+        self.lab = harness.Lab("two-masters.toml", capture=True)
+        self.addCleanup(self.lab.stop)
+        self.lab.start_lab()
+        self.site = deployment.Deployment(self.lab, SLAVES)
+        self.server = self.lab.management("master")
+
+    def key_file(self, name, text):
+        path = self.site.directory / name
+        path.write_text(text)
+        path.chmod(0o600)
+        return name
+
+    def use_ntp(self, slave, **more):
+        """This slave asks the time server itself; it has no chronyd of its own to ask."""
+        self.site.slaves[slave]["clock"] = {"source": "ntp", "servers": [self.server], "poll_least": "250ms",
+                                            "poll_most": "1s", **more}
+
+    def with_keys(self, slaves_key=KEY):
+        """The time server signs; fra asks it with this key."""
+        self.site.time_server_lines = [f"keyfile {self.site.directory}/{self.key_file('server.keys', KEY)}"]
+        self.use_ntp("fra", key_file=self.key_file("fra.keys", slaves_key), key_id=7)
+
+    def slave(self, name="fra"):
+        return next(s for s in self.site.status()["slaves"] if s["name"] == name)
+
+    def dig(self, client, name):
+        """One datagram, one answer or ''."""
+        words = ["dig", f"@{self.lab.address('master')}", name, "A", "+short", "+tries=1", "+timeout=3"]
+        return self.lab.run(client, words).stdout.strip()
+
+    def test_a_slave_that_asks_a_signing_ntp_server_races(self):
+        self.with_keys()
+        self.site.start()
+        fra = self.slave()
+        self.assertEqual(fra["clock"]["provider"], "ntp")
+        self.assertEqual(self.slave("nyc")["clock"]["provider"], "chrony")
+        # The way to the server has no delay in the lab, and all hosts share one clock.
+        self.assertLess(fra["clock"]["own_bound_ms"], 2)
+        self.assertLess(abs(fra["clock"]["correction_ms"]), fra["clock"]["own_bound_ms"])
+        self.assertEqual(self.dig("berlin", "signed.race.example.test"), self.lab.address("fra"))
+        harness.wait_until(lambda: self.slave()["counters"].get("answers_sent") == 1, 5, "the slave's report")
+        counters = self.slave()["counters"]
+        self.assertEqual(counters["ntp_forged"], 0)
+        self.assertGreater(counters["ntp_replies"], 3)
+        self.assertGreater(counters["ntp_kernel_stamps"], 6)
+
+    def test_a_slave_with_a_wrong_key_stands_down_and_says_which(self):
+        self.with_keys(slaves_key=OTHER_KEY)
+        self.site.start(wait=False)
+        self.site.wait_fit(slaves=["nyc"])
+        fra = self.site.programs["fra"]
+        fra.wait_for(rf"warning: .*standing down: clock: {self.server}:123 .*key 7")
+        harness.wait_until(lambda: "key 7" in (self.slave()["why_not"] or ""), 5, "the reason in the status")
+        self.assertEqual(self.dig("berlin", "unsigned.race.example.test"), self.lab.address("nyc"))
+
+    def test_a_slave_whose_ntp_server_dies_stands_down_and_comes_back(self):
+        self.use_ntp("fra", max_error="2ms")
+        self.site.start()
+        self.site.programs["time-server"].kill()
+        # Without a server the bound grows by 50 us a second; sooner or later it is no longer known at all.
+        self.site.programs["fra"].wait_for(r"warning: .*standing down: clock", 60)
+        self.site.start_time_server()
+        self.site.wait_fit(slaves=SLAVES, seconds=30)
+        self.assertEqual(self.dig("berlin", "back.race.example.test"), self.lab.address("fra"))
+
+
+if __name__ == "__main__":
+    harness.main()
