@@ -17,44 +17,15 @@
 #include "clocksync/clock_source.hh"
 #include "clocksync/ntp_keys.hh"
 #include "common/net/udp.hh"
+#include "tests/skewed/skewed_clock.hh"
 
 using namespace flagfall;             // NOLINT(*-using-namespace)
 using namespace flagfall::clocksync;  // NOLINT(*-using-namespace)
 using namespace std::chrono_literals;
+using tests::SkewedClock;
 using wire::ClockStatus;
 
 namespace {
-
-/// Fast and slow by a known amount from the moment it was made. All that a host
-/// knows of time passes through it: both clocks, kernel stamps, timers.
-class SkewedClock final : public Clock {
- public:
-  SkewedClock(Nanos ahead, double ppm) : ahead_(ahead), rate_(ppm * 1e-6) {}
-  [[nodiscard]] MonoTime mono() const override {
-    return MonoTime(skew(system_.mono() - mono_start_) + mono_start_.time_since_epoch());
-  }
-  [[nodiscard]] RealTime real() const override { return stamp(system_.real()); }
-  [[nodiscard]] RealTime stamp(RealTime kernel) const override {
-    return RealTime(skew(kernel - real_start_) + real_start_.time_since_epoch() + set_);
-  }
-  [[nodiscard]] MonoTime arm(MonoTime t) const override {
-    const auto since = static_cast<double>((t - mono_start_ - ahead_).count());
-    return mono_start_ + Nanos(std::llround(since / (1 + rate_)));
-  }
-  /// Somebody sets CLOCK_REALTIME.
-  void set(Nanos by) { set_ += by; }
-
- private:
-  [[nodiscard]] Nanos skew(Nanos since) const {
-    return since + ahead_ + Nanos(std::llround(static_cast<double>(since.count()) * rate_));
-  }
-  SystemClock system_;
-  Nanos ahead_;
-  double rate_;
-  Nanos set_{};
-  MonoTime mono_start_ = system_.mono();
-  RealTime real_start_ = system_.real();
-};
 
 Endpoint loopback(std::uint16_t port = 0) {
   Endpoint e = *parse_endpoint("127.0.0.1:1");

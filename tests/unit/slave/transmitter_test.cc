@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "common/net/udp.hh"
+#include "tests/skewed/skewed_clock.hh"
 
 using namespace flagfall;         // NOLINT(*-using-namespace)
 using namespace flagfall::slave;  // NOLINT(*-using-namespace)
@@ -241,35 +242,8 @@ BOOST_AUTO_TEST_CASE(a_hundred_thousand_pending_shots_do_not_hold_up_the_nearest
   BOOST_TEST((rig.transmitter.stats().call.quantile(0.5) < 2ms));
 }
 
-/// A clock that is two seconds off and fast by 20,000 ppm: shots leave by it, not by the kernel's.
-class SkewedClock final : public Clock {
- public:
-  [[nodiscard]] MonoTime mono() const override { return skew(system_.mono()); }
-  [[nodiscard]] RealTime real() const override {
-    return RealTime(system_.real().time_since_epoch() + error(system_.mono()));
-  }
-  [[nodiscard]] RealTime stamp(RealTime kernel) const override {
-    const Nanos age = system_.real() - kernel;
-    return RealTime(kernel.time_since_epoch() + error(system_.mono() - age));
-  }
-  [[nodiscard]] MonoTime arm(MonoTime t) const override {
-    return start_ + Nanos(static_cast<std::int64_t>(static_cast<double>((t - start_ - kOffset).count()) /
-                                                    (1 + kRate)));
-  }
-
- private:
-  static constexpr Nanos kOffset = 2s;
-  static constexpr double kRate = 0.02;
-  [[nodiscard]] Nanos error(MonoTime t) const {
-    return kOffset + Nanos(static_cast<std::int64_t>(static_cast<double>((t - start_).count()) * kRate));
-  }
-  [[nodiscard]] MonoTime skew(MonoTime t) const { return t + error(t); }
-  SystemClock system_;
-  MonoTime start_ = system_.mono();
-};
-
 BOOST_AUTO_TEST_CASE(a_host_with_a_wrong_clock_shoots_by_its_own_clock) {
-  const SkewedClock clock;
+  const tests::SkewedClock clock(2s, 20'000);
   ShotPool pool(64);
   const Client client;
   Transmitter transmitter({400us}, plain_sources(1), pool, clock);
