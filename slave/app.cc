@@ -124,6 +124,7 @@ Masters::Counters App::counters() const {
   out.emplace_back("answers_unstamped", sent.unstamped.get());
   out.emplace_back("answers_pending", pool_.in_use());
   out.emplace_back("transmit_guard_ns", nanoseconds(transmitter_->guard()));
+  out.emplace_back("transmit_lead_ns", nanoseconds(transmitter_->lead()));
   out.emplace_back("transmit_call_p50_ns", nanoseconds(sent.call.quantile(0.5)));
   out.emplace_back("transmit_call_p99_ns", nanoseconds(sent.call.quantile(0.99)));
   out.emplace_back("transmit_stamp_p50_ns", nanoseconds(sent.stamp.quantile(0.5)));

@@ -56,8 +56,8 @@ config::Schema<TransmitConfig> transmit_schema() {
          .least = "16",
          .most = "1000000"});
   s.key("guard", &TransmitConfig::guard,
-        {.help =
-             "How long before an instant the transmit thread wakes up to spin; \"auto\": measured at start"});
+        {.help = "How long before an answer leaves the transmit thread wakes up to spin; \"auto\": as its "
+                 "wake-ups are measured"});
   s.check(check_transmit);
   return s;
 }

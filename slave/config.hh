@@ -29,7 +29,7 @@ struct OrdersConfig {
   config::ByteSize receive_buffer{std::int64_t{4} << 20};
 };
 
-/// "auto", which is calibrated at start, or a duration.
+/// "auto", which follows the measured wake-ups, or a duration.
 struct GuardSetting {
   std::optional<Nanos> fixed;
 };

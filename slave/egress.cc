@@ -8,11 +8,11 @@
 #include <cassert>
 #include <cerrno>
 #include <cstring>
+#include <functional>
 #include <optional>
 
 #include "common/net/sockaddr.hh"
 #include "slave/raw_header.hh"
-#include "slave/stamp_window.hh"
 
 namespace flagfall::slave {
 namespace {
@@ -60,13 +60,19 @@ struct Egress::Socket {
   SourceSocket out;
   StampWindow window;
   bool miscounted = false;  // a send failed: the kernel's numbers may be off by one from here
+  std::uint64_t batch = 0;  // the last batch with a shot from here,
+  std::uint16_t turn = 0;   // and this socket's place among that batch's calls
 };
 
 struct Egress::Batch {
   struct Item {
+    std::uint16_t turn;
+    std::uint16_t place;  // nearest deadline first
     std::uint16_t source;
     std::uint32_t shot;
+    bool operator<(const Item& o) const { return turn != o.turn ? turn < o.turn : place < o.place; }
   };
+  std::uint64_t number = 0;
   std::size_t used = 0;
   std::array<Item, kBatch> items{};
   std::array<mmsghdr, kBatch> headers{};
@@ -86,16 +92,27 @@ Egress::Egress(std::vector<SourceSocket> sources, ShotPool& pool, const Clock& c
                SpscRing<std::uint32_t>& done)
     : pool_(pool), clock_(clock), done_(done), batch_(std::make_unique<Batch>()) {
   sockets_.reserve(sources.size());
-  for (SourceSocket& source : sources) sockets_.push_back({std::move(source), {}, false});
+  for (SourceSocket& source : sources) sockets_.push_back({std::move(source), {}, false, 0, 0});
 }
 Egress::~Egress() = default;
 
 void Egress::prepare(std::span<const std::uint32_t> shots) {
-  assert(shots.size() <= kBatch);
+  assert(!shots.empty() && shots.size() <= kBatch);
   Batch& b = *batch_;
   b.used = shots.size();
-  for (std::size_t i = 0; i < shots.size(); ++i) b.items[i] = {pool_[shots[i]].source, shots[i]};
-  std::ranges::sort(std::span(b.items).first(b.used), {}, &Batch::Item::source);
+  ++b.number;
+  std::uint16_t turns = 0;
+  for (std::size_t i = 0; i < shots.size(); ++i) {
+    const std::uint16_t source = pool_[shots[i]].source;
+    Socket& socket = sockets_[source];
+    if (socket.batch != b.number) {
+      socket.batch = b.number;
+      socket.turn = turns++;
+    }
+    b.items[i] = {socket.turn, static_cast<std::uint16_t>(i), source, shots[i]};
+  }
+  if (turns > 1) std::ranges::sort(std::span(b.items).first(b.used), std::less<>());
+  prepared_lead_ = lead_of(sockets_[b.items[0].source].out).value();
   for (std::size_t i = 0; i < b.used; ++i) {
     const Shot& shot = pool_[b.items[i].shot];
     const MutableBytes answer = pool_.answer(b.items[i].shot).first(shot.length);
@@ -117,18 +134,19 @@ void Egress::prepare(std::span<const std::uint32_t> shots) {
   }
 }
 
-void Egress::send() {
+void Egress::send(bool timed) {
   const Batch& b = *batch_;
   for (std::size_t from = 0; from < b.used;) {
     std::size_t to = from + 1;
     while (to < b.used && b.items[to].source == b.items[from].source) ++to;
-    send_group(sockets_[b.items[from].source], from, to);
+    // The first call has waited; the others come when the ones before them are done.
+    send_group(sockets_[b.items[from].source], from, to, timed && from == 0);
     from = to;
   }
   batch_->used = 0;
 }
 
-void Egress::send_group(Socket& socket, std::size_t from, std::size_t to) {
+void Egress::send_group(Socket& socket, std::size_t from, std::size_t to, bool timed) {
   Batch& b = *batch_;
   unsigned tries = 0;
   while (from < to) {
@@ -136,11 +154,15 @@ void Egress::send_group(Socket& socket, std::size_t from, std::size_t to) {
     const int n =
         sendmmsg(socket.out.fd.get(), &b.headers[from], static_cast<unsigned>(to - from), MSG_DONTWAIT);
     if (n > 0) {
-      for (const std::size_t end = from + static_cast<std::size_t>(n); from < end; ++from)
-        note_sent(socket, b.items[from].shot, call);
+      ++stats_.calls;
+      for (const std::size_t end = from + static_cast<std::size_t>(n); from < end; ++from) {
+        note_sent(socket, {b.items[from].shot, call, timed});
+        timed = false;
+      }
       tries = 0;
       continue;
     }
+    timed = false;
     socket.miscounted = true;
     if (errno == EINTR || ++tries < kTries) continue;
     tries = 0;
@@ -151,15 +173,15 @@ void Egress::send_group(Socket& socket, std::size_t from, std::size_t to) {
   }
 }
 
-void Egress::note_sent(Socket& socket, std::uint32_t index, MonoTime call) {
-  Shot& shot = pool_[index];
+void Egress::note_sent(Socket& socket, const StampWindow::Entry& entry) {
+  Shot& shot = pool_[entry.shot];
   ++stats_.sent;
   shot.fate = shot.late ? Fate::sent_late : Fate::sent;
-  shot.transmitted = call;
-  if (!shot.late) stats_.call.add(call - shot.due);
+  shot.transmitted = entry.call + lead_of(socket.out).value();  // until a stamp tells
+  if (!shot.late) stats_.call.add(entry.call - (shot.due - prepared_lead_));
   if (!socket.out.stamps || socket.miscounted) {
     ++stats_.unstamped;
-    finish(index);
+    finish(entry.shot);
     return;
   }
   if (socket.window.full()) {
@@ -167,7 +189,7 @@ void Egress::note_sent(Socket& socket, std::uint32_t index, MonoTime call) {
     finish(socket.window.oldest().shot);
     socket.window.give_up_oldest();
   }
-  socket.window.sent(index, call);
+  socket.window.sent(entry);
 }
 
 bool Egress::awaiting() const {
@@ -206,18 +228,25 @@ void Egress::read_stamps(Socket& socket) {
       const auto stamp = parse_stamp(b.stamps[static_cast<std::size_t>(i)].msg_hdr);
       const auto entry = stamp ? socket.window.stamped(stamp->id) : std::nullopt;
       if (!entry) continue;
-      Shot& shot = pool_[entry->shot];
-      const MonoTime left(clock_.stamp(stamp->time).time_since_epoch() - real_minus_mono);
-      if (left + kStampNoise >= entry->call && left <= clock_.mono() + kStampNoise) {
-        shot.transmitted = left;
-        ++stats_.stamped;
-        if (!shot.late) stats_.stamp.add(left - shot.due);
-      } else {
-        ++stats_.unstamped;
-      }
+      note_stamp(socket, *entry, MonoTime(clock_.stamp(stamp->time).time_since_epoch() - real_minus_mono));
       finish(entry->shot);
     }
   }
+}
+
+void Egress::note_stamp(const Socket& socket, const StampWindow::Entry& entry, MonoTime left) {
+  if (left + kStampNoise < entry.call || left > clock_.mono() + kStampNoise) {
+    ++stats_.unstamped;
+    return;
+  }
+  Shot& shot = pool_[entry.shot];
+  shot.transmitted = left;
+  ++stats_.stamped;
+  if (!shot.late) stats_.stamp.add(std::chrono::abs(left - shot.due));
+  if (!entry.timed) return;
+  lead_of(socket.out).add(left - entry.call);
+  const auto most = std::ranges::max(leads_, {}, &Lead::value).value();
+  most_lead_.store(most.count(), std::memory_order_relaxed);
 }
 
 void Egress::finish(std::uint32_t shot) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <memory>
 #include <span>
 #include <vector>
@@ -11,9 +12,11 @@
 #include "common/base/counters.hh"
 #include "common/base/histogram.hh"
 #include "common/base/time.hh"
+#include "slave/lead.hh"
 #include "slave/shot.hh"
 #include "slave/source_socket.hh"
 #include "slave/spsc_ring.hh"
+#include "slave/stamp_window.hh"
 
 namespace flagfall::slave {
 
@@ -21,15 +24,16 @@ namespace flagfall::slave {
 struct EgressStats {
   Counter sent;
   Counter failed;     // the kernel refused: full send buffer, no route
+  Counter calls;      // of sendmmsg that sent something
   Counter stamped;    // sent, with a kernel stamp
   Counter unstamped;  // sent, and no stamp came: the call's time stands in
-  Histogram call;     // call minus instant, of answers that were ready in time
-  Histogram stamp;    // kernel stamp minus instant, of the same
+  Histogram call;     // call against instant minus lead, of answers that were ready in time
+  Histogram stamp;    // kernel stamp against the instant, before or after, of the same
 };
 
 class Egress {
  public:
-  static constexpr std::size_t kBatch = 64;
+  static constexpr std::size_t kBatch = 256;
 
   /// Indexes of shots that are finished go into `done`, which has room for the whole pool.
   Egress(std::vector<SourceSocket> sources, ShotPool& pool, const Clock& clock,
@@ -40,22 +44,29 @@ class Egress {
   Egress(Egress&&) = delete;
   Egress& operator=(Egress&&) = delete;
 
-  /// Makes the calls' arguments for at most kBatch shots; replaces what was prepared before.
+  /// Makes the calls' arguments for 1 to kBatch shots, nearest deadline first;
+  /// replaces what was prepared before. One call a source, in the order of their first shots.
   void prepare(std::span<const std::uint32_t> shots);
-  /// Sends what is prepared, at once.
-  void send();
+  /// How long before its instant what is prepared is to be sent.
+  [[nodiscard]] Nanos lead() const { return prepared_lead_; }
+  /// Sends what is prepared, at once. `timed`: after waiting for the moment.
+  void send(bool timed);
   /// Reads the stamps that have come; gives up those that are too late. After the sends, never between.
   void collect();
   /// Stamps are awaited: collect() soon.
   [[nodiscard]] bool awaiting() const;
   [[nodiscard]] const EgressStats& stats() const { return stats_; }
+  /// The longest lead of all sockets. Any thread.
+  [[nodiscard]] Nanos most_lead() const { return Nanos(most_lead_.load(std::memory_order_relaxed)); }
 
  private:
   struct Socket;
   struct Batch;
-  void send_group(Socket& socket, std::size_t from, std::size_t to);
-  void note_sent(Socket& socket, std::uint32_t index, MonoTime call);
+  void send_group(Socket& socket, std::size_t from, std::size_t to, bool timed);
+  void note_sent(Socket& socket, const StampWindow::Entry& entry);
   void read_stamps(Socket& socket);
+  void note_stamp(const Socket& socket, const StampWindow::Entry& entry, MonoTime left);
+  Lead& lead_of(const SourceSocket& socket) { return leads_.at(static_cast<std::size_t>(socket.kind)); }
   void finish(std::uint32_t shot);
 
   ShotPool& pool_;
@@ -63,6 +74,9 @@ class Egress {
   SpscRing<std::uint32_t>& done_;
   std::vector<Socket> sockets_;
   std::unique_ptr<Batch> batch_;
+  std::array<Lead, 2> leads_;  // one a SourceSocket::Kind
+  Nanos prepared_lead_{};
+  std::atomic<std::int64_t> most_lead_{0};
   EgressStats stats_;
 };
 

@@ -17,6 +17,9 @@ namespace {
 
 /// Room for a few full batches of answers of the greatest length.
 constexpr int kSendBuffer = 1 << 20;
+/// Stamps wait in the receive buffer, about 840 octets each (6.18), and the kernel
+/// doubles what is asked for: room for all that a StampWindow awaits. net.core.rmem_max caps it.
+constexpr int kStampBuffer = 512 << 10;
 /// <linux/in6.h>, where glibc 2.36 has none.
 constexpr int kIpv6HeaderIncluded = 36;
 
@@ -37,6 +40,8 @@ SourceSocket finish(const Endpoint& source, SourceSocket::Kind kind, net::Fd fd)
 }  // namespace
 
 bool restart_stamps(const net::Fd& fd) {
+  const int buffer = kStampBuffer;
+  (void)setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
   int flags = 0;
   (void)setsockopt(fd.get(), SOL_SOCKET, SO_TIMESTAMPING, &flags, sizeof flags);
   flags = SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE | SOF_TIMESTAMPING_OPT_ID |

@@ -14,18 +14,19 @@ namespace flagfall::slave {
 class StampWindow {
  public:
   /// Stamps of software come back in microseconds: more than this many missing means they do not come.
-  static constexpr std::uint32_t kSize = 512;
+  static constexpr std::uint32_t kSize = 1024;
 
   struct Entry {
     std::uint32_t shot = 0;
     MonoTime call;
+    bool timed = false;  // the first of a call that was made after waiting for its instant
   };
   [[nodiscard]] bool full() const { return next_ - first_ == kSize; }
   [[nodiscard]] bool empty() const { return next_ == first_; }
 
-  /// The next datagram left in the call at `call`. Not when full.
-  void sent(std::uint32_t shot, MonoTime call) {
-    at(next_) = {shot, call};
+  /// The next datagram left in the call at `entry.call`. Not when full.
+  void sent(const Entry& entry) {
+    at(next_) = entry;
     open_[next_ % kSize] = true;
     ++next_;
   }

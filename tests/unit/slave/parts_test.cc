@@ -8,7 +8,6 @@
 #include "common/base/random.hh"
 #include "slave/deadline_queue.hh"
 #include "slave/fitness.hh"
-#include "slave/guard.hh"
 #include "slave/raw_header.hh"
 #include "slave/shot.hh"
 #include "slave/spsc_ring.hh"
@@ -133,7 +132,7 @@ BOOST_AUTO_TEST_CASE(the_pool_gives_each_slot_once_and_says_when_it_is_empty) {
 
 BOOST_AUTO_TEST_CASE(stamps_find_their_shots_in_any_order_and_only_once) {
   StampWindow window;
-  for (std::uint32_t i = 0; i < 5; ++i) window.sent(100 + i, at(Nanos(i)));
+  for (std::uint32_t i = 0; i < 5; ++i) window.sent({100 + i, at(Nanos(i))});
   BOOST_TEST(window.stamped(3)->shot == 103U);
   BOOST_TEST(!window.stamped(3));
   BOOST_TEST(!window.stamped(5));
@@ -151,28 +150,14 @@ BOOST_AUTO_TEST_CASE(stamps_find_their_shots_in_any_order_and_only_once) {
 
 BOOST_AUTO_TEST_CASE(a_stamp_window_fills_up_and_counts_on_past_its_size) {
   StampWindow window;
-  for (std::uint32_t i = 0; i < StampWindow::kSize; ++i) window.sent(i, at(0ns));
+  for (std::uint32_t i = 0; i < StampWindow::kSize; ++i) window.sent({i, at(0ns)});
   BOOST_TEST(window.full());
   for (std::uint32_t i = 0; i < 2 * StampWindow::kSize; ++i) {
     BOOST_TEST(window.oldest().shot == i);
     window.give_up_oldest();
-    window.sent(StampWindow::kSize + i, at(0ns));
+    window.sent({StampWindow::kSize + i, at(0ns)});
   }
   BOOST_TEST(window.stamped(3 * StampWindow::kSize - 1)->shot == 3 * StampWindow::kSize - 1);
-}
-
-BOOST_AUTO_TEST_CASE(the_guard_follows_the_wake_ups_within_its_limits) {
-  const auto guard = [](Nanos most, Nanos outlier) {
-    std::vector<Nanos> lateness;
-    for (int i = 0; i < 39; ++i) lateness.push_back(most - i * 1us);
-    lateness.push_back(outlier);
-    return guard_from(lateness);
-  };
-  BOOST_TEST((guard(60us, 70us) == kLeastGuard));
-  BOOST_TEST((guard(300us, 5ms) > 400us));
-  BOOST_TEST((guard(300us, 5ms) <= 450us));
-  BOOST_TEST((guard(3ms, 5ms) == kMostGuard));
-  BOOST_TEST((guard_from({}) == kLeastGuard));
 }
 
 BOOST_AUTO_TEST_CASE(raw_headers_have_right_lengths_addresses_and_checksums) {

@@ -164,7 +164,7 @@ BOOST_AUTO_TEST_CASE(raw_answers_carry_kernel_transmit_stamps,
   SourceSocket source = open_raw_source({*parse_ip("127.0.0.1"), 4321});
   BOOST_TEST(source.stamps);
   const Shot shot = send_one(std::move(source), client.local, "x");
-  BOOST_TEST((shot.transmitted >= shot.due));
+  BOOST_TEST((shot.transmitted >= shot.due - kMostLead));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

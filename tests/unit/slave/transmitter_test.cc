@@ -101,21 +101,21 @@ struct Rig {
 
 BOOST_AUTO_TEST_SUITE(transmitter)
 
-BOOST_AUTO_TEST_CASE(no_shot_leaves_before_its_instant_and_most_leave_at_it) {
+BOOST_AUTO_TEST_CASE(no_shot_leaves_earlier_than_its_lead_and_most_leave_at_their_instants) {
   Rig rig;
   constexpr int kShots = 100;
   const MonoTime start = rig.clock.mono() + 20ms;
   for (int i = 0; i < kShots; ++i) rig.shoot(start + i * 3ms, std::to_string(i));
   for (const Shot& shot : rig.done(kShots)) {
     BOOST_TEST((shot.fate == Fate::sent));
-    BOOST_TEST((shot.transmitted >= shot.due));
+    BOOST_TEST((shot.transmitted >= shot.due - kMostLead));
   }
   const EgressStats& stats = rig.transmitter.stats();
-  BOOST_TEST_MESSAGE("call p50 " << stats.call.quantile(0.5).count() << " ns, p90 "
-                                 << stats.call.quantile(0.9).count() << " ns, max "
-                                 << stats.call.max().count() << " ns; stamp p50 "
-                                 << stats.stamp.quantile(0.5).count() << " ns, p90 "
-                                 << stats.stamp.quantile(0.9).count() << " ns");
+  BOOST_TEST_MESSAGE(
+      "call p50 " << stats.call.quantile(0.5).count() << " ns, p90 " << stats.call.quantile(0.9).count()
+                  << " ns, max " << stats.call.max().count() << " ns; stamp p50 "
+                  << stats.stamp.quantile(0.5).count() << " ns, p90 " << stats.stamp.quantile(0.9).count()
+                  << " ns; lead " << rig.transmitter.lead().count() << " ns");
   BOOST_TEST((stats.call.quantile(0.5) < 1ms));
   BOOST_TEST(stats.sent.get() == kShots);
   // By the receiver's own stamps, which nobody here has made up.
@@ -124,7 +124,7 @@ BOOST_AUTO_TEST_CASE(no_shot_leaves_before_its_instant_and_most_leave_at_it) {
   BOOST_TEST(arrivals.size() == kShots);
   for (const auto& a : arrivals) {
     const MonoTime arrived(a.stamp.time_since_epoch() - offset);
-    BOOST_TEST((arrived > start + std::stoi(a.text) * 3ms - 50us));
+    BOOST_TEST((arrived > start + std::stoi(a.text) * 3ms - kMostLead - 50us));
   }
 }
 
@@ -132,9 +132,25 @@ BOOST_AUTO_TEST_CASE(kernel_stamps_tell_when_each_shot_left) {
   Rig rig;
   const MonoTime start = rig.clock.mono() + 10ms;
   for (int i = 0; i < 20; ++i) rig.shoot(start + i * 1ms, "x");
-  for (const Shot& shot : rig.done(20)) BOOST_TEST((shot.transmitted >= shot.due));
+  for (const Shot& shot : rig.done(20)) BOOST_TEST((shot.transmitted >= shot.due - kMostLead));
   BOOST_TEST(rig.transmitter.stats().stamped.get() == 20U);
   BOOST_TEST(rig.transmitter.stats().unstamped.get() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(the_lead_is_learned_from_the_stamps_of_calls_that_waited_for_their_instants) {
+  Rig rig;
+  BOOST_TEST((rig.transmitter.lead() == 0ns));
+  // Calls that never waited teach nothing.
+  for (unsigned i = 0; i < 2 * Lead::kLeastSamples; ++i) rig.shoot(rig.clock.mono() - 1s, "x");
+  rig.done(2 * Lead::kLeastSamples);
+  BOOST_TEST((rig.transmitter.lead() == 0ns));
+  // A busy machine may wake the thread too late for some.
+  for (int i = 0; i < 50 && rig.transmitter.lead() == 0ns; ++i) {
+    for (int k = 1; k <= 10; ++k) rig.shoot(rig.clock.mono() + k * 2ms, "x");
+    rig.done(10);
+  }
+  BOOST_TEST((rig.transmitter.lead() > 0ns));
+  BOOST_TEST((rig.transmitter.lead() <= kMostLead));
 }
 
 BOOST_AUTO_TEST_CASE(the_nearest_instant_leaves_first_whatever_the_order_of_pushing) {
@@ -181,11 +197,62 @@ BOOST_AUTO_TEST_CASE(many_shots_of_one_instant_leave_together_each_from_its_own_
   const MonoTime due = rig.clock.mono() + 50ms;
   std::map<Endpoint, int> expected;
   for (int i = 0; i < 150; ++i) rig.shoot(due, "x", static_cast<std::uint16_t>(i % 3));
-  for (const Shot& shot : rig.done(150)) BOOST_TEST((shot.transmitted >= shot.due));
+  for (const Shot& shot : rig.done(150)) BOOST_TEST((shot.transmitted >= shot.due - kMostLead));
   std::map<Endpoint, int> seen;
   for (const auto& a : rig.client.receive()) ++seen[a.from];
   BOOST_TEST(seen.size() == 3U);
   for (const auto& [from, count] : seen) BOOST_TEST(count == 50);
+}
+
+/// How many calls `shots` of one instant take, from `sources` in turn; the least of a few tries
+/// until it is `expected`, as a busy machine may wake the thread when the instant is past and not
+/// all are in its queue.
+std::uint64_t calls_for(unsigned shots, unsigned sources, unsigned expected) {
+  std::uint64_t least = shots;
+  for (int attempt = 0; attempt < 5 && least > expected; ++attempt) {
+    Rig rig(sources, 2048);
+    const MonoTime due = rig.clock.mono() + 120ms;
+    for (unsigned i = 0; i < shots; ++i) rig.shoot(due, "x", static_cast<std::uint16_t>(i % sources));
+    rig.done(shots);
+    const EgressStats& stats = rig.transmitter.stats();
+    BOOST_TEST(stats.sent.get() == shots);
+    // The kernel holds as many stamps as net.core.rmem_max lets it: usually about 500.
+    BOOST_TEST(stats.stamped.get() >= std::min(shots, 400U));
+    BOOST_TEST_MESSAGE(shots << " shots: the last stamp after " << stats.stamp.max().count() << " ns");
+    least = std::min(least, stats.calls.get());
+  }
+  return least;
+}
+
+BOOST_AUTO_TEST_CASE(shots_of_one_instant_take_one_call_a_source_as_long_as_a_batch_holds_them) {
+  BOOST_TEST(calls_for(Egress::kBatch, 1, 1) == 1U);
+  BOOST_TEST(calls_for(Egress::kBatch, 2, 2) == 2U);
+  BOOST_TEST(calls_for(4 * Egress::kBatch, 1, 4) == 4U);
+}
+
+BOOST_AUTO_TEST_CASE(in_a_batch_the_nearest_deadline_leaves_first_and_its_source_too) {
+  const SystemClock clock;
+  ShotPool pool(64);
+  SpscRing<std::uint32_t> done(64);
+  Client client;
+  Egress egress(plain_sources(3), pool, clock, done);
+  std::vector<std::uint32_t> shots;
+  const std::vector<std::uint16_t> sources = {2, 0, 2, 1, 0, 2, 1, 1, 0, 2};
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    shots.push_back(*pool.take());
+    Shot& shot = pool[shots.back()];
+    shot.due = clock.mono();
+    shot.client = client.local;
+    shot.source = sources[i];
+    shot.length = 1;
+    pool.answer(shots.back())[0] = static_cast<std::uint8_t>('0' + i);
+  }
+  egress.prepare(shots);
+  egress.send(false);
+  std::string seen;
+  for (const auto& a : client.receive()) seen += a.text;
+  BOOST_TEST(seen == "0259148367");
+  BOOST_TEST(egress.stats().calls.get() == 3U);
 }
 
 BOOST_AUTO_TEST_CASE(a_send_that_the_kernel_refuses_is_a_failed_shot_and_the_others_still_leave) {
@@ -206,7 +273,7 @@ BOOST_AUTO_TEST_CASE(a_send_that_the_kernel_refuses_is_a_failed_shot_and_the_oth
   // Stamps are counted anew after that, and right.
   const std::uint64_t before = rig.transmitter.stats().stamped.get();
   for (int i = 0; i < 5; ++i) rig.shoot(rig.clock.mono() + 5ms, "y");
-  for (const Shot& shot : rig.done(5)) BOOST_TEST((shot.transmitted >= shot.due));
+  for (const Shot& shot : rig.done(5)) BOOST_TEST((shot.transmitted >= shot.due - kMostLead));
   BOOST_TEST(rig.transmitter.stats().stamped.get() == before + 5);
 }
 
@@ -230,16 +297,31 @@ BOOST_AUTO_TEST_CASE(a_stop_lets_near_shots_leave_and_does_not_wait_for_far_ones
   BOOST_TEST(arrivals[0].text == "near");
 }
 
-BOOST_AUTO_TEST_CASE(a_hundred_thousand_pending_shots_do_not_hold_up_the_nearest) {
+/// How late the calls of the rig's shots were, in the middle: with `pending` others in the queue.
+Nanos middle_error(std::uint32_t pending) {
+  constexpr int kShots = 60;
   Rig rig(1, 100'000);
-  const MonoTime now = rig.clock.mono();
-  for (int i = 0; i < 99'000; ++i) rig.shoot(now + 60s + i * 1us, "far");
-  const MonoTime start = rig.clock.mono() + 1s;  // by then all are in the queue, also on a slow machine
-  for (int i = 0; i < 50; ++i) rig.shoot(start + i * 1ms, "near");
-  const auto shots = rig.done(50);
-  for (const Shot& shot : shots) BOOST_TEST((shot.transmitted >= shot.due));
-  BOOST_TEST_MESSAGE("call p50 " << rig.transmitter.stats().call.quantile(0.5).count() << " ns");
-  BOOST_TEST((rig.transmitter.stats().call.quantile(0.5) < 2ms));
+  const MonoTime far = rig.clock.mono() + 60s;
+  // The nearest last: each is the nearest of all when it comes.
+  for (std::uint32_t i = pending; i-- > kShots;) rig.shoot(far + i * 1us, "far");
+  const MonoTime start = rig.clock.mono() + 300ms;  // by then all are in the queue, also on a slow machine
+  for (int i = 0; i < kShots; ++i) rig.shoot(start + i * 1ms, "near");
+  for (const Shot& shot : rig.done(kShots)) BOOST_TEST((shot.transmitted >= shot.due - kMostLead));
+  return rig.transmitter.stats().call.quantile(0.5);
+}
+
+BOOST_AUTO_TEST_CASE(a_hundred_thousand_pending_shots_cost_no_precision) {
+  // Half of the shots would have to suffer from the machine, and not from the queue, for this to
+  // be wrong; each try has both under the same load.
+  Nanos few{}, many{};
+  for (int attempt = 0; attempt < 5; ++attempt) {
+    few = middle_error(70);
+    many = middle_error(100'000);
+    if (many < few + 20us) break;
+  }
+  BOOST_TEST_MESSAGE("call p50: 70 pending " << few.count() << " ns, 100,000 pending " << many.count()
+                                             << " ns");
+  BOOST_TEST((many < few + 20us));
 }
 
 BOOST_AUTO_TEST_CASE(a_host_with_a_wrong_clock_shoots_by_its_own_clock) {
@@ -261,7 +343,7 @@ BOOST_AUTO_TEST_CASE(a_host_with_a_wrong_clock_shoots_by_its_own_clock) {
     while (const auto index = transmitter.pop_done()) {
       ++done;
       // The kernel's stamp went through the clock, too: else it would be two seconds off.
-      BOOST_TEST((pool[*index].transmitted >= pool[*index].due));
+      BOOST_TEST((pool[*index].transmitted >= pool[*index].due - kMostLead));
       BOOST_TEST((pool[*index].transmitted - pool[*index].due < 500ms));
     }
   }
