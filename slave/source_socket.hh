@@ -24,7 +24,8 @@ SourceSocket open_source(const Endpoint& source);
 /// The raw kind, whatever the address.
 SourceSocket open_raw_source(const Endpoint& source);
 
-/// Kernel transmit stamps on, numbered from 0, with room for those of many calls. False when the kernel has none.
+/// Kernel transmit stamps on, numbered from 0, with room for those of many calls. False when the kernel has
+/// none.
 bool restart_stamps(const net::Fd& fd);
 
 /// Is the address one of this host's, so that packets to it are delivered here?
