@@ -104,12 +104,12 @@ namespace {
 
 }  // namespace
 
-Janitor::Janitor(const std::string& lab) : pid_(-1) {
+Janitor::Janitor(const std::string& lab) {
   std::array<int, 2> ends{};
   net::check(::pipe2(ends.data(), O_CLOEXEC), "pipe2");
   const net::Fd watched(ends[0]);
   lifeline_ = net::Fd(ends[1]);
-  pid_ = net::check(::fork(), "fork");
+  pid_ = net::check(::fork(), "fork");  // NOLINT(*-prefer-member-initializer): the pipe comes first
   if (pid_ != 0) return;
   lifeline_ = net::Fd();
   wait_and_clean(watched, lab);

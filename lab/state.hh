@@ -36,7 +36,7 @@ class Janitor {
 
  private:
   net::Fd lifeline_;
-  pid_t pid_;
+  pid_t pid_ = -1;
 };
 
 }  // namespace flagfall::lab

@@ -28,7 +28,7 @@ bool RetryMemory::raced_recently(std::uint64_t key, MonoTime now) const noexcept
 
 void RetryMemory::remember(std::uint64_t key, MonoTime now, Nanos window) noexcept {
   auto& slots = sets_[set_of(key)].slots;
-  const auto same = std::ranges::find(slots, key, &Slot::key);
+  auto* const same = std::ranges::find(slots, key, &Slot::key);
   Slot& slot = same != slots.end() ? *same : *std::ranges::min_element(slots, {}, &Slot::until);
   slot = {key, now + window};
 }

@@ -53,7 +53,7 @@ struct JudgeCounters {
 
 class Judge final : public Witness {
  public:
-  Judge(World& world, const Promises& promises) : world_(world), promises_(promises) {}
+  Judge(World& world, Promises promises) : world_(world), promises_(std::move(promises)) {}
 
   // The cast, before the play.
   /// `addresses`: what clients ask, as orders index them.
@@ -159,7 +159,7 @@ class Judge final : public Witness {
   void orders_sent(Master& master, Slave& slave, const Packet& packet);
   void order_sent(Master& master, const Slave& slave, const wire::Order& order, OrderDatagram& datagram);
   /// False when there is nobody to race for.
-  bool race_started(Master& master, AskId ask, const wire::Order& order);
+  bool race_started(Master& master, AskId id, const wire::Order& order);
   /// The session that this datagram opens with, and its plaintext within `copy`.
   Session* open(const Master& master, const Slave& slave, std::vector<std::uint8_t>& copy, Bytes& plain);
   void datagram_arrived(const Slave& slave, const Packet& packet);

@@ -125,6 +125,7 @@ void MasterHost::burst(std::uint8_t address) {
     process_->requests.query(q.packet.data, q.packet.source, q.stamp, address, *this);
   process_->requests.finish(mono(), *this);
   std::vector<const Packet*> handled;
+  handled.reserve(taken.size());
   for (const Queued& q : taken) handled.push_back(&q.packet);
   judge_.handled(*this, handled);
 }

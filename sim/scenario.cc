@@ -119,19 +119,19 @@ class Play {
     return out;
   }
 
-  [[nodiscard]] std::string master_name(unsigned i) const { return fmt::format("master{}", i); }
-  [[nodiscard]] std::string slave_name(unsigned i) const { return fmt::format("slave{}", i); }
-  [[nodiscard]] std::vector<Endpoint> service_addresses(unsigned master) const {
+  [[nodiscard]] static std::string master_name(unsigned i) { return fmt::format("master{}", i); }
+  [[nodiscard]] static std::string slave_name(unsigned i) { return fmt::format("slave{}", i); }
+  [[nodiscard]] static std::vector<Endpoint> service_addresses(unsigned master) {
     return {*parse_endpoint(fmt::format("192.0.2.{}:53", 53 + master)),
             *parse_endpoint(fmt::format("[2001:db8::{}]:53", 53 + master))};
   }
-  [[nodiscard]] Endpoint control(unsigned master) const {
+  [[nodiscard]] static Endpoint control(unsigned master) {
     return *parse_endpoint(fmt::format("10.0.{}.1:4953", master));
   }
-  [[nodiscard]] Endpoint orders(unsigned slave) const {
+  [[nodiscard]] static Endpoint orders(unsigned slave) {
     return *parse_endpoint(fmt::format("10.1.{}.1:4954", slave));
   }
-  [[nodiscard]] std::vector<IpAddress> answers(unsigned slave) const {
+  [[nodiscard]] static std::vector<IpAddress> answers(unsigned slave) {
     return {*parse_ip(fmt::format("198.51.100.{}", slave + 1)),
             *parse_ip(fmt::format("2001:db8:1::{}", slave + 1))};
   }

@@ -111,11 +111,11 @@ void Streams::deliver(StreamId id, unsigned side) {
     Segment segment = std::move(from.out.front());
     from.out.pop_front();
     ++from.first;
-    take(id, 1 - side, std::move(segment));
+    take(id, 1 - side, segment);
   }
 }
 
-void Streams::take(StreamId id, unsigned to, Segment segment) {
+void Streams::take(StreamId id, unsigned to, const Segment& segment) {
   Connection& c = connections_.at(id);
   End& here = c.ends[to];
   if (!network_.receiver(here.host).up()) return;  // went down while it was under way; a new host would reset

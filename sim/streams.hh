@@ -90,7 +90,7 @@ class Streams {
   void push(StreamId id, unsigned side, Segment segment);
   void transmit(StreamId id, unsigned side, std::uint64_t number, Nanos timeout);
   void deliver(StreamId id, unsigned side);
-  void take(StreamId id, unsigned to, Segment segment);
+  void take(StreamId id, unsigned to, const Segment& segment);
   void handshake(StreamId id, unsigned to, unsigned step);
   void hand_over(StreamId id, unsigned to, const std::vector<std::uint8_t>& data);
   void end(StreamId id, unsigned side, const char* why);

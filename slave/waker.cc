@@ -22,12 +22,12 @@ void Waker::sleep(std::optional<MonoTime> until) {
   std::array<pollfd, 2> fds{{{timer_.get(), POLLIN, 0}, {event_.get(), POLLIN, 0}}};
   (void)ppoll(fds.data(), fds.size(), nullptr, nullptr);
   std::uint64_t count = 0;
-  if ((fds[1].revents & POLLIN) != 0) (void)!read(event_.get(), &count, sizeof count);
+  if ((fds[1].revents & POLLIN) != 0) (void)(read(event_.get(), &count, sizeof count) < 0);
 }
 
 void Waker::wake() {
   const std::uint64_t one = 1;
-  (void)!write(event_.get(), &one, sizeof one);
+  (void)(write(event_.get(), &one, sizeof one) < 0);
 }
 
 }  // namespace flagfall::slave

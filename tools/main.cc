@@ -5,7 +5,9 @@
 
 #include "tools/commands.hh"
 
-int main(int argc, char** argv) {
+namespace {
+
+int run(int argc, char** argv) {
   CLI::App app("The operator's command of flagfall", "flagfall");
   app.set_version_flag("--version", "flagfall " FLAGFALL_VERSION, "Print the version and end");
   app.require_subcommand(1);
@@ -17,9 +19,17 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
+  }
+  return status;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
   } catch (const std::exception& error) {
     std::cerr << "flagfall: " << error.what() << '\n';
     return 1;
   }
-  return status;
 }

@@ -24,14 +24,14 @@ struct IpAddress {
   [[nodiscard]] Bytes bytes() const { return {octets.data(), size()}; }
   /// 0.0.0.0 or ::
   [[nodiscard]] bool unspecified() const;
-  auto operator<=>(const IpAddress&) const = default;
+  auto operator<=>(const IpAddress&) const = default;  // NOLINT(*-use-nullptr): there is none
 };
 
 /// An address and a port; `[2001:db8::1]:53` or `192.0.2.1:53` in text.
 struct Endpoint {
   IpAddress ip;
   std::uint16_t port = 0;
-  auto operator<=>(const Endpoint&) const = default;
+  auto operator<=>(const Endpoint&) const = default;  // NOLINT(*-use-nullptr): there is none
 };
 
 struct Prefix {

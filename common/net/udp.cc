@@ -75,7 +75,8 @@ Fd udp_socket(const Endpoint& local, const UdpOptions& options) {
   }
   if (options.dont_fragment)
     option(fd, v6 ? SOL_IPV6 : SOL_IP, v6 ? IPV6_MTU_DISCOVER : IP_MTU_DISCOVER,
-           v6 ? IPV6_PMTUDISC_PROBE : IP_PMTUDISC_PROBE, "MTU_DISCOVER");
+           v6 ? IPV6_PMTUDISC_PROBE : IP_PMTUDISC_PROBE,  // NOLINT(*-branch-clone): two names of one number
+           "MTU_DISCOVER");
   if (options.receive_errors)
     option(fd, v6 ? SOL_IPV6 : SOL_IP, v6 ? IPV6_RECVERR : IP_RECVERR, 1, "RECVERR");
   if (options.dscp != 0)

@@ -75,8 +75,8 @@ class UdpReceiver {
 
  public:
   ~UdpReceiver();
-  UdpReceiver(UdpReceiver&&) noexcept;
-  UdpReceiver& operator=(UdpReceiver&&) noexcept;
+  UdpReceiver(UdpReceiver&& other) noexcept;
+  UdpReceiver& operator=(UdpReceiver&& other) noexcept;
   UdpReceiver(const UdpReceiver&) = delete;
   UdpReceiver& operator=(const UdpReceiver&) = delete;
 };

@@ -18,6 +18,7 @@ void require(bool good) {
 const wire::PreparedRecords& records() {
   static const wire::PreparedRecords made = [] {
     std::vector<flagfall::IpAddress> list;
+    list.reserve(12);
     for (int i = 0; i < 12; ++i)
       list.push_back(flagfall::ip_from_bytes(std::array<std::uint8_t, 4>{192, 0, 2, 1}));
     return wire::prepare_addresses(list, 60);

@@ -38,8 +38,7 @@ constexpr unsigned kThreads = 4;
 /// flagfall-master as main() runs it; its standard error goes to a file.
 class MasterProcess {
  public:
-  MasterProcess(const std::string& config, const std::string& errors) {
-    pid_ = fork();
+  MasterProcess(const std::string& config, const std::string& errors) : pid_(fork()) {
     if (pid_ != 0) return;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     close_range(3, ~0U, 0);
@@ -271,6 +270,7 @@ BOOST_AUTO_TEST_CASE(a_query_is_ordered_once_and_its_retry_is_answered_whichever
 
   // Clients of forty networks, each with several addresses' worth of ports.
   std::vector<Client> clients;
+  clients.reserve(40);
   for (int i = 0; i < 40; ++i) clients.emplace_back(fmt::format("127.0.{}.{}", i, i + 1));
   for (std::size_t i = 0; i < clients.size(); ++i)
     clients[i].ask(stage.service, fmt::format("n{}.race.example.test", i));

@@ -292,10 +292,10 @@ BOOST_AUTO_TEST_CASE(junk_on_the_port_is_counted_and_closed_while_sessions_go_on
   Slave slave(rig, master.at(), "fra");
   BOOST_REQUIRE(rig.run_until([&] { return slave.registered(); }));
   for (const std::string& junk : {std::string("GET / HTTP/1.1\r\n\r\n"), std::string(500, '\0'),
-                                  std::string(5000, '\xff'), std::string("\x16\x03\x01\x00\x05hello")}) {
+                                  std::string(5000, '\xff'), std::string("\x16\x03\x01\x00\x05hello", 10)}) {
     const std::uint64_t before = master.counter("control_handshake_failed");
     const net::Fd fd = dial(master.at());
-    (void)!write(fd.get(), junk.data(), junk.size());
+    BOOST_TEST(write(fd.get(), junk.data(), junk.size()) > 0);
     shutdown(fd.get(), SHUT_WR);
     BOOST_TEST(rig.run_until([&] { return master.counter("control_handshake_failed") == before + 1; }));
   }
@@ -310,6 +310,7 @@ BOOST_AUTO_TEST_CASE(idle_connections_from_one_address_are_capped_and_sessions_g
   Slave slave(rig, master.at(), "fra");
   BOOST_REQUIRE(rig.run_until([&] { return slave.registered(); }));
   std::vector<net::Fd> idle;
+  idle.reserve(50);
   for (int i = 0; i < 50; ++i) idle.push_back(dial(master.at()));
   BOOST_REQUIRE(rig.run_until([&] { return master.counter("control_connections") == 51; }));
   BOOST_TEST(master.counter("control_over_limit") == 42U);

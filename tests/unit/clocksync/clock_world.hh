@@ -37,8 +37,8 @@ class World {
   static constexpr std::int64_t kEpoch = 1'790'000'000'000'000'000;
 
   /// The host's rate is off by `drift_ppm`, and walks within half of `wander_ppm` to either side of that.
-  World(std::uint64_t seed, double length, double drift_ppm, double wander_ppm) : random_(seed) {
-    mono_start_ = 1 + static_cast<std::int64_t>(random_.unit() * 1e15);
+  World(std::uint64_t seed, double length, double drift_ppm, double wander_ppm)
+      : random_(seed), mono_start_(1 + static_cast<std::int64_t>(random_.unit() * 1e15)) {
     double walk = 0;
     for (double t = 0; t <= length + kWanderStep; t += kWanderStep) {
       gained_.push_back(gained_.empty() ? 0 : gained_.back() + kWanderStep * 1e-6 * (drift_ppm + walk));
@@ -123,7 +123,7 @@ class World {
   double exponential(double mean) { return -mean * std::log(1 - random_.unit()); }
 
   SeededRandom random_;
-  std::int64_t mono_start_ = 0;
+  std::int64_t mono_start_;
   std::vector<double> gained_;
   std::vector<Step> steps_, server_, reference_;
   std::uint64_t id_ = 0;

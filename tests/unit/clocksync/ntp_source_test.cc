@@ -3,7 +3,7 @@
 #include "clocksync/ntp_source.hh"
 
 #include <fcntl.h>
-#include <signal.h>
+#include <signal.h>  // NOLINT(*-deprecated-headers): kill
 #include <spawn.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -66,6 +66,7 @@ class Chronyd {
                           << directory_.path << "/keys\n";
     std::vector<std::string> words = {"chronyd", "-x", "-n", "-u", "root", "-f", config};
     std::vector<char*> argv;
+    argv.reserve(words.size() + 1);
     for (std::string& word : words) argv.push_back(word.data());
     argv.push_back(nullptr);
     posix_spawn_file_actions_t actions;

@@ -72,7 +72,7 @@ struct Fixture {
   Fixture& operator=(Fixture&&) = delete;
 
   void write(const std::string& text) const { std::ofstream(file) << text; }
-  int run(std::vector<std::string> arguments) {
+  int run(const std::vector<std::string>& arguments) {
     const auto schema = config::Schema<Config>()
                             .section("log", &Config::log, daemon_::log_schema())
                             .key("answer", &Config::answer, {.help = "The answer"});

@@ -25,7 +25,7 @@ BOOST_AUTO_TEST_CASE(ten_thousand_orders_allocate_nothing) {
   clocksync::RefMap map;
   map.status = wire::ClockStatus::synchronised;
 
-  MonoTime now = from_ns<MonoTime>(1'000'000'000);
+  auto now = from_ns<MonoTime>(1'000'000'000);
   const auto plain = query("www.example.test", wire::rrtype::kA);
   const auto with_cookie = query("www.example.test", wire::rrtype::kA, true, true);
   std::vector<std::vector<std::uint8_t>> datagrams;

@@ -45,22 +45,22 @@ void operator delete(void* p) noexcept {
 void operator delete[](void* p) noexcept {
   std::free(p);
 }
-void operator delete(void* p, std::size_t) noexcept {
+void operator delete(void* p, std::size_t /*size*/) noexcept {
   std::free(p);
 }
-void operator delete[](void* p, std::size_t) noexcept {
+void operator delete[](void* p, std::size_t /*size*/) noexcept {
   std::free(p);
 }
-void operator delete(void* p, std::align_val_t) noexcept {
+void operator delete(void* p, std::align_val_t /*alignment*/) noexcept {
   std::free(p);
 }
-void operator delete[](void* p, std::align_val_t) noexcept {
+void operator delete[](void* p, std::align_val_t /*alignment*/) noexcept {
   std::free(p);
 }
-void operator delete(void* p, std::size_t, std::align_val_t) noexcept {
+void operator delete(void* p, std::size_t /*size*/, std::align_val_t /*alignment*/) noexcept {
   std::free(p);
 }
-void operator delete[](void* p, std::size_t, std::align_val_t) noexcept {
+void operator delete[](void* p, std::size_t /*size*/, std::align_val_t /*alignment*/) noexcept {
   std::free(p);
 }
 // NOLINTEND(*-no-malloc, *-owning-memory)

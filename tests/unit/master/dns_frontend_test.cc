@@ -172,7 +172,7 @@ BOOST_AUTO_TEST_CASE(a_referral_is_without_authority_and_needs_its_glue) {
 }
 
 BOOST_AUTO_TEST_CASE(other_zones_and_classes_are_refused_without_authority) {
-  for (Query q : {edns("www.example.org"), edns("."), edns("test")}) {
+  for (const Query& q : {edns("www.example.org"), edns("."), edns("test")}) {
     const Answer a = ask(q);
     BOOST_TEST(a.rcode == kRefused);
     BOOST_TEST(!a.aa);

@@ -87,7 +87,7 @@ TempDir::~TempDir() {
   std::filesystem::remove_all(path_, ignored);
 }
 std::string TempDir::file(const std::string& name, const std::string& text) const {
-  const std::string path = path_ + "/" + name;
+  std::string path = path_ + "/" + name;
   std::ofstream(path) << text;
   return path;
 }

@@ -28,7 +28,7 @@ struct Sink final : master::OrderSink {
 
   void send_orders(std::span<OrderDatagram> datagrams) override {
     for (OrderDatagram& d : datagrams) {
-      if (refused.count(d.to.port) != 0) continue;
+      if (refused.contains(d.to.port)) continue;
       d.sent = true;
       std::vector<std::uint8_t> copy(d.bytes.begin(), d.bytes.end());
       Got g{d.to, {}, {}, copy.size(), net::parse_seal_header(copy).value_or(net::SealHeader{})};

@@ -121,7 +121,9 @@ struct Fixture {
     core->query(query, kClient, RealTime(kNow.time_since_epoch() + kRealMinusMono - 2ms), 0, output);
     core->finish(kNow + 100us, output);
   }
-  std::uint64_t fallback(Fallback reason) { return core->counters().fallback.get(reason); }
+  [[nodiscard]] std::uint64_t fallback(Fallback reason) const {
+    return core->counters().fallback.get(reason);
+  }
 };
 
 }  // namespace

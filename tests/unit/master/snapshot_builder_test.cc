@@ -32,7 +32,7 @@ struct Fixture {
     s.name = name;
     s.registered = true;
     s.sessions = 1;
-    s.session = static_cast<std::uint32_t>(name[0]);
+    s.session = static_cast<std::uint8_t>(name[0]);
     s.orders = {*parse_ip("198.51.100.1"), 4954};
     s.ready = std::move(ready);
     s.last_report.racing = true;

@@ -21,11 +21,8 @@ using namespace std::chrono_literals;
 namespace {
 
 struct Folder {
-  std::string path;
-  Folder() {
-    path = "/tmp/ff-admin-XXXXXX";
-    BOOST_REQUIRE(mkdtemp(path.data()) != nullptr);
-  }
+  std::string path = "/tmp/ff-admin-XXXXXX";
+  Folder() { BOOST_REQUIRE(mkdtemp(path.data()) != nullptr); }
   ~Folder() { std::filesystem::remove_all(path); }
   Folder(const Folder&) = delete;
   Folder& operator=(const Folder&) = delete;
@@ -119,6 +116,7 @@ BOOST_AUTO_TEST_CASE(a_living_socket_whose_queue_is_full_is_not_taken_for_stale)
   net::Loop loop;
   const net::AdminServer busy(loop, folder.socket());  // accepts nobody, as its loop does not run
   std::vector<net::Fd> waiting;
+  waiting.reserve(17);
   for (int i = 0; i < 17; ++i)
     waiting.push_back(dial(folder.socket()));  // listen(2) takes one more than asked
   BOOST_CHECK_EXCEPTION(net::AdminServer(loop, folder.socket()), std::system_error,

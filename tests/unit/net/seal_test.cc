@@ -19,6 +19,7 @@ using Verdict = net::Opener::Verdict;
 namespace {
 
 /// Every allocation inside libcrypto, counted from before its first one.
+// NOLINTBEGIN(*-owning-memory,*-no-malloc): C's interface
 std::atomic<unsigned> allocations{0};
 const bool kCounting = CRYPTO_set_mem_functions(
                            [](std::size_t n, const char*, int) {
@@ -30,6 +31,7 @@ const bool kCounting = CRYPTO_set_mem_functions(
                              return std::realloc(p, n);
                            },
                            [](void* p, const char*, int) { std::free(p); }) == 1;
+// NOLINTEND(*-owning-memory,*-no-malloc)
 
 constexpr SealKey kKey{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
 constexpr SealKey kOther{9};
@@ -104,6 +106,7 @@ BOOST_AUTO_TEST_CASE(reordered_datagrams_pass_and_stale_ones_do_not) {
   Sealer sealer(kKey, 1, 0);
   Opener opener(kKey);
   std::vector<std::vector<std::uint8_t>> sent;
+  sent.reserve(3000);
   for (int i = 0; i < 3000; ++i) sent.push_back(sealed(sealer, "x"));
   BOOST_TEST(verdict(opener, sent[2999]) == Verdict::ok);
   BOOST_TEST(verdict(opener, sent[1500]) == Verdict::ok);

@@ -32,7 +32,7 @@ class Lines final : public net::TcpProtocol {
         continue;
       }
       reply_ = ">" + line_ + "\n";
-      if (line_ == "big") reply_ = std::string(64 * 1024, 'x');
+      if (line_ == "big") reply_ = std::string(65536, 'x');
       step.reply = as_bytes(reply_);
       ++answered;
       step.message = true;

@@ -1,5 +1,6 @@
 #include "slave/order_desk.hh"
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <cstdlib>
 #include <map>
@@ -273,8 +274,10 @@ BOOST_AUTO_TEST_CASE(a_replayed_datagram_is_dropped) {
 BOOST_AUTO_TEST_CASE(reordered_datagrams_each_pass_once) {
   Rig rig;
   std::vector<std::vector<std::uint8_t>> datagrams;
+  datagrams.reserve(10);
   for (int i = 0; i < 10; ++i) datagrams.push_back(rig.master.seal({rig.order()}, rig.map.to_ref(rig.now)));
-  for (auto at = datagrams.rbegin(); at != datagrams.rend(); ++at) BOOST_TEST(rig.give(*at).size() == 1U);
+  std::ranges::reverse(datagrams);
+  for (auto& datagram : datagrams) BOOST_TEST(rig.give(datagram).size() == 1U);
 }
 
 BOOST_AUTO_TEST_CASE(every_changed_octet_makes_a_datagram_worthless) {

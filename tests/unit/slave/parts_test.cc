@@ -196,7 +196,7 @@ BOOST_AUTO_TEST_CASE(a_checksum_that_comes_out_as_zero_is_written_as_all_ones) {
                                                  static_cast<std::uint8_t>(word)};
     std::array<std::uint8_t, kRawHeaderRoom> room{};
     write_raw_header(source, destination, payload, room);
-    const unsigned checksum = static_cast<unsigned>(room[26] << 8 | room[27]);
+    const auto checksum = static_cast<unsigned>(room[26] << 8 | room[27]);
     zeros += checksum == 0 ? 1 : 0;
     ones += checksum == 0xffff ? 1 : 0;
   }

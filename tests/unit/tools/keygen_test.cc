@@ -27,7 +27,7 @@ struct Ran {
   Ran(Ran&&) = delete;
   Ran& operator=(Ran&&) = delete;
 
-  int run(tools::KeygenOptions options) {
+  int run(const tools::KeygenOptions& options) {
     out.str("");
     error.str("");
     return tools::keygen(options, kNow, out, error);
