@@ -8,6 +8,7 @@
 #include "common/base/log.hh"
 #include "common/net/privileges.hh"
 #include "common/net/tls.hh"
+#include "slave/scheduling.hh"
 
 namespace flagfall::slave {
 namespace {
@@ -77,18 +78,31 @@ void App::open(net::Loop& loop) {
   masters_ = std::make_unique<Masters>(
       loop, clock_, random_, config_, order_port, desk_,
       Masters::Sources{map, [this] { return source_->provider(); }, [this] { return counters(); }});
-  // All that may need a privilege is open and read; threads that start from here have none.
-  net::drop_capabilities();
-
-  transmitter_ = std::make_unique<Transmitter>(Transmitter::Options{config_.transmit.guard.fixed},
-                                               std::move(sources), pool_, clock_);
-  log::info("transmit guard {} µs", transmitter_->guard().count() / 1000);
+  if (config_.transmit.cpu_dma_latency) awake_ = keep_cpus_awake();
+  if (config_.transmit.lock_memory) lock_memory();
+  start_transmitter(std::move(sources));
   intake_ = std::make_unique<OrderIntake>(loop, clock_, desk_, *transmitter_, map);
   intake_->listen(std::move(sockets));
   take_back_ = loop.every(kTakeBackInterval, [this] {
     intake_->take_back();
     masters_->report_outcomes();
   });
+}
+
+/// From here on there are no capabilities.
+void App::start_transmitter(std::vector<SourceSocket> sources) {
+  const TransmitConfig& transmit = config_.transmit;
+  const bool fifo = transmit.scheduler == TransmitConfig::Scheduler::fifo;
+  const InheritedScheduling scheduling(
+      {.fifo = fifo, .priority = static_cast<int>(transmit.priority), .cpu = transmit.cpu.pinned});
+  // All that may need a privilege is open, read and set; threads that start from here have none.
+  net::drop_capabilities();
+  transmitter_ = std::make_unique<Transmitter>(Transmitter::Options{transmit.guard.fixed}, std::move(sources),
+                                               pool_, clock_);
+  log::info("transmit thread: {}{}, guard {} µs",
+            fifo ? fmt::format("SCHED_FIFO {}", transmit.priority) : "SCHED_OTHER",
+            transmit.cpu.pinned ? fmt::format(" on CPU {}", *transmit.cpu.pinned) : "",
+            transmitter_->guard().count() / 1000);
 }
 
 void App::stop() {

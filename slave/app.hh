@@ -38,6 +38,7 @@ class App final : public daemon::Program {
 
  private:
   void open(net::Loop& loop);
+  void start_transmitter(std::vector<SourceSocket> sources);
   [[nodiscard]] Masters::Counters counters() const;
 
   const Config& config_;
@@ -46,6 +47,7 @@ class App final : public daemon::Program {
   ShotPool pool_;
   OrderDesk desk_;
   std::unique_ptr<clocksync::ClockSource> source_;
+  net::Fd awake_;  // transmit.cpu_dma_latency
   std::unique_ptr<Transmitter> transmitter_;
   std::unique_ptr<OrderIntake> intake_;
   std::unique_ptr<Masters> masters_;

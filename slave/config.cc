@@ -58,6 +58,16 @@ config::Schema<TransmitConfig> transmit_schema() {
   s.key("guard", &TransmitConfig::guard,
         {.help = "How long before an answer leaves the transmit thread wakes up to spin; \"auto\": as its "
                  "wake-ups are measured"});
+  s.choice("scheduler", &TransmitConfig::scheduler,
+           {{"other", TransmitConfig::Scheduler::other}, {"fifo", TransmitConfig::Scheduler::fifo}},
+           {.help = "Of the transmit thread; \"fifo\" is real-time, ahead of all ordinary work: SCHED_FIFO"});
+  s.key("priority", &TransmitConfig::priority,
+        {.help = "Among real-time threads, with \"fifo\"", .least = "1", .most = "99"});
+  s.key("cpu", &TransmitConfig::cpu,
+        {.help = "Pins the transmit thread to this CPU", .least = "0", .most = "1023"});
+  s.key("lock_memory", &TransmitConfig::lock_memory, {.help = "Memory in use is never paged out (mlockall)"});
+  s.key("cpu_dma_latency", &TransmitConfig::cpu_dma_latency,
+        {.help = "Keeps this host's CPUs out of sleep that is slow to wake from, at the cost of power"});
   s.check(check_transmit);
   return s;
 }
@@ -108,6 +118,24 @@ namespace flagfall::config {
 
 namespace {
 constexpr Nanos kMostFixedGuard = std::chrono::milliseconds(100);
+constexpr std::int64_t kMostCpu = 1023;  // what a cpu_set_t holds
+}  // namespace
+
+bool Codec<slave::CpuSetting>::read(const Value& value, const Context& context, slave::CpuSetting& out) {
+  if (const auto* text = std::get_if<std::string>(&value.data); text != nullptr && *text == "any") {
+    out.pinned.reset();
+    return true;
+  }
+  std::int64_t cpu = 0;
+  if (!std::holds_alternative<std::int64_t>(value.data))
+    return context.mismatch(value, "number, or \"any\"", "1");
+  if (!read_integer(value, context, 0, kMostCpu, cpu)) return false;
+  out.pinned = static_cast<unsigned>(cpu);
+  return true;
+}
+
+std::string Codec<slave::CpuSetting>::write(const slave::CpuSetting& value) {
+  return value.pinned ? std::to_string(*value.pinned) : toml_string("any");
 }
 
 bool Codec<slave::GuardSetting>::read(const Value& value, const Context& context, slave::GuardSetting& out) {

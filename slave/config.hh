@@ -34,12 +34,22 @@ struct GuardSetting {
   std::optional<Nanos> fixed;
 };
 
+/// "any", or a number.
+struct CpuSetting {
+  std::optional<unsigned> pinned;
+};
+
 struct TransmitConfig {
   std::vector<Endpoint> sources;
   double rate = 10000;
   double burst = 20000;
   std::uint32_t queue = 100000;
   GuardSetting guard;
+  enum class Scheduler : std::uint8_t { other, fifo } scheduler = Scheduler::other;
+  std::uint32_t priority = 50;
+  CpuSetting cpu;
+  bool lock_memory = false;
+  bool cpu_dma_latency = false;
 };
 
 struct Config {
@@ -56,6 +66,14 @@ config::Schema<Config> schema();
 }  // namespace flagfall::slave
 
 namespace flagfall::config {
+
+template <>
+struct Codec<slave::CpuSetting> {
+  static bool read(const Value& value, const Context& context, slave::CpuSetting& out);
+  static std::string write(const slave::CpuSetting& value);
+  static std::string name() { return "\"any\" or integer"; }
+  static std::string example() { return "\"any\""; }
+};
 
 template <>
 struct Codec<slave::GuardSetting> {

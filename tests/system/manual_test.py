@@ -88,6 +88,10 @@ class Units(unittest.TestCase):
                 text = re.sub(r"^Documentation=.*\n", "", text, flags=re.M)  # pages are not installed
                 copy = pathlib.Path(folder) / unit.name
                 copy.write_text(text)
+                for drop_in in (ROOT / "configs" / "systemd").glob(f"{unit.stem}-*.conf"):
+                    place = pathlib.Path(folder) / f"{unit.name}.d"
+                    place.mkdir(exist_ok=True)
+                    shutil.copy(drop_in, place)
                 result = run("systemd-analyze", "verify", "--man=no", copy)
                 self.assertEqual((result.returncode, result.stderr), (0, ""), unit.name)
 

@@ -1,0 +1,81 @@
+// The slave's own kinds of keys, and the rules that span keys of [transmit].
+#include "slave/config.hh"
+
+#include <boost/test/unit_test.hpp>
+#include <string>
+
+using namespace flagfall;         // NOLINT(*-using-namespace)
+using namespace flagfall::slave;  // NOLINT(*-using-namespace)
+using namespace std::chrono_literals;
+
+namespace {
+
+/// A whole configuration, with these lines in [transmit].
+std::string with(const std::string& lines) {
+  return "[[master]]\naddress = \"192.0.2.1\"\nname = \"m\"\n"
+         "[control]\nca = \"ca\"\ncertificate = \"c\"\nkey = \"k\"\n"
+         "[transmit]\nsources = [\"192.0.2.1\"]\n" +
+         lines;
+}
+
+TransmitConfig transmit(const std::string& lines) {
+  const auto config = schema().parse(with(lines), "s.toml");
+  BOOST_REQUIRE_MESSAGE(config.ok(), (config ? std::string() : config.error()));
+  return config->transmit;
+}
+
+/// The one error, without file and line.
+std::string error(const std::string& lines) {
+  const auto config = schema().parse(with(lines), "s.toml");
+  BOOST_REQUIRE(!config.ok());
+  return config.error().substr(config.error().find("transmit."));
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(config)
+
+BOOST_AUTO_TEST_CASE(nothing_of_the_host_is_touched_unless_it_is_asked_for) {
+  const TransmitConfig t = transmit("");
+  BOOST_TEST((t.scheduler == TransmitConfig::Scheduler::other));
+  BOOST_TEST(!t.cpu.pinned);
+  BOOST_TEST(!t.lock_memory);
+  BOOST_TEST(!t.cpu_dma_latency);
+  BOOST_TEST(!t.guard.fixed);
+}
+
+BOOST_AUTO_TEST_CASE(the_transmit_thread_may_be_real_time_pinned_and_its_host_kept_awake) {
+  const TransmitConfig t = transmit(
+      "scheduler = \"fifo\"\npriority = 80\ncpu = 0\nlock_memory = true\ncpu_dma_latency = true\n"
+      "guard = \"300us\"\n");
+  BOOST_TEST((t.scheduler == TransmitConfig::Scheduler::fifo));
+  BOOST_TEST(t.priority == 80U);
+  BOOST_TEST((t.cpu.pinned == 0U));
+  BOOST_TEST(t.lock_memory);
+  BOOST_TEST(t.cpu_dma_latency);
+  BOOST_TEST((t.guard.fixed == 300us));
+  BOOST_TEST(!transmit("cpu = \"any\"\nguard = \"auto\"\n").cpu.pinned);
+}
+
+BOOST_AUTO_TEST_CASE(what_a_key_cannot_be_is_an_error_that_says_what_it_can) {
+  BOOST_TEST(error("cpu = 1024\n").starts_with("transmit.cpu: "));
+  BOOST_TEST(error("cpu = -1\n").starts_with("transmit.cpu: "));
+  BOOST_TEST(error("cpu = \"one\"\n") ==
+             "transmit.cpu: expected a number, or \"any\", such as 1, found the string \"one\"");
+  BOOST_TEST(error("priority = 0\n").starts_with("transmit.priority: "));
+  BOOST_TEST(error("priority = 100\n").starts_with("transmit.priority: "));
+  BOOST_TEST(error("scheduler = \"rr\"\n").starts_with("transmit.scheduler: "));
+  BOOST_TEST(error("guard = \"101ms\"\n") == "transmit.guard: must be \"auto\" or at most 100ms");
+}
+
+BOOST_AUTO_TEST_CASE(what_is_printed_reads_back_as_the_same) {
+  const auto config = schema().parse(with("cpu = 3\nguard = \"250us\"\nscheduler = \"fifo\"\n"), "s.toml");
+  BOOST_REQUIRE(config.ok());
+  const auto again = schema().parse(schema().print(*config), "printed");
+  BOOST_REQUIRE_MESSAGE(again.ok(), (again ? std::string() : again.error()));
+  BOOST_TEST((again->transmit.cpu.pinned == 3U));
+  BOOST_TEST((again->transmit.guard.fixed == 250us));
+  BOOST_TEST((again->transmit.scheduler == TransmitConfig::Scheduler::fifo));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
