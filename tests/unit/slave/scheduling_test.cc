@@ -33,8 +33,8 @@ std::string in_child(const std::function<std::string()>& work) {
     } catch (const std::exception& e) {
       said = e.what();
     }
-    (void)!write(ends[1], said.data(), said.size());
-    _exit(0);
+    const ssize_t written = write(ends[1], said.data(), said.size());
+    _exit(written < 0 ? 1 : 0);
   }
   close(ends[1]);
   std::string said;
