@@ -247,14 +247,16 @@ void App::log_clock() {
   clock_said_ = kind;
 }
 
-/// What the slave says of itself is in the hub's log; this is what the master holds against it.
+/// What the slave says of itself and its benches are in the hub's log; this is what else the master holds
+/// against it.
 void App::log_slaves() {
   if (!hub_) return;
   for (const SlaveState* slave : hub_->slaves()) {
     const auto at = std::ranges::lower_bound(builder_->names(), slave->name);
     std::string& said = slave_said_[static_cast<std::size_t>(at - builder_->names().begin())];
-    const std::string why =
-        slave->registered && slave->last_report.racing ? builder_->why_not(*slave) : std::string();
+    const std::string why = slave->registered && slave->last_report.racing && !slave->health.benched()
+                                ? builder_->why_not(*slave)
+                                : std::string();
     const std::string kind = why.substr(0, why.find(" of "));
     if (said == kind) continue;
     if (why.empty()) {

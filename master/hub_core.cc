@@ -105,7 +105,7 @@ HubCore::Actions HubCore::message(Id id, wire::Message&& message, const wire::Ho
   std::visit(Overload{
                  [&](wire::Ready& m) { ready(id, connection, std::move(m), now); },
                  [&](wire::Heartbeat& m) { heartbeat(connection, m, now); },
-                 [&](wire::Report& m) { report(connection, std::move(m)); },
+                 [&](wire::Report& m) { report(connection, std::move(m), now); },
                  [&](auto&) { out_of_order(id, connection, name, now); },
              },
              message);
@@ -152,6 +152,7 @@ void HubCore::welcome(Id id, Connection& connection, const wire::Hello& hello, c
   connection.pulse.emplace(now.mono, options_.heartbeat);
   slave.registered = true;
   slave.session = new_session();
+  if (std::exchange(slave.instance, hello.instance) != hello.instance) slave.health.restarted();
   slave.key = connection.key;
   slave.peer = connection.peer;
   slave.orders = {connection.peer.ip, hello.order_port};
@@ -199,15 +200,19 @@ void HubCore::heartbeat(Connection& connection, const wire::Heartbeat& heartbeat
   slaves_.at(connection.name).round_trip = connection.pulse->round_trip();
 }
 
-void HubCore::report(Connection& connection, wire::Report&& report) {
+void HubCore::report(Connection& connection, wire::Report&& report, const wire::HostTime& now) {
   ++counters_.reports;
   SlaveState& slave = slaves_.at(connection.name);
-  const bool changed = slave.last_report.racing != report.racing || slave.last_report.clock != report.clock;
+  bool changed = slave.last_report.racing != report.racing || slave.last_report.clock != report.clock;
   if (report.racing && !slave.last_report.racing)
     log(Log::Level::info, fmt::format("slave {} races", slave.name));
   else if (!report.racing &&
            (slave.last_report.racing || kind_of(slave.last_report.why_not) != kind_of(report.why_not)))
     log(Log::Level::warn, fmt::format("slave {} stands down: {}", slave.name, report.why_not));
+  const bool was_benched = slave.health.benched();
+  changed |= slave.health.add(report.outcomes, now.mono);
+  if (slave.health.benched() && !was_benched)
+    log(Log::Level::warn, fmt::format("slave {} {}", slave.name, slave.health.why()));
   auto outcomes = std::exchange(report.outcomes, {});
   slave.last_report = report;
   report.outcomes = std::move(outcomes);
@@ -291,6 +296,7 @@ void HubCore::drop(Id id) {
 // ---- time
 
 HubCore::Actions HubCore::tick(const wire::HostTime& now) {
+  check_benches(now.mono);
   for (auto next = connections_.begin(); next != connections_.end();) {
     const auto at = next++;  // drop() takes `at` out
     const Id id = at->first;
@@ -319,8 +325,19 @@ HubCore::Actions HubCore::tick(const wire::HostTime& now) {
   return take();
 }
 
+void HubCore::check_benches(MonoTime now) {
+  for (auto& [name, slave] : slaves_) {
+    const bool was_benched = slave.health.benched();
+    if (!slave.health.tick(now)) continue;
+    if (was_benched && !slave.health.benched())
+      log(Log::Level::info, fmt::format("slave {} comes back from the bench", name));
+    actions_.emplace_back(Changed{});
+  }
+}
+
 MonoTime HubCore::next_deadline() const {
   MonoTime next = MonoTime::max();
+  for (const auto& [name, slave] : slaves_) next = std::min(next, slave.health.next_deadline());
   for (const auto& [id, connection] : connections_)
     next = std::min(next, connection.pulse ? connection.pulse->next_deadline() : connection.limit);
   return next;

@@ -127,7 +127,8 @@ class HubCore {
               const wire::HostTime& now);
   void ready(Id id, Connection& connection, wire::Ready&& ready, const wire::HostTime& now);
   void heartbeat(Connection& connection, const wire::Heartbeat& heartbeat, const wire::HostTime& now);
-  void report(Connection& connection, wire::Report&& report);
+  void report(Connection& connection, wire::Report&& report, const wire::HostTime& now);
+  void check_benches(MonoTime now);
   void out_of_order(Id id, Connection& connection, std::string_view message, const wire::HostTime& now);
   void send_services(Id id, Connection& connection, RefTime since);
   /// The connection's slave has no session any more.

@@ -58,9 +58,10 @@ RacePlan RaceCore::decide(const Snapshot& snapshot, const RaceQuestion& q, const
   if (plan.count == 0) return refuse(Fallback::no_fit_slave);
 
   const std::uint64_t key = retries_.key(q.client, q.name, q.type);
-  if (retries_.raced_recently(key, times.now)) return refuse(Fallback::retry);
+  const Nanos window = std::max(options_.retry_window, service.retry_window);
+  if (retries_.raced_recently(key, times.now, window)) return refuse(Fallback::retry);
   if (const auto why = guard_.take(q.client, q.verified, times.now)) return refuse(*why);
-  retries_.remember(key, times.now, std::max(options_.retry_window, service.retry_window));
+  retries_.remember(key, times.now);
   plan.race = true;
   plan.instant = snapshot.clock.to_ref(timestamp) + service.delay;
   ++next_id_;

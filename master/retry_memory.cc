@@ -21,16 +21,16 @@ std::uint64_t RetryMemory::key(const IpAddress& client, Bytes name, std::uint16_
   return hash_.finish(hash_.mix(state, name));
 }
 
-bool RetryMemory::raced_recently(std::uint64_t key, MonoTime now) const noexcept {
+bool RetryMemory::raced_recently(std::uint64_t key, MonoTime now, Nanos window) const noexcept {
   return std::ranges::any_of(sets_[set_of(key)].slots,
-                             [&](const Slot& s) { return s.key == key && s.until > now; });
+                             [&](const Slot& s) { return s.key == key && s.raced + window > now; });
 }
 
-void RetryMemory::remember(std::uint64_t key, MonoTime now, Nanos window) noexcept {
+void RetryMemory::remember(std::uint64_t key, MonoTime now) noexcept {
   auto& slots = sets_[set_of(key)].slots;
   auto* const same = std::ranges::find(slots, key, &Slot::key);
-  Slot& slot = same != slots.end() ? *same : *std::ranges::min_element(slots, {}, &Slot::until);
-  slot = {key, now + window};
+  Slot& slot = same != slots.end() ? *same : *std::ranges::min_element(slots, {}, &Slot::raced);
+  slot = {key, now};
 }
 
 }  // namespace flagfall::master

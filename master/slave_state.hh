@@ -11,6 +11,7 @@
 #include "common/base/time.hh"
 #include "common/net/seal.hh"
 #include "common/wire/session.hh"
+#include "master/slave_health.hh"
 
 namespace flagfall::master {
 
@@ -28,6 +29,8 @@ struct SlaveState {
   MonoTime last_heard;
   Nanos round_trip{};          // of the session's heartbeats, the smallest of the last minute
   std::uint64_t sessions = 0;  // how often it registered
+  std::uint64_t instance = 0;  // of the process that registered last
+  SlaveHealth health;
 
   /// Registered, able to send from at least one address, and racing by its own word.
   [[nodiscard]] bool fit() const {

@@ -34,8 +34,9 @@ struct Runner {
   bool operator==(const Runner&) const = default;
 };
 
-/// Where late answers are dropped, a race may end in silence although nothing was
-/// lost; dig and glibc ask again only after 5 s, and then must be answered.
+/// Where late answers are dropped, or a slave has refused or failed orders within the
+/// last minute, a race may end in silence although nothing was lost; dig and glibc
+/// ask again only after 5 s, and then must be answered.
 inline constexpr Nanos kDropRetry = std::chrono::seconds(6);
 
 struct RacedService {

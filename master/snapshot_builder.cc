@@ -52,7 +52,7 @@ std::string SnapshotBuilder::why_not(const SlaveState& slave) const {
   if (report.bound > config_.clock.max_error)
     return fmt::format("has a clock bound of {}, above clock.max_error here",
                        config::to_string(report.bound));
-  return {};
+  return slave.health.why();  // empty unless benched
 }
 
 Snapshot SnapshotBuilder::build(const std::vector<const SlaveState*>& slaves, const clocksync::RefMap& clock,
@@ -64,10 +64,13 @@ Snapshot SnapshotBuilder::build(const std::vector<const SlaveState*>& slaves, co
   out.paused = paused;
   out.slaves.resize(names_.size());
   std::vector<const SlaveState*> fit(names_.size(), nullptr);
+  std::vector<bool> doubted(names_.size(), false);
   for (const SlaveState* slave : slaves) {
     const auto at = std::ranges::lower_bound(names_, slave->name);
-    if (at == names_.end() || *at != slave->name || !slave->registered) continue;
+    if (at == names_.end() || *at != slave->name) continue;
     const auto index = static_cast<std::size_t>(at - names_.begin());
+    doubted[index] = slave->health.doubted();
+    if (!slave->registered) continue;
     out.slaves[index] = {true, slave->session, slave->key, slave->orders};
     if (why_not(*slave).empty()) fit[index] = slave;
   }
@@ -78,6 +81,7 @@ Snapshot SnapshotBuilder::build(const std::vector<const SlaveState*>& slaves, co
     for (const Part& part : parts_[s]) {
       service.has_v4 = service.has_v4 || part.v4;
       service.has_v6 = service.has_v6 || part.v6;
+      if (doubted[part.slave]) service.retry_window = kDropRetry;
       const SlaveState* slave = fit[part.slave];
       if (slave == nullptr || part.service >= slave->ready.size() || slave->ready[part.service] == 0)
         continue;

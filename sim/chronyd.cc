@@ -38,10 +38,11 @@ void Chronyd::measure(const HostClock& clock, RefTime now) {
   correction_ = truth + Nanos(uniform(quality_.error.count()));
   drift_ppb_ = -clock.ppb() + uniform(quality_.skew_ppb);
   when_ = now;
+  reference_time_ = clock.real(now);
   measured_ = true;
 }
 
-std::vector<std::uint8_t> Chronyd::answer(Bytes request, const HostClock& clock, RefTime now) const {
+std::vector<std::uint8_t> Chronyd::answer(Bytes request, RefTime now) const {
   ByteReader in(request);
   const std::uint8_t version = in.u8();
   in.skip(3);
@@ -66,11 +67,10 @@ std::vector<std::uint8_t> Chronyd::answer(Bytes request, const HostClock& clock,
   for (int i = 0; i < 5; ++i) w.u32(0);
   w.u16(measured_ ? 2 : 0);
   w.u16(static_cast<std::uint16_t>(measured_ ? wire::ChronyLeap::normal : wire::ChronyLeap::unsynchronised));
-  const auto reference =
-      std::chrono::duration_cast<std::chrono::seconds>(clock.real(now).time_since_epoch() - age);
+  const Nanos reference = reference_time_.time_since_epoch();
   w.u32(0);
-  w.u32(static_cast<std::uint32_t>(reference.count()));
-  w.u32(0);
+  w.u32(static_cast<std::uint32_t>(reference / std::chrono::seconds(1)));
+  w.u32(static_cast<std::uint32_t>((reference % std::chrono::seconds(1)).count()));
   w.u32(chrony_float(correction_ + grown(age, drift_ppb_)));
   for (int i = 0; i < 5; ++i) w.u32(0);  // last and RMS offset, frequency, residual, skew
   w.u32(chrony_float(quality_.error * 2));

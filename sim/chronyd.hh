@@ -28,7 +28,7 @@ class Chronyd {
   /// It no longer has a source that it trusts.
   void lose_source() { measured_ = false; }
   /// The reply to a request; empty when the request is none.
-  [[nodiscard]] std::vector<std::uint8_t> answer(Bytes request, const HostClock& clock, RefTime now) const;
+  [[nodiscard]] std::vector<std::uint8_t> answer(Bytes request, RefTime now) const;
   [[nodiscard]] const ChronydQuality& quality() const { return quality_; }
 
  private:
@@ -37,6 +37,7 @@ class Chronyd {
   SeededRandom random_;
   bool measured_ = false;
   RefTime when_;
+  RealTime reference_time_;     // by the clock as it was then; a clock that is set changes nothing here
   Nanos correction_{};          // true time minus CLOCK_REALTIME, as measured
   std::int64_t drift_ppb_ = 0;  // how that grows, as estimated
 };

@@ -82,7 +82,7 @@ void Host::stop_chronyd(Nanos how_long) {
 
 std::vector<std::uint8_t> Host::ask_chronyd(Bytes request) const {
   if (!powered_ || world_.now() < chronyd_away_until_) return {};
-  return chronyd_.answer(request, clock_, world_.now());
+  return chronyd_.answer(request, world_.now());
 }
 
 void Host::at(MonoTime when, EventQueue::Action action) {

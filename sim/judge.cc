@@ -91,7 +91,11 @@ void Judge::exported(const net::SealKey& key, const Host& host) {
 }
 
 void Judge::session_over(const net::SealKey& key) {
-  sessions_[key].over = true;
+  Session& session = sessions_[key];
+  session.over = true;
+  for (OrderRecord& o : orders_)
+    if (o.session == &session && o.arrived && world_.now() - o.arrived_at <= promises_.slave_queue)
+      o.stray = true;
 }
 
 void Judge::accuse(const std::string& what) {
@@ -199,6 +203,20 @@ void Judge::refused(const Host& slave, std::uint64_t race) {
     if (o.fired) breach("order: {} fired an order and says that it refused it", slave.name());
     o.refused = true;
     return;
+  }
+}
+
+void Judge::told(const Host& master, const std::string& slave,
+                 const std::vector<wire::RaceOutcome>& outcomes) {
+  using Fate = wire::RaceOutcome::Fate;
+  const auto from = std::ranges::find_if(slaves_, [&](const Slave& s) { return s.host->name() == slave; });
+  if (from == slaves_.end()) return breach("session: {} has a report of {}", master.name(), slave);
+  for (const wire::RaceOutcome& outcome : outcomes) {
+    if (outcome.fate != Fate::refused && outcome.fate != Fate::failed) continue;
+    const auto order = std::find_if(orders_.rbegin(), orders_.rend(), [&](const OrderRecord& o) {
+      return o.race == outcome.race && o.master == master.id() && o.slave == from->host->id();
+    });
+    if (order != orders_.rend()) order->told = true;
   }
 }
 

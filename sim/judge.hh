@@ -2,7 +2,8 @@
 // when the two part. It stands at the network as a witness and reads the bytes
 // for itself (dns_text.hh), holding keys that no single host has. It never asks
 // a core for its opinion, with one exception: a slave may say that it refused an
-// order, since refusing is its right.
+// order, since refusing is its right. Once the master has been told so, that right
+// is no excuse any more: it must answer who asks again.
 //
 // The promises, and the first words of the line that tells of a broken one:
 //   query     every query that a living master took has one answer or one race;
@@ -26,6 +27,7 @@
 
 #include "clocksync/ref_clock.hh"
 #include "common/wire/order.hh"
+#include "common/wire/session.hh"
 #include "master/race_core.hh"
 #include "sim/budget.hh"
 #include "sim/host.hh"
@@ -39,10 +41,14 @@ struct Promises {
   master::GuardOptions guard;
   unsigned max_slaves = 8;
   Nanos retry_window = std::chrono::seconds(2);
+  /// Instead, when the master has been told that a slave refused or failed an order of that race.
+  Nanos retry_window_refused = std::chrono::seconds(6);
   std::vector<Nanos> delays = {std::chrono::milliseconds(25)};  // of the services
   Nanos queue = std::chrono::milliseconds(1);  // the longest that the modelled kernel keeps a query
   Nanos max_error = std::chrono::milliseconds(5);
   BucketLimit slave_cap;
+  /// The longest that a datagram waits for the modelled slave's loop.
+  Nanos slave_queue = std::chrono::microseconds(100);
   Nanos wake_up = std::chrono::microseconds(500);  // the most by which the modelled transmit thread misses
 };
 
@@ -74,8 +80,10 @@ class Judge final : public Witness {
   void session_over(const net::SealKey& key);
   /// A master has dealt with these queries; whatever it does about them is done.
   void handled(const Host& master, const std::vector<const Packet*>& queries);
-  /// A slave refused an order, or dropped it for being late.
+  /// A slave refused an order, dropped it for being late, or could not send its answer.
   void refused(const Host& slave, std::uint64_t race);
+  /// A master has read a slave's report.
+  void told(const Host& master, const std::string& slave, const std::vector<wire::RaceOutcome>& outcomes);
   void clock(const Host& host, const clocksync::RefMap& map);
   void ceiling(const Host& host, const char* what, std::size_t value, std::size_t most);
   /// Something that a host or client saw is wrong.
@@ -117,20 +125,24 @@ class Judge final : public Witness {
     std::uint64_t race = 0;
     RefTime instant;
     Endpoint source;
+    HostId master = 0;
     HostId slave = 0;
     unsigned life = 0;  // of the slave's process that has the key
     AskId ask = 0;
-    bool stray = false;    // its session was over when it came
+    const Session* session = nullptr;
+    bool stray = false;    // its session was over when it came, or before the slave's loop got to it
     bool arrived = false;  // at that process
     RefTime arrived_at;
     bool fired = false;
     bool refused = false;
+    bool told = false;         // and its master knows
     std::uint64_t answer = 0;  // the packet that it became
   };
   struct OrderDatagram {
     std::vector<std::uint8_t> bytes;
     std::vector<OrderIndex> orders;
     unsigned life = 0;  // of the slave's process
+    const Session* session = nullptr;
   };
   /// A race, as its first order told it.
   struct Race {
@@ -150,8 +162,8 @@ class Judge final : public Witness {
     std::vector<Endpoint> addresses;
     unsigned life = 0;
     GuardBudget guard;
-    std::unordered_map<std::string, RefTime> raced;  // by client and question
-    std::unordered_map<std::uint64_t, Race> races;   // by id
+    std::unordered_map<std::string, std::pair<RefTime, AskId>> raced;  // by client and question
+    std::unordered_map<std::uint64_t, Race> races;                     // by id
   };
 
   void sent_by_master(Master& master, const Packet& packet);
@@ -164,6 +176,8 @@ class Judge final : public Witness {
   Session* open(const Master& master, const Slave& slave, std::vector<std::uint8_t>& copy, Bytes& plain);
   void datagram_arrived(const Slave& slave, const Packet& packet);
   void fired(Slave& slave, OrderRecord& order, const Packet& packet);
+  /// How long a master may not race this question again.
+  [[nodiscard]] Nanos retry_window(const Master& master, const Ask& ask) const;
   [[nodiscard]] bool excused(const OrderRecord& order) const;
   [[nodiscard]] bool excused(const Ask& ask) const;
   [[nodiscard]] bool failed(std::uint64_t packet) const;

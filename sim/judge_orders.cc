@@ -50,6 +50,7 @@ void Judge::orders_sent(Master& master, Slave& slave, const Packet& packet) {
   OrderDatagram& datagram = datagrams_[nonce_of(session->key, packet)];
   datagram.bytes = packet.data;
   datagram.life = session->slave_life;
+  datagram.session = session;
   wire::OrderReader reader(plain);
   for (wire::Order order; reader.next(order);) order_sent(master, slave, order, datagram);
   if (!reader.ok()) breach("order: {} sent malformed orders", master.host->name());
@@ -76,9 +77,17 @@ void Judge::order_sent(Master& master, const Slave& slave, const wire::Order& or
   record.race = order.race;
   record.instant = order.instant;
   record.source = master.addresses[order.address];
+  record.master = master.host->id();
   record.slave = slave.host->id();
   record.life = datagram.life;
+  record.session = datagram.session;
   record.ask = *ask;
+}
+
+Nanos Judge::retry_window(const Master& master, const Ask& ask) const {
+  const bool told = std::ranges::any_of(
+      ask.orders, [&](OrderIndex i) { return orders_[i].told && orders_[i].master == master.host->id(); });
+  return told ? promises_.retry_window_refused : promises_.retry_window;
 }
 
 bool Judge::race_started(Master& master, AskId id, const wire::Order& order) {
@@ -90,13 +99,16 @@ bool Judge::race_started(Master& master, AskId id, const wire::Order& order) {
            *over);
     return false;
   }
-  const auto [at, fresh] = master.raced.try_emplace(text(order.client.ip.bytes()) + ask.name, world_.now());
+  const auto [at, fresh] =
+      master.raced.try_emplace(text(order.client.ip.bytes()) + ask.name, world_.now(), id);
+  auto& [when, last] = at->second;
   // A millisecond: the master's clock may be fast.
-  if (!fresh && world_.now() - at->second < promises_.retry_window - std::chrono::milliseconds(1)) {
+  if (!fresh && world_.now() - when < retry_window(master, asks_[last]) - std::chrono::milliseconds(1)) {
     breach("guard: {} raced a retry of {}", master.host->name(), to_string(order.client));
     return false;
   }
-  at->second = world_.now();
+  when = world_.now();
+  last = id;
   const Nanos ahead = order.instant - world_.now();
   const auto as_promised = [&](Nanos delay) {
     return ahead <= delay + promises_.max_error && ahead >= delay - promises_.queue - promises_.max_error;

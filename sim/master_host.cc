@@ -197,7 +197,7 @@ void MasterHost::apply(const master::HubCore::Actions& actions) {
                    },
                    [&](const Hub::Log& a) { world_.trace.line(world_.now(), "{}: {}", name(), a.text); },
                    [&](const Hub::Changed&) { changed = true; },
-                   [](const Hub::Reported&) {},
+                   [&](const Hub::Reported& a) { judge_.told(*this, a.slave->name, a.report.outcomes); },
                },
                action);
   }
@@ -221,7 +221,7 @@ void MasterHost::publish() {
   for (const auto& [name, state] : process_->hub.slaves()) slaves.push_back(&state);
   const clocksync::RefMap map = process_->time ? process_->time->map() : clocksync::RefMap{};
   process_->requests.take_over(
-      std::make_shared<master::Snapshot>(builder_.build(slaves, map, false, data_.zones)));
+      std::make_shared<master::Snapshot>(published(builder_.build(slaves, map, false, data_.zones))));
 }
 
 }  // namespace flagfall::sim

@@ -60,6 +60,8 @@ class MasterHost : public Host, protected master::RequestOutput {
   void send_orders(std::span<master::OrderDatagram> datagrams) override;
   /// What the request core is made with.
   [[nodiscard]] virtual master::RequestOptions request_options() const;
+  /// What the request core is given to know.
+  [[nodiscard]] virtual master::Snapshot published(master::Snapshot made) const { return made; }
 
  private:
   struct Process;

@@ -24,7 +24,8 @@ class Play {
       : options_(options),
         data_(data),
         random_(options.seed ^ 0x5eed),
-        masters_count_(1 + pick(2)),
+        more_random_(options.seed ^ 0xfa11),
+        masters_count_(1 + (options.overloaded ? 0 : pick(2))),
         slaves_count_(1 + pick(5)),
         clients_count_(3 + pick(6)),
         world_(options.seed, masters_count_ + slaves_count_ + clients_count_ + 1, options.text),
@@ -85,6 +86,10 @@ class Play {
     promises_.delays = {between(least, milliseconds(80)), between(least, milliseconds(80))};
     promises_.slave_cap = chance(0.2) ? BucketLimit{20, 20} : BucketLimit{10000, 20000};
     promises_.queue = milliseconds(400);
+    if (options_.overloaded) {
+      promises_.guard = {.total = {2000, 4000}, .prefix = {2000, 4000}};
+      promises_.slave_cap = {20, 20};
+    }
     return promises_;
   }
 
@@ -141,7 +146,7 @@ class Play {
     for (unsigned s = 0; s < 2; ++s) {
       out[s].name = s == 0 ? "web" : "api";
       out[s].delay = promises_.delays[s];
-      out[s].late = chance(0.5) ? wire::LatePolicy::send : wire::LatePolicy::drop;
+      out[s].late = chance(0.5) || options_.overloaded ? wire::LatePolicy::send : wire::LatePolicy::drop;
       for (unsigned i = 0; i < slaves_count_; ++i)
         if (s == 0 || chance(0.7)) out[s].slaves.push_back({slave_name(i), answers(i)});
     }
@@ -163,6 +168,8 @@ class Play {
       c.guard.unverified = promises_.guard.unverified;
       c.guard.rate = promises_.guard.total.rate;
       c.guard.burst = promises_.guard.total.burst;
+      c.guard.prefix_rate = promises_.guard.prefix.rate;
+      c.guard.prefix_burst = promises_.guard.prefix.burst;
       if (options_.faults && chance(0.3)) {
         o.refusals = 0.05;
         count(Fault::send_refused);
@@ -185,6 +192,10 @@ class Play {
       o.orders = orders(i);
       o.cap = promises_.slave_cap;
       o.max_error = promises_.max_error;
+      if (options_.faults && more_random_.unit() < 0.3) {
+        o.refusals = more_random_.unit() < 0.3 ? 1 : 0.05;
+        count(Fault::answer_refused);
+      }
       for (unsigned m = 0; m < masters_count_; ++m) {
         for (const Endpoint& at : service_addresses(m)) o.sources.push_back(at);
         o.masters.push_back({master_name(m), control(m)});
@@ -215,6 +226,7 @@ class Play {
       for (unsigned m = 0; m < masters_count_; ++m) o.servers.push_back(service_addresses(m)[v6 ? 1 : 0]);
       o.right_answers = right;
       o.style = kResolverStyles[pick(static_cast<std::uint32_t>(kResolverStyles.size()))];
+      if (options_.overloaded) o.style = kResolverStyles.front();
       const HostId id = masters_count_ + slaves_count_ + i;
       clients_.push_back(
           std::make_unique<Client>(world_, id, id, fmt::format("client{}", i), std::move(o), judge_));
@@ -314,6 +326,7 @@ class Play {
   ScenarioOptions options_;
   const ServedData& data_;  // NOLINT(*-ref-data-members)
   SeededRandom random_;
+  SeededRandom more_random_;  // for what came later: the worlds of known seeds stay as they are
   unsigned masters_count_, slaves_count_, clients_count_;
   Promises promises_;
   World world_;

@@ -30,17 +30,21 @@ enum class Fault : std::uint8_t {
   duplication,
   reordering,
   send_refused,
+  answer_refused,
 };
-inline constexpr std::array<const char*, 13> kFaultNames = {
+inline constexpr std::array<const char*, 14> kFaultNames = {
     "slave killed",  "slave lost power", "master killed",   "master lost power", "paths cut",
     "clock stepped", "clock wandered",   "chronyd stopped", "master stalled",    "loss",
-    "duplication",   "reordering",       "send refused"};
+    "duplication",   "reordering",       "send refused",    "answer refused"};
 
 struct ScenarioOptions {
   std::uint64_t seed = 1;
   Nanos length = std::chrono::seconds(60);  // then no more queries; the world runs on until all are settled
   unsigned queries = 1000;
   bool faults = true;
+  /// One master with its guard wide open, stubs that ask twice, 5 s apart, and
+  /// slaves that may send 20 answers a second, late ones too.
+  bool overloaded = false;
   bool text = false;  // keep the trace as text
 
   /// For tests that put a bug in: make other hosts than these.

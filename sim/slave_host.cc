@@ -129,8 +129,13 @@ void SlaveHost::fire() {
   const std::size_t count = process_->queue.take(mono(), batch);
   for (const std::uint32_t index : std::span(batch).first(count)) {
     slave::Shot& shot = process_->pool[index];
-    transmit(shot, options_.sources.at(shot.source), process_->pool.answer(index).first(shot.length));
     shot.fate = shot.late ? Fate::sent_late : Fate::sent;
+    if (options_.refusals > 0 && process_->random.unit() < options_.refusals) {
+      shot.fate = Fate::failed;
+      judge_.refused(*this, shot.race);
+    } else {
+      transmit(shot, options_.sources.at(shot.source), process_->pool.answer(index).first(shot.length));
+    }
     shot.transmitted = mono();
     process_->desk.finished(index);
   }

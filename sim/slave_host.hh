@@ -29,6 +29,7 @@ struct SlaveOptions {
   BucketLimit cap{10000, 20000};
   Nanos max_error = std::chrono::milliseconds(5);
   std::uint32_t pool = 4096;
+  double refusals = 0;                             // the share of answers that the kernel does not take
   Nanos wake_up = std::chrono::microseconds(400);  // the most by which the transmit thread is late
 };
 

@@ -23,6 +23,17 @@ ScenarioOptions small_world(std::uint64_t seed) {
   return out;
 }
 
+/// 200 queries a second that are all well but for the slaves.
+ScenarioOptions overloaded_world(std::uint64_t seed) {
+  ScenarioOptions out;
+  out.seed = seed;
+  out.length = 34s;  // the first 4 s are for warming up
+  out.queries = 6000;
+  out.faults = false;
+  out.overloaded = true;
+  return out;
+}
+
 void check_world(std::uint64_t seed) {
   const Outcome o = play(small_world(seed), data());
   BOOST_TEST(!o.broken,
@@ -49,6 +60,19 @@ ScenarioOptions with_master(std::uint64_t seed) {
     return std::make_unique<M>(w, id, site, name, clock, chronyd, o, served, judge);
   };
   return out;
+}
+
+/// With slaves that could send as much as they like, if it were not for their kernels.
+ScenarioOptions fail_to_send(ScenarioOptions options, double share) {
+  options.make_slave = [share](World& w, HostId id, SiteId site, const std::string& name,
+                               const HostClock& clock, const ChronydQuality& chronyd, const SlaveOptions& o,
+                               Judge& judge) {
+    SlaveOptions changed = o;
+    changed.cap = {10000, 20000};
+    changed.refusals = share;
+    return std::make_unique<SlaveHost>(w, id, site, name, clock, chronyd, changed, judge);
+  };
+  return options;
 }
 
 /// Some world among the first ten shows the bug, in these words.
@@ -101,6 +125,28 @@ BOOST_AUTO_TEST_CASE(without_faults_every_query_is_answered_and_no_answer_is_lat
   }
 }
 
+BOOST_AUTO_TEST_CASE(slaves_with_a_cap_far_below_the_load_leave_no_client_unanswered_at_its_second_try) {
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    const Outcome o = play(overloaded_world(seed), data());
+    BOOST_TEST(!o.broken, o.broken.value_or(""));
+    BOOST_TEST(o.judge.refused > 50U);
+    BOOST_TEST(o.judge.answered == 6000U);
+    BOOST_TEST(o.judge.gave_up == 0U);
+    // The slaves were on their benches most of the time.
+    BOOST_TEST(o.judge.races < 3000U);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(slaves_that_cannot_send_at_all_leave_no_client_unanswered_at_its_second_try) {
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    const Outcome o = play(fail_to_send(overloaded_world(seed), 1), data());
+    BOOST_TEST(!o.broken, o.broken.value_or(""));
+    BOOST_TEST(o.judge.fired == 0U);
+    BOOST_TEST(o.judge.answered == 6000U);
+    BOOST_TEST(o.judge.gave_up == 0U);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(faults_and_attacks_do_happen) {
   Outcome sum;
   for (std::uint64_t seed = 1; seed <= 6; ++seed) {
@@ -142,5 +188,15 @@ BOOST_AUTO_TEST_CASE(a_guard_that_gives_tenfold_is_found) {
 }
 BOOST_AUTO_TEST_CASE(a_master_that_races_retries_is_found) {
   must_be_found(with_master<mutants::RacesRetries>, "raced a retry");
+}
+BOOST_AUTO_TEST_CASE(a_master_that_does_not_listen_to_refusals_is_found) {
+  must_be_found(
+      [](std::uint64_t seed) {
+        ScenarioOptions out = with_master<mutants::ForgetsRefusals>(seed);
+        out.overloaded = true;
+        out.faults = false;
+        return fail_to_send(out, 0.3);  // too few to be benched for
+      },
+      "raced a retry");
 }
 BOOST_AUTO_TEST_SUITE_END()

@@ -125,4 +125,13 @@ class RacesRetries : public MasterHost {
   }
 };
 
+/// Hears that slaves refuse orders, and does not mind.
+class ForgetsRefusals : public MasterHost {
+  using MasterHost::MasterHost;
+  [[nodiscard]] master::Snapshot published(master::Snapshot made) const override {
+    for (master::RacedService& service : made.services) service.retry_window = Nanos(0);
+    return made;
+  }
+};
+
 }  // namespace mutants

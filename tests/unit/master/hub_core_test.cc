@@ -349,6 +349,63 @@ BOOST_AUTO_TEST_CASE(a_slave_that_is_not_configured_any_more_is_sent_away) {
   BOOST_TEST(rig.say(id, wire::Heartbeat{}).closes.empty());  // what still comes is ignored
 }
 
+BOOST_AUTO_TEST_CASE(a_slave_that_refuses_most_orders_is_benched_in_the_log_and_comes_back_by_itself) {
+  Rig rig;
+  const auto id = rig.registered("fra");
+  (void)rig.say(id, racing(true));
+  wire::Report refusals = racing(true);
+  refusals.outcomes.assign(40, {1, wire::RaceOutcome::Fate::refused, {}, {}});
+  Did did = rig.say(id, refusals);
+  BOOST_TEST(did.changes == 1U);
+  BOOST_TEST(did.lines.at(0) ==
+             "slave fra is benched for 5 s: it refused 40 of 40 orders; see its [transmit] rate and queue");
+  BOOST_TEST(did.reports.at(0).outcomes.size() == 40U);
+  BOOST_TEST(rig.slave("fra").health.benched());
+  did = rig.say(id, refusals);  // of orders that were under way
+  BOOST_TEST(did.changes == 0U);
+  BOOST_TEST(did.lines.empty());
+  BOOST_TEST((rig.core.next_deadline() <= MonoTime(rig.now + seconds(5))));
+  for (int i = 0; i < 5; ++i) {
+    BOOST_TEST(rig.slave("fra").health.benched());
+    (void)rig.say(id, wire::Heartbeat{RefTime(rig.now), {}, {}});
+    did = rig.tick(seconds(1));
+  }
+  BOOST_TEST(did.changes == 1U);
+  BOOST_TEST(did.lines.at(0) == "slave fra comes back from the bench");
+  BOOST_TEST(!rig.slave("fra").health.benched());
+}
+
+BOOST_AUTO_TEST_CASE(a_bench_outlives_the_session_but_not_the_slaves_process) {
+  Rig rig;
+  auto id = rig.registered("fra", 7);
+  wire::Report refusals = racing(true);
+  refusals.outcomes.assign(40, {1, wire::RaceOutcome::Fate::refused, {}, {}});
+  (void)rig.say(id, refusals);
+  id = rig.registered("fra", 7);
+  BOOST_TEST(rig.slave("fra").health.benched());
+  (void)rig.core.closed(id, CloseCause::ended, "gone", rig.time());
+  // Nobody is connected, and the end of the bench is still told.
+  BOOST_TEST((rig.core.next_deadline() == MonoTime(rig.now + seconds(5))));
+  (void)rig.registered("fra", 8);
+  BOOST_TEST(!rig.slave("fra").health.benched());
+}
+
+BOOST_AUTO_TEST_CASE(one_refusal_and_the_end_of_its_minute_are_changes) {
+  Rig rig;
+  const auto id = rig.registered("fra");
+  (void)rig.say(id, racing(true));
+  wire::Report report = racing(true);
+  report.outcomes.push_back({1, wire::RaceOutcome::Fate::failed, {}, {}});
+  BOOST_TEST(rig.say(id, report).changes == 1U);
+  BOOST_TEST(rig.slave("fra").health.doubted());
+  (void)rig.core.closed(id, CloseCause::ended, "gone", rig.time());
+  BOOST_TEST((rig.core.next_deadline() == MonoTime(rig.now + seconds(60))));
+  const Did did = rig.tick(seconds(60));
+  BOOST_TEST(did.changes == 1U);
+  BOOST_TEST(did.lines.empty());
+  BOOST_TEST((rig.core.next_deadline() == MonoTime::max()));
+}
+
 BOOST_AUTO_TEST_CASE(a_slave_that_does_not_read_is_closed) {
   Rig rig;
   const auto id = rig.registered("fra");

@@ -115,6 +115,36 @@ BOOST_AUTO_TEST_CASE(who_is_not_fit_does_not_run_but_keeps_its_session) {
   BOOST_TEST(runs([](SlaveState& s) { s.last_report.bound = 6ms; }).starts_with("has a clock bound of 6ms"));
 }
 
+BOOST_AUTO_TEST_CASE(who_is_benched_does_not_run_and_status_says_why) {
+  Fixture f;
+  const std::vector<wire::RaceOutcome> refusals(20, {1, wire::RaceOutcome::Fate::refused, {}, {}});
+  f.slaves[1].health.add(refusals, MonoTime(100s));
+  BOOST_TEST(f.builder().why_not(f.slaves[1]) ==
+             "is benched for 5 s: it refused 20 of 20 orders; see its [transmit] rate and queue");
+  Snapshot s = f.build();
+  BOOST_TEST(s.services[0].v4.size() == 1U);
+  BOOST_TEST(s.services[0].v6.empty());
+  BOOST_TEST(s.services[0].has_v6);
+  BOOST_TEST(s.services[1].v4.empty());
+  BOOST_TEST(s.slaves[1].live);  // its session and its counters of nonces go on
+  f.slaves[1].health.tick(MonoTime(105s));
+  s = f.build();
+  BOOST_TEST(s.services[0].v4.size() == 2U);
+  BOOST_TEST(s.services[1].v4.size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(questions_of_a_service_with_a_doubted_slave_are_remembered_longer) {
+  Fixture f;
+  const std::vector<wire::RaceOutcome> failure(1, {1, wire::RaceOutcome::Fate::failed, {}, {}});
+  f.slaves[0].health.add(failure, MonoTime(100s));  // ams, which is not in "mail"
+  BOOST_TEST((f.build().services[1].retry_window == 0ns));
+  f.slaves[1].health.add(failure, MonoTime(100s));
+  f.slaves[1].registered = false;  // what it refused, it refused
+  BOOST_TEST((f.build().services[1].retry_window == master::kDropRetry));
+  f.slaves[1].health.tick(MonoTime(160s));
+  BOOST_TEST((f.build().services[1].retry_window == 0ns));
+}
+
 BOOST_AUTO_TEST_CASE(a_ready_that_is_too_short_or_a_stranger_does_no_harm) {
   Fixture f;
   f.slaves[1].ready = {0b11};
