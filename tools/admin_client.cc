@@ -20,9 +20,8 @@ namespace flagfall::tools {
 namespace {
 
 constexpr std::size_t kMostResponse = std::size_t{16} << 20;
-constexpr timeval kTimeout{5, 0};
 
-Error advice(int error, const std::string& path) {
+Error advice(int error, const std::string& path, std::chrono::seconds patience) {
   if (error == ENOENT || error == ECONNREFUSED)
     return Error{fmt::format(
         "{}: nobody listens there; is flagfall-master running, and is this its admin.socket?", path)};
@@ -31,7 +30,7 @@ Error advice(int error, const std::string& path) {
         "{}: permission denied; join the group that owns it (usermod -aG flagfall USER) or use sudo", path)};
   if (error == EAGAIN || error == EWOULDBLOCK)
     return Error{
-        fmt::format("{}: no answer within {} s; the daemon is stuck or busy", path, kTimeout.tv_sec)};
+        fmt::format("{}: no answer within {} s; the daemon is stuck or busy", path, patience.count())};
   return Error{fmt::format("{}: {}", path, std::generic_category().message(error))};
 }
 
@@ -54,11 +53,12 @@ std::optional<T> number(std::string_view text) {
   return value;
 }
 
-Result<std::string> exchange(const net::Fd& fd, const std::string& path, std::string_view request) {
+Result<std::string> exchange(const net::Fd& fd, const std::string& path, std::string_view request,
+                             std::chrono::seconds patience) {
   while (!request.empty()) {
     const ssize_t n = send(fd.get(), request.data(), request.size(), MSG_NOSIGNAL);
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return advice(errno, path);
+    if (n < 0) return advice(errno, path, patience);
     request.remove_prefix(static_cast<std::size_t>(n));
   }
   std::string text;
@@ -66,7 +66,7 @@ Result<std::string> exchange(const net::Fd& fd, const std::string& path, std::st
   for (;;) {
     const ssize_t n = recv(fd.get(), buffer.data(), buffer.size(), 0);
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return advice(errno, path);
+    if (n < 0) return advice(errno, path, patience);
     if (n == 0) return text;
     text.append(buffer.data(), static_cast<std::size_t>(n));
     if (text.size() > kMostResponse)
@@ -112,7 +112,7 @@ Result<HttpResponse> parse_http_response(std::string_view text) {
 }
 
 Result<HttpResponse> admin_request(const std::string& socket_path, const std::string& method,
-                                   const std::string& path) {
+                                   const std::string& path, std::chrono::seconds patience) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (socket_path.empty() || socket_path.size() >= sizeof address.sun_path)
@@ -120,13 +120,14 @@ Result<HttpResponse> admin_request(const std::string& socket_path, const std::st
                              sizeof address.sun_path - 1)};
   std::memcpy(&address.sun_path, socket_path.data(), socket_path.size());
   const net::Fd fd(net::check(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
-  net::check(setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &kTimeout, sizeof kTimeout), "SO_RCVTIMEO");
-  net::check(setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &kTimeout, sizeof kTimeout), "SO_SNDTIMEO");
+  const timeval limit{patience.count(), 0};
+  net::check(setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit), "SO_RCVTIMEO");
+  net::check(setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit), "SO_SNDTIMEO");
   if (connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-    return advice(errno, socket_path);
+    return advice(errno, socket_path, patience);
   const std::string request = fmt::format("{} {} HTTP/1.1\r\nHost: flagfall\r\nConnection: close\r\n{}\r\n",
                                           method, path, method == "POST" ? "Content-Length: 0\r\n" : "");
-  const Result<std::string> text = exchange(fd, socket_path, request);
+  const Result<std::string> text = exchange(fd, socket_path, request, patience);
   if (!text) return Error{text.error()};
   Result<HttpResponse> response = parse_http_response(*text);
   if (!response) return Error{fmt::format("{}: {}", socket_path, response.error())};

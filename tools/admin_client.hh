@@ -3,6 +3,7 @@
 // then the process ends.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <string_view>
 
@@ -18,8 +19,10 @@ struct HttpResponse {
 /// A whole response, as it was read until the server closed. Total.
 Result<HttpResponse> parse_http_response(std::string_view text);
 
-/// `method` "GET" or "POST". Errors say what to do: start the daemon, join its group, name another socket.
+/// `method` "GET" or "POST"; waits for each piece of the answer for `patience`. Errors say what to do: start
+/// the daemon, join its group, name another socket.
 Result<HttpResponse> admin_request(const std::string& socket_path, const std::string& method,
-                                   const std::string& path);
+                                   const std::string& path,
+                                   std::chrono::seconds patience = std::chrono::seconds(5));
 
 }  // namespace flagfall::tools

@@ -29,8 +29,12 @@ std::string refusal(const HttpResponse& response) {
   return fmt::format("the daemon answered with HTTP status {}", response.status);
 }
 
-Result<std::string> ask(const std::string& socket, const std::string& method, const std::string& path) {
-  const auto response = admin_request(socket, method, path);
+/// What is done in a moment, and what reads large zones first.
+constexpr std::chrono::seconds kMoment(5), kReading(300);
+
+Result<std::string> ask(const std::string& socket, const std::string& method, const std::string& path,
+                        std::chrono::seconds patience = kMoment) {
+  const auto response = admin_request(socket, method, path, patience);
   if (!response) return Error{response.error()};
   if (response->status != 200) return Error{refusal(*response)};
   return response->body;
@@ -49,8 +53,9 @@ int run_status(const std::string& socket, bool json) {
   return 0;
 }
 
-int run_post(const std::string& command, const std::string& socket, const char* done) {
-  const auto body = ask(socket, "POST", "/" + command);
+int run_post(const std::string& command, const std::string& socket, const char* done,
+             std::chrono::seconds patience) {
+  const auto body = ask(socket, "POST", "/" + command, patience);
   if (!body) return fail(command, body.error());
   std::cout << done << '\n';
   return 0;
@@ -75,15 +80,17 @@ void add_admin(CLI::App& app, int& status) {
     const char* name;
     const char* help;
     const char* done;
+    std::chrono::seconds patience = kMoment;
   };
-  for (const Post& post :
-       {Post{"pause-racing", "Stop all races at once; every query gets an ordinary answer",
-             "racing is paused"},
-        Post{"resume-racing", "Race again", "racing is resumed"},
-        Post{"reload", "Read zone files and cookie secrets again", "zones and secrets are reloaded"}}) {
+  for (const Post& post : {Post{"pause-racing", "Stop all races at once; every query gets an ordinary answer",
+                                "racing is paused"},
+                           Post{"resume-racing", "Race again", "racing is resumed"},
+                           Post{"reload", "Read zone files and cookie secrets again",
+                                "zones and secrets are reloaded", kReading}}) {
     CLI::App* command = app.add_subcommand(post.name, post.help);
     add_socket(command, socket);
-    command->callback([post, socket, &status] { status = run_post(post.name, *socket, post.done); });
+    command->callback(
+        [post, socket, &status] { status = run_post(post.name, *socket, post.done, post.patience); });
   }
 }
 

@@ -80,35 +80,71 @@ std::string json_error(std::string_view text) {
   return out + R"("})";
 }
 
+AdminServer::SlowHandler at_once(AdminServer::Handler handler) {
+  return [handler = std::move(handler)](const AdminServer::Answer& answer) { answer(handler()); };
+}
+
 struct HttpDeleter {
   void operator()(evhttp* http) const { evhttp_free(http); }
 };
 
 }  // namespace
 
-struct AdminServer::Shell {
+struct AdminServer::Shell : std::enable_shared_from_this<AdminServer::Shell> {
+  /// A request whose reply comes later; its connection tells when it is gone.
+  struct Waiting {
+    Shell* shell = nullptr;
+    std::uint64_t number = 0;
+    evhttp_request* request = nullptr;
+  };
   std::string path;
-  std::map<std::string, std::map<evhttp_cmd_type, Handler>, std::less<>> routes;
+  std::map<std::string, std::map<evhttp_cmd_type, SlowHandler>, std::less<>> routes;
+  std::map<std::uint64_t, Waiting> waiting;
+  std::uint64_t next = 0;
   Fd listener;
   std::unique_ptr<evhttp, HttpDeleter> http;
 
-  [[nodiscard]] AdminReply answer(evhttp_request* request) const {
+  void serve(evhttp_request* request) {
     const evhttp_uri* uri = evhttp_request_get_evhttp_uri(request);
     const char* wanted = uri == nullptr ? nullptr : evhttp_uri_get_path(uri);
     const auto route = wanted == nullptr ? routes.end() : routes.find(std::string_view(wanted));
-    if (route == routes.end()) return {HTTP_NOTFOUND, json_error("no such path; see docs/admin.md")};
+    if (route == routes.end())
+      return send(request, {HTTP_NOTFOUND, json_error("no such path; see docs/admin.md")});
     const auto handler = route->second.find(evhttp_request_get_command(request));
     if (handler == route->second.end())
-      return {HTTP_BADMETHOD, json_error("wrong method; see docs/admin.md")};
+      return send(request, {HTTP_BADMETHOD, json_error("wrong method; see docs/admin.md")});
+    const std::uint64_t number = wait(request);
+    const Answer answer = [number, self = weak_from_this()](const AdminReply& reply) {
+      if (const auto shell = self.lock()) shell->reply(number, reply);
+    };
     try {
-      return handler->second();
+      handler->second(answer);
     } catch (const std::exception& e) {
-      return {HTTP_INTERNAL, json_error(e.what())};
+      answer({HTTP_INTERNAL, json_error(e.what())});
     }
   }
 
-  static void serve(evhttp_request* request, void* self) {
-    const AdminReply reply = static_cast<Shell*>(self)->answer(request);
+  std::uint64_t wait(evhttp_request* request) {
+    const std::uint64_t number = next++;
+    Waiting& entry = waiting[number] = {this, number, request};
+    const auto gone = [](evhttp_connection* /*connection*/, void* of) {
+      const auto* which = static_cast<const Waiting*>(of);
+      which->shell->waiting.erase(which->number);  // libevent frees the request
+    };
+    evhttp_connection_set_closecb(evhttp_request_get_connection(request), gone, &entry);
+    return number;
+  }
+
+  void reply(std::uint64_t number, const AdminReply& with) {
+    const auto entry = waiting.find(number);
+    if (entry == waiting.end()) return;
+    evhttp_request* const request = entry->second.request;
+    evhttp_connection_set_closecb(evhttp_request_get_connection(request), nullptr, nullptr);
+    waiting.erase(entry);
+    send(request, with);
+  }
+
+  static void send(evhttp_request* request, const AdminReply& reply) {
     evhttp_add_header(evhttp_request_get_output_headers(request), "Content-Type", "application/json");
     evbuffer* out = evhttp_request_get_output_buffer(request);
     evbuffer_add(out, reply.body.data(), reply.body.size());
@@ -117,7 +153,7 @@ struct AdminServer::Shell {
   }
 };
 
-AdminServer::AdminServer(Loop& loop, const std::string& path) : shell_(std::make_unique<Shell>()) {
+AdminServer::AdminServer(Loop& loop, const std::string& path) : shell_(std::make_shared<Shell>()) {
   shell_->listener = listen_unix(path);
   shell_->path = path;
   shell_->http.reset(evhttp_new(loop.raw()));
@@ -128,7 +164,9 @@ AdminServer::AdminServer(Loop& loop, const std::string& path) : shell_(std::make
   // All methods, so that a wrong one is a 405 of ours.
   evhttp_set_allowed_methods(http, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT |
                                        EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_PATCH);
-  evhttp_set_gencb(http, Shell::serve, shell_.get());
+  evhttp_set_gencb(
+      http, [](evhttp_request* request, void* self) { static_cast<Shell*>(self)->serve(request); },
+      shell_.get());
   evconnlistener* listener = evconnlistener_new(loop.raw(), nullptr, nullptr, 0, 0, shell_->listener.get());
   if (listener == nullptr || evhttp_bind_listener(http, listener) == nullptr)
     throw std::system_error(ENOMEM, std::generic_category(), "admin socket " + path);
@@ -140,9 +178,12 @@ AdminServer::~AdminServer() {
 }
 
 void AdminServer::get(const std::string& path, Handler handler) {
-  shell_->routes[path][EVHTTP_REQ_GET] = std::move(handler);
+  shell_->routes[path][EVHTTP_REQ_GET] = at_once(std::move(handler));
 }
 void AdminServer::post(const std::string& path, Handler handler) {
+  shell_->routes[path][EVHTTP_REQ_POST] = at_once(std::move(handler));
+}
+void AdminServer::post_slow(const std::string& path, SlowHandler handler) {
   shell_->routes[path][EVHTTP_REQ_POST] = std::move(handler);
 }
 

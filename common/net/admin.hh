@@ -18,6 +18,10 @@ struct AdminReply {
 class AdminServer {
  public:
   using Handler = std::function<AdminReply()>;
+  /// Gives the reply to a request; once, on the loop's thread, at any time: the client or the server may be
+  /// gone by then.
+  using Answer = std::function<void(const AdminReply&)>;
+  using SlowHandler = std::function<void(Answer)>;
 
   /// Binds `path` with mode 0660. A socket file that nobody listens on is
   /// replaced. Throws std::system_error with a line that says what to do.
@@ -32,10 +36,12 @@ class AdminServer {
   /// `path` as in "/status"; query strings are ignored. A handler that throws is a 500 with its text.
   void get(const std::string& path, Handler handler);
   void post(const std::string& path, Handler handler);
+  /// For what takes longer than a callback may.
+  void post_slow(const std::string& path, SlowHandler handler);
 
  private:
   struct Shell;
-  std::unique_ptr<Shell> shell_;
+  std::shared_ptr<Shell> shell_;
 };
 
 }  // namespace flagfall::net

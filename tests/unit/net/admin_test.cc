@@ -5,10 +5,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <array>
 #include <boost/test/unit_test.hpp>
+#include <csignal>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <stdexcept>
 #include <system_error>
 #include <vector>
@@ -83,6 +86,56 @@ BOOST_AUTO_TEST_CASE(routes_answer_by_method_and_path) {
   const std::string broken = ask(loop, folder.socket(), "GET /broken HTTP/1.1\r\nHost: m\r\n\r\n");
   BOOST_TEST(holds(broken, " 500 "));
   BOOST_TEST(holds(broken, R"({"error": "no \"luck\""})"));
+}
+
+BOOST_AUTO_TEST_CASE(a_slow_route_answers_when_it_is_done_and_the_others_meanwhile) {
+  const Folder folder;
+  net::Loop loop;
+  net::AdminServer server(loop, folder.socket());
+  net::AdminServer::Answer answer;
+  server.post_slow("/reload", [&](net::AdminServer::Answer a) { answer = std::move(a); });
+  server.get("/status", [] { return net::AdminReply{200, "{}"}; });
+  const std::string post = "POST /reload HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n";
+  const net::Fd waiting = dial(folder.socket());
+  BOOST_REQUIRE(write(waiting.get(), post.data(), post.size()) == static_cast<ssize_t>(post.size()));
+  BOOST_TEST(holds(ask(loop, folder.socket(), "GET /status HTTP/1.1\r\nHost: x\r\n\r\n"), "200 OK"));
+  BOOST_REQUIRE(answer);
+  std::array<char, 1000> got{};
+  BOOST_TEST(recv(waiting.get(), got.data(), got.size(), MSG_DONTWAIT) == -1);
+  answer({409, R"({"error": "no"})"});
+  answer({200, "{}"});  // too late
+  const net::Watch end = loop.after(30ms, [&] { loop.stop(); });
+  loop.run();
+  const ssize_t n = recv(waiting.get(), got.data(), got.size(), MSG_DONTWAIT);
+  BOOST_REQUIRE(n > 0);
+  const std::string text(got.data(), static_cast<std::size_t>(n));
+  BOOST_TEST(text.starts_with("HTTP/1.1 409 "));
+  BOOST_TEST(holds(text, R"({"error": "no"})"));
+  BOOST_TEST(!holds(text, "200 OK"));
+}
+
+BOOST_AUTO_TEST_CASE(a_slow_answer_to_a_client_or_of_a_server_that_is_gone_does_no_harm) {
+  (void)std::signal(SIGPIPE, SIG_IGN);  // as in every daemon
+  const Folder folder;
+  net::Loop loop;
+  std::optional<net::AdminServer> server(std::in_place, loop, folder.socket());
+  std::vector<net::AdminServer::Answer> answers;
+  server->post_slow("/reload", [&](net::AdminServer::Answer a) { answers.push_back(std::move(a)); });
+  server->post_slow("/broken", [](const net::AdminServer::Answer&) { throw std::runtime_error("oh"); });
+  const std::string post = "POST /reload HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n";
+  (void)ask(loop, folder.socket(), post);  // hangs up after 30 ms
+  BOOST_TEST(
+      holds(ask(loop, folder.socket(), "POST /broken HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"),
+            R"({"error": "oh"})"));
+  BOOST_REQUIRE(answers.size() == 1U);
+  answers[0]({200, "{}"});
+  const net::Fd waiting = dial(folder.socket());
+  BOOST_REQUIRE(write(waiting.get(), post.data(), post.size()) == static_cast<ssize_t>(post.size()));
+  const net::Watch end = loop.after(30ms, [&] { loop.stop(); });
+  loop.run();
+  BOOST_REQUIRE(answers.size() == 2U);
+  server.reset();
+  answers[1]({200, "{}"});
 }
 
 BOOST_AUTO_TEST_CASE(nonsense_does_no_harm) {
