@@ -67,6 +67,7 @@ void serve(std::unique_ptr<Program> loaded, const Frame& frame) {
   const auto end = [&loop] { loop.stop(); };
   const net::Watch terminate = loop.on_signal(SIGTERM, end);
   const net::Watch interrupt = loop.on_signal(SIGINT, end);
+  const net::Watch hang_up = loop.on_signal(SIGHUP, [&program] { program.hang_up(); });
   program.start(loop);
   notify_ready();
   log::info("{} {} is ready", frame.name, FLAGFALL_VERSION);
@@ -111,6 +112,10 @@ int guarded(const Options& options, const Frame& frame, const Binding& binding, 
 }
 
 }  // namespace
+
+void Program::hang_up() {
+  log::warn("SIGHUP: nothing is read again while this daemon runs; restart it for a new configuration");
+}
 
 config::Schema<LogConfig> log_schema() {
   return config::Schema<LogConfig>()

@@ -28,6 +28,7 @@ struct Config {
 struct Record {
   bool started = false;
   bool stopped = false;
+  unsigned hang_ups = 0;
 };
 
 class Probe final : public daemon_::Program {
@@ -37,15 +38,22 @@ class Probe final : public daemon_::Program {
   void start(flagfall::net::Loop& loop) override {
     if (!failure_.empty()) throw std::runtime_error(failure_);
     record_.started = true;
+    loop_ = &loop;
     end_ = loop.after(std::chrono::milliseconds(1), [this] { (void)raise(signal_); });
   }
   void stop() override { record_.stopped = true; }
+  void hang_up() override {
+    ++record_.hang_ups;
+    Program::hang_up();  // a line in the log, and life goes on
+    end_ = loop_->after(std::chrono::milliseconds(1), [] { (void)raise(SIGTERM); });
+  }
   [[nodiscard]] std::string status() const override { return "probing\nWATCHDOG=trigger"; }
 
  private:
   Record& record_;
   int signal_;
   std::string failure_;
+  flagfall::net::Loop* loop_ = nullptr;
   flagfall::net::Watch end_;
 };
 
@@ -98,6 +106,13 @@ BOOST_AUTO_TEST_CASE(a_signal_ends_it_cleanly) {
     BOOST_TEST(record.stopped);
   }
   BOOST_TEST(err.str().empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_hang_up_does_not_end_it) {
+  end_signal = SIGHUP;
+  BOOST_TEST(run({}) == 0);
+  BOOST_TEST(record.hang_ups == 1U);
+  BOOST_TEST(record.stopped);
 }
 
 BOOST_AUTO_TEST_CASE(check_config_loads_everything_and_binds_nothing) {
