@@ -4,7 +4,6 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <csignal>
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <thread>
@@ -44,7 +43,7 @@ LoopOptions loop_options(const Config& config, const std::vector<Endpoint>& list
   const std::size_t listeners = count * listen.size();
   o.tcp.connections = std::max<std::size_t>(1, config.dns.tcp_connections / listeners);
   o.tcp.idle = config.dns.tcp_idle;
-  o.order_source = config.control.listen.ip;
+  for (const Endpoint& at : config.control.listen.all) o.order_sources.push_back(at.ip);
   o.order_dscp = config.control.order_dscp;
   o.gather = gather_time(config);
   o.dns = {config.dns.nsid, config.dns.udp_size, config.cookies.require};
@@ -115,9 +114,10 @@ void App::open(net::Loop& loop) {
   publish();
   for (const auto& each : loops_) each->start();
   ticker_ = loop.every(kTick, [this] { tick(); });
-  hangup_ = loop.on_signal(SIGHUP, [this] { (void)reload(); });
+  reader_ = std::make_unique<net::Worker>(loop);
   for (const Endpoint& at : listen_) log::info("answering on {} (UDP and TCP)", to_string(at));
-  log::info("{} request loops, slaves dial {}", loops_.size(), to_string(hub_->local()));
+  for (const Endpoint& at : hub_->local()) log::info("slaves dial {}", to_string(at));
+  log::info("{} request loops", loops_.size());
 }
 
 void App::open_loops() {
@@ -141,7 +141,8 @@ void App::open_control(net::Loop& loop) {
     if (hub_) publish();
   });
   const ControlConfig& c = config_.control;
-  HubOptions options{c.listen, c.ca.text, c.certificate.text, c.key.text, c.heartbeat, builder_->services()};
+  HubOptions options{c.listen.all, c.ca.text,   c.certificate.text,
+                     c.key.text,   c.heartbeat, builder_->services()};
   HubCallbacks callbacks;
   callbacks.changed = [this] { publish(); };
   callbacks.report = [this](const SlaveState& slave, const wire::Report& report) {
@@ -169,16 +170,17 @@ void App::open_admin(net::Loop& loop) {
   };
   admin_->post("/pause-racing", pausing(true));
   admin_->post("/resume-racing", pausing(false));
-  admin_->post("/reload", [this] {
-    const std::string error = reload();
-    return error.empty() ? reply(200, {{"reloaded", true}, {"zones", zones_->size()}})
-                         : reply(409, {{"error", error}});
+  admin_->post_slow("/reload", [this](const net::AdminServer::Answer& answer) {
+    reload([this, answer](const std::string& error) {
+      answer(error.empty() ? reply(200, {{"reloaded", true}, {"zones", zones_->size()}})
+                           : reply(409, {{"error", error}}));
+    });
   });
 }
 
 void App::stop() {
   ticker_ = net::Watch();
-  hangup_ = net::Watch();
+  reader_.reset();
   admin_.reset();
   // Slaves hear no more; what they have queued still fires. Queries that are in
   // the sockets are answered until the loops end.
@@ -210,16 +212,33 @@ void App::pause(bool paused) {
   publish();
 }
 
-std::string App::reload() {
-  auto zones = load_zones(config_, random_);
-  auto cookies = config_.cookies.secrets.empty() ? Result(cookies_) : load_cookies(config_, random_);
-  if (!zones || !cookies) {
-    std::string error = zones ? cookies.error() : zones.error();
+void App::reload(const Reloaded& done) {
+  if (reader_->busy()) {
+    const std::string error = "another reload is under way; try again when it is done";
+    log::warn("reload: {}", error);
+    return done(error);
+  }
+  // A million records take seconds, and slaves want their heartbeats.
+  reader_->start([this, done]() -> net::Callback {
+    SystemRandom random;
+    auto files = std::make_shared<Files>(Files{load_zones(config_, random), std::shared_ptr<const Cookies>()});
+    if (!config_.cookies.secrets.empty()) files->cookies = load_cookies(config_, random);
+    return [this, done, files] { done(take_over(std::move(*files))); };
+  });
+}
+
+void App::hang_up() {
+  reload([](const std::string&) {});  // the log says how it ended
+}
+
+std::string App::take_over(Files files) {
+  if (!files.zones || !files.cookies) {
+    std::string error = files.zones ? files.cookies.error() : files.zones.error();
     log::error("reload: {}; all stays as it is", error);
     return error;
   }
-  retired_.push_back(std::exchange(zones_, std::move(*zones)));
-  cookies_ = std::move(*cookies);
+  retired_.push_back(std::exchange(zones_, std::move(*files.zones)));
+  if (*files.cookies != nullptr) cookies_ = std::move(*files.cookies);
   publish();
   log::info("reload: {} zones{} are read again", zones_->size(),
             config_.cookies.secrets.empty() ? "" : " and the cookie secrets");

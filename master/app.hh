@@ -13,6 +13,7 @@
 #include "common/base/random.hh"
 #include "common/daemon/daemon.hh"
 #include "common/net/admin.hh"
+#include "common/net/worker.hh"
 #include "master/config.hh"
 #include "master/cookies.hh"
 #include "master/request_loop.hh"
@@ -30,6 +31,7 @@ class App final : public daemon::Program {
 
   void start(net::Loop& loop) override;
   void stop() override;
+  void hang_up() override;
   [[nodiscard]] std::string status() const override;
 
  private:
@@ -43,8 +45,15 @@ class App final : public daemon::Program {
   void publish();
   [[nodiscard]] Snapshot snapshot_now() const;
   void pause(bool paused);
-  /// Empty: zones and cookie secrets were read again. Otherwise why not; the old ones stay.
-  std::string reload();
+  using Reloaded = std::function<void(const std::string& error)>;
+  /// Reads zones and cookie secrets again, in another thread. `done`, on this one: why the old ones stay;
+  /// empty when they do not.
+  void reload(const Reloaded& done);
+  struct Files {
+    Result<std::shared_ptr<const Zones>> zones;
+    Result<std::shared_ptr<const Cookies>> cookies;  // null: those that there are stay
+  };
+  std::string take_over(Files files);
   void tick();
   void log_clock();
   void log_slaves();
@@ -67,9 +76,9 @@ class App final : public daemon::Program {
   std::unique_ptr<clocksync::ClockSource> source_;
   std::unique_ptr<SlaveHub> hub_;
   std::unique_ptr<net::AdminServer> admin_;
+  std::unique_ptr<net::Worker> reader_;
   Snapshot published_;
   net::Watch ticker_;
-  net::Watch hangup_;
 
   std::optional<std::string> clock_said_;  // the last clock_why_not() in the log
   std::vector<std::string> slave_said_;    // and what the master held against each slave

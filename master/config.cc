@@ -38,6 +38,14 @@ void check_dns(const DnsConfig& dns, const Where& where) {
     where.error("listen", fmt::format("at most {} addresses", kMostListen));
 }
 
+void check_control(const ControlConfig& control, const Where& where) {
+  for (const Family family : {Family::v4, Family::v6})
+    if (std::ranges::count(control.listen.all, family, [](const Endpoint& at) { return at.ip.family; }) > 1)
+      where.error("listen", fmt::format("more than one {} address: orders leave from the one of the slave's "
+                                        "family, so name one IPv4 and one IPv6 address at most",
+                                        family == Family::v4 ? "IPv4" : "IPv6"));
+}
+
 void check_names(const Config& c, const Where& where) {
   std::map<std::string, std::string> raced;  // name -> its service
   for (std::size_t s = 0; s < c.services.size(); ++s) {
@@ -110,7 +118,10 @@ config::Schema<ControlConfig> control_schema() {
   config::Schema<ControlConfig> s;
   s.key(
       "listen", &ControlConfig::listen,
-      {.help = "Where slaves dial in (TCP); orders leave from this address", .required = true, .port = 4953});
+      {.help = "Where slaves dial in (TCP): one address, or one of each family; orders leave from the one of "
+               "the slave's family",
+       .required = true,
+       .port = 4953});
   s.key("ca", &ControlConfig::ca,
         {.help = "Certificate of the CA that signed the slaves' certificates", .required = true});
   s.key("certificate", &ControlConfig::certificate, {.help = "This master's certificate", .required = true});
@@ -126,6 +137,7 @@ config::Schema<ControlConfig> control_schema() {
         {.help = "Octets of UDP payload in an order datagram at most; never fragmented",
          .least = "512",
          .most = "8900"});
+  s.check(check_control);
   return s;
 }
 
@@ -136,7 +148,10 @@ config::Schema<RaceConfig> race_schema() {
            {.help = "The instant counts from the kernel's receive stamp, or from the taking off the queue"});
   s.key(
       "retry_window", &RaceConfig::retry_window,
-      {.help = "Who asks the same again within this is answered by the master", .least = "0s", .most = "1m"});
+      {.help = "Who asks the same again within this is answered by the master; 6 s at least while slaves of "
+               "the service have refused or failed orders within the last minute",
+       .least = "0s",
+       .most = "1m"});
   s.key("max_slaves", &RaceConfig::max_slaves,
         {.help = "Slaves in one race at most", .least = "1", .most = std::to_string(kMostRunners)});
   s.key("gather", &RaceConfig::gather,
@@ -189,7 +204,8 @@ config::Schema<ServiceConfig> service_schema() {
   s.key("name", &ServiceConfig::name,
         {.help = "For logs, statistics and commands", .required = true, .example = R"("web")"});
   s.key("names", &ServiceConfig::names,
-        {.help = "DNS names that are raced; wildcards allowed; each needs address records in its zone, for "
+        {.help = "DNS names that are raced; wildcards allowed; each needs address records in its zone, of "
+                 "every family that slaves have answers of, for "
                  "when there is no race",
          .required = true,
          .example = R"(["www.example.test"])"});

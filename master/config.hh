@@ -41,7 +41,7 @@ struct CookieConfig {
 };
 
 struct ControlConfig {
-  Endpoint listen;
+  config::OneOrMore<Endpoint> listen;  // one of a family at most
   config::Path ca;
   config::Path certificate;
   config::Path key;

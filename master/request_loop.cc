@@ -105,10 +105,8 @@ struct RequestLoop::Shell final : RequestOutput {
 
   void open_orders() {
     const net::UdpOptions socket{.dont_fragment = true, .dscp = options.order_dscp};
-    const IpAddress& from = options.order_source;
-    if (from.family == Family::v4 || from.unspecified())
-      orders_v4 = net::udp_socket({from.family == Family::v4 ? from : IpAddress{}, 0}, socket);
-    if (from.family == Family::v6) orders_v6 = net::udp_socket({from, 0}, socket);
+    for (const IpAddress& from : options.order_sources)
+      (from.family == Family::v4 ? orders_v4 : orders_v6) = net::udp_socket({from, 0}, socket);
   }
 
   // RequestOutput

@@ -23,7 +23,8 @@ struct LoopOptions {
   unsigned count = 1;
   int receive_buffer = 0;
   net::TcpOptions tcp;
-  IpAddress order_source;  // orders leave from here; unspecified: from wherever routing says
+  /// Orders leave from here, to slaves of its family; one a family at most. Unspecified: as routing says.
+  std::vector<IpAddress> order_sources;
   int order_dscp = 0;
   Nanos gather{};  // see gather.hh
   DnsFrontEnd::Options dns;

@@ -64,11 +64,11 @@ struct SlaveHub::Shell {
   net::TlsContext context;
   SystemRandom random;
   HubCore core;
-  net::Fd listening;
+  std::vector<net::Fd> listening;
   HubCore::Id next_id = 1;
   Connections connections;
   std::vector<std::unique_ptr<Connection>> graveyard;  // closed; some may still be on the stack
-  net::Watch acceptor;
+  std::vector<net::Watch> acceptors;
   net::Watch pause;  // out of descriptors: accepting waits
   net::Watch timer;
   MonoTime armed = MonoTime::max();
@@ -78,8 +78,8 @@ struct SlaveHub::Shell {
         clock(the_clock),
         callbacks(std::move(the_callbacks)),
         context(load_context(options, clock.real())),
-        core({.heartbeat = options.heartbeat, .slaves = std::move(options.slaves)}, random),
-        listening(net::tcp_listener(options.listen, false)) {
+        core({.heartbeat = options.heartbeat, .slaves = std::move(options.slaves)}, random) {
+    for (const Endpoint& at : options.listen) listening.push_back(net::tcp_listener(at, false));
     start_accepting();
   }
 
@@ -89,14 +89,15 @@ struct SlaveHub::Shell {
   }
 
   void start_accepting() {
-    acceptor = loop.on_readable(listening.get(), [this] { accept(); });
+    for (const net::Fd& fd : listening)
+      acceptors.push_back(loop.on_readable(fd.get(), [this, &fd] { accept(fd); }));
   }
 
-  void accept() {
+  void accept(const net::Fd& from) {
     // A few a turn, so that a flood of connections leaves time for the sessions.
     for (int i = 0; i < 16; ++i) {
       int error = 0;
-      auto [fd, peer] = net::tcp_accept(listening, error);
+      auto [fd, peer] = net::tcp_accept(from, error);
       if (error != 0) return out_of_descriptors(error);
       if (!fd) return;
       const HubCore::Id id = next_id++;
@@ -108,7 +109,7 @@ struct SlaveHub::Shell {
   /// accept(2) fails and the queue stays readable: without a pause the loop would spin.
   void out_of_descriptors(int error) {
     log::warn("control connections wait: {} (raise LimitNOFILE)", std::generic_category().message(error));
-    acceptor = net::Watch();
+    acceptors.clear();
     pause = loop.after(std::chrono::seconds(1), [this] { start_accepting(); });
   }
 
@@ -186,8 +187,10 @@ std::vector<std::pair<std::string, std::uint64_t>> SlaveHub::counters() const {
   return all;
 }
 
-Endpoint SlaveHub::local() const {
-  return net::local_endpoint(shell_->listening);
+std::vector<Endpoint> SlaveHub::local() const {
+  std::vector<Endpoint> all;
+  for (const net::Fd& fd : shell_->listening) all.push_back(net::local_endpoint(fd));
+  return all;
 }
 
 }  // namespace flagfall::master

@@ -1,4 +1,4 @@
-// The master's side of all control sessions, shell: the listening socket, TLS,
+// The master's side of all control sessions, shell: the listening sockets, TLS,
 // timers and the log around master/hub_core.hh, which decides. Control thread
 // only. The owner turns changes into a snapshot for the request loops.
 #pragma once
@@ -18,7 +18,7 @@
 namespace flagfall::master {
 
 struct HubOptions {
-  Endpoint listen;
+  std::vector<Endpoint> listen;
   std::string ca_file;
   std::string certificate_file;
   std::string key_file;
@@ -55,8 +55,8 @@ class SlaveHub {
   [[nodiscard]] std::vector<const SlaveState*> slaves() const;
   /// Counted refusals and errors, by name, for status.
   [[nodiscard]] std::vector<std::pair<std::string, std::uint64_t>> counters() const;
-  /// The port listened on.
-  [[nodiscard]] Endpoint local() const;
+  /// Where it really listens, in the order of the options.
+  [[nodiscard]] std::vector<Endpoint> local() const;
 
  private:
   struct Shell;

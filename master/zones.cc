@@ -1,10 +1,53 @@
 #include "master/zones.hh"
 
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <array>
 #include <utility>
 
 #include "common/base/log.hh"
+#include "master/snapshot_builder.hh"
+#include "master/zone_name.hh"
 
 namespace flagfall::master {
+
+namespace {
+
+struct FamilyRecord {
+  Family family;
+  std::uint16_t type;  // RFC 1035 §3.2.2, RFC 3596 §2.1
+  const char* text;
+};
+constexpr std::array kFamilies = {FamilyRecord{Family::v4, 1, "A"}, FamilyRecord{Family::v6, 28, "AAAA"}};
+
+bool any_answers(const ServiceConfig& service, Family family) {
+  return std::ranges::any_of(service.slaves,
+                             [&](const SlaveConfig& slave) { return has_family(slave, family); });
+}
+
+}  // namespace
+
+std::vector<std::string> missing_families(const Config& config, const Zones& zones) {
+  std::vector<std::string> out;
+  for (const ServiceConfig& service : config.services)
+    for (const FamilyRecord& record : kFamilies) {
+      if (!any_answers(service, record.family)) continue;
+      for (const std::string& name : service.names) {
+        const int zone = zone_of(config, name);
+        const auto wire = parse_name(name);
+        if (zone < 0 || !wire) continue;
+        const auto at = static_cast<std::size_t>(zone);
+        if (zones.at(at)->find(bytes_of(*wire), record.type).kind == Lookup::Kind::answer) continue;
+        out.push_back(fmt::format(
+            "{}: {} has no {} record, so {} queries for it get an empty answer and are not raced, although "
+            "slaves of service '{}' have {} answers; add the {} record for the case that there is no race",
+            config.zones[at].file.text, name, record.text, record.text, service.name,
+            record.family == Family::v4 ? "IPv4" : "IPv6", record.text));
+      }
+    }
+  return out;
+}
 
 Result<std::shared_ptr<const Zones>> load_zones(const Config& config, Random& random) {
   std::vector<std::vector<RacedName>> raced(config.zones.size());
@@ -19,6 +62,7 @@ Result<std::shared_ptr<const Zones>> load_zones(const Config& config, Random& ra
     for (const std::string& warning : (*zone)->warnings()) log::warn("{}", warning);
     zones->push_back(std::move(*zone));
   }
+  for (const std::string& warning : missing_families(config, *zones)) log::warn("{}", warning);
   return std::shared_ptr<const Zones>(std::move(zones));
 }
 

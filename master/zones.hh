@@ -2,6 +2,8 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "common/base/random.hh"
 #include "common/base/result.hh"
@@ -9,6 +11,10 @@
 #include "master/snapshot.hh"
 
 namespace flagfall::master {
+
+/// A line for each raced name that has no A or AAAA record in its zone although slaves have answers of that
+/// family: such queries are not raced, since the zone says that there is nothing to be raced for.
+std::vector<std::string> missing_families(const Config& config, const Zones& zones);
 
 /// Errors carry `file:line:`. What deserves a line but is no error is logged.
 Result<std::shared_ptr<const Zones>> load_zones(const Config& config, Random& random);

@@ -52,7 +52,7 @@ MasterHost::MasterHost(World& world, HostId id, SiteId site, const std::string& 
       random_(world.fork(name)),
       room_(kAnswerRoom) {
   for (const Endpoint& at : options_.config.dns.listen) world.network.route(at.ip, id);
-  world.network.route(options_.config.control.listen.ip, id);
+  world.network.route(control().ip, id);
 }
 
 MasterHost::~MasterHost() = default;
@@ -139,8 +139,7 @@ void MasterHost::send_orders(std::span<master::OrderDatagram> datagrams) {
   for (master::OrderDatagram& d : datagrams) {
     if (process_->random.unit() < options_.refusals) continue;
     d.sent = true;
-    world_.network.send(id(), {options_.config.control.listen.ip, 40000}, d.to,
-                        {d.bytes.begin(), d.bytes.end()});
+    world_.network.send(id(), {control().ip, 40000}, d.to, {d.bytes.begin(), d.bytes.end()});
   }
 }
 
@@ -152,7 +151,7 @@ wire::HostTime MasterHost::host_time() const {
 }
 
 bool MasterHost::stream_comes(StreamId id, const Endpoint& at, const Endpoint& from) {
-  if (!running() || at != options_.config.control.listen) return false;
+  if (!running() || at != control()) return false;
   process_->readers[id] = std::make_shared<SessionReader>();
   apply(process_->hub.connected(id, from, host_time()));
   return true;

@@ -20,9 +20,8 @@
 namespace flagfall::sim {
 
 struct MasterOptions {
-  master::Config
-      config;  // dns.listen: what clients ask; control.listen: where slaves dial, and where orders leave
-  double refusals = 0;  // the share of order datagrams that the kernel does not take
+  master::Config config;  // dns.listen: what clients ask; control.listen: one address
+  double refusals = 0;    // the share of order datagrams that the kernel does not take
 };
 
 /// What all masters serve, loaded once: a zone as from a file, and the secrets of the cookies.
@@ -69,6 +68,8 @@ class MasterHost : public Host, protected master::RequestOutput {
     Packet packet;
     RealTime stamp;
   };
+  /// Where slaves dial, and where orders leave.
+  [[nodiscard]] const Endpoint& control() const { return options_.config.control.listen.all.front(); }
   void process_started() override;
   void process_gone() override;
   void burst(std::uint8_t address);

@@ -159,7 +159,7 @@ class Play {
       MasterOptions o;
       master::Config& c = o.config;
       c.dns.listen = service_addresses(i);
-      c.control.listen = control(i);
+      c.control.listen.all = {control(i)};
       c.services = service_list;
       c.race.max_slaves = promises_.max_slaves;
       c.race.retry_window = promises_.retry_window;

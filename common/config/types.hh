@@ -31,6 +31,13 @@ struct Path {
   bool operator==(const Path&) const = default;
 };
 
+/// A key that is written as one value or as an array of them; in either case a list.
+template <class T>
+struct OneOrMore {
+  std::vector<T> all;
+  bool operator==(const OneOrMore&) const = default;
+};
+
 /// What the table says of one key.
 struct Key {
   std::string help = {};     // one sentence without a full stop
@@ -225,6 +232,23 @@ struct Codec<std::vector<T>> {
       return Codec<T>::write(one);
     }
   }
+};
+
+template <class T>
+struct Codec<OneOrMore<T>> {
+  static bool read(const Value& v, const Context& c, OneOrMore<T>& out) {
+    if (std::holds_alternative<Value::Array>(v.data)) return Codec<std::vector<T>>::read(v, c, out.all);
+    T one{};
+    if (!Codec<T>::read(v, c, one)) return false;
+    out.all = {std::move(one)};
+    return true;
+  }
+  static std::string write(const OneOrMore<T>& value) {
+    return value.all.size() == 1 ? Codec<T>::write(value.all.front())
+                                 : Codec<std::vector<T>>::write(value.all);
+  }
+  static std::string name() { return Codec<T>::name() + " or array of them"; }
+  static std::string example() { return Codec<T>::example(); }
 };
 
 /// A key that has no value unless one is written.

@@ -75,6 +75,26 @@ class FaultsTest(unittest.TestCase):
         self.assertEqual(self.dig("berlin", "alone.race.example.test"), self.lab.address("master"))
         self.assertGreater(self.site.status()["fallback"]["no_fit_slave"], 0)
 
+    def test_slaves_that_refuse_nearly_all_orders_are_benched_and_every_client_is_answered_at_its_second_try(self):
+        for slave in SLAVES:
+            self.site.programs[slave].stop()
+            self.site.slaves[slave]["transmit"].update(rate=2, burst=2)
+            self.site.start_slave(slave)
+        self.site.wait_fit()
+        asked = digs.Digs(self.lab)
+        for n in range(30):  # at once; beyond retry_window they ask again
+            asked.ask("berlin", self.lab.address("master"), [f"crowd-{n}-{k}.race.example.test" for k in range(3)],
+                      options=("+tries=2", "+timeout=3"))
+        self.site.programs["master"].wait_for(r"warning: slave fra is benched for 5 s: it refused \d+ of \d+ orders; "
+                                              r"see its \[transmit\] rate and queue")
+        reason = next(s["why_not"] for s in self.site.status()["slaves"] if s["name"] == "fra")
+        self.assertIn("is benched for 5 s", reason)
+        answers = self.answers(asked)
+        self.assertEqual(len(answers), 90)
+        self.assertEqual([a.name for a in answers if len(a.addresses) != 1], [])
+        self.assertGreater(self.site.status()["fallback"]["no_fit_slave"], 0)
+        harness.wait_until(lambda: self.site.fit() == set(SLAVES), 6, "the end of the bench")
+
     # Masters
 
     def test_orders_that_are_queued_fire_although_their_master_was_killed(self):

@@ -25,6 +25,8 @@ class RaceTest(unittest.TestCase):
         cls.addClassCleanup(cls.lab.stop)
         cls.lab.start_lab()
         cls.site = deployment.Deployment(cls.lab, SLAVES, ordinary_user=True)
+        # One slave has its session, and so its orders, over IPv6.
+        cls.site.slaves["sin"]["master"][0]["address"] = deployment.endpoint(cls.lab.address("master", 6), 4953)
         cls.site.start()
 
     def dig(self, host, *words):
@@ -64,6 +66,12 @@ class RaceTest(unittest.TestCase):
 
     def test_the_nearest_slave_wins_over_ipv6(self):
         self.check_nearest_wins(6)
+
+    def test_slaves_have_their_sessions_and_orders_over_the_family_that_they_dial(self):
+        orders = {slave["name"]: slave["orders"] for slave in self.site.status()["slaves"]}
+        expected = {slave: deployment.endpoint(self.lab.address(slave, 6 if slave == "sin" else 4), 4954)
+                    for slave in SLAVES}
+        self.assertEqual(orders, expected)
 
     def test_slaves_send_at_the_same_instant(self):
         self.races(4, "instant", 400)

@@ -89,7 +89,7 @@ struct Stage {
       BOOST_REQUIRE(net::make_certificate(host, {directory.path + "/pki", std::chrono::days(60)}, now).ok());
     start_hub({*parse_ip("127.0.0.1"), 0});
     std::ofstream(directory.path + "/slave.toml")
-        << "[[master]]\naddress = \"" << to_string(hub->local()) << "\"\nname = \"master-1\"\n"
+        << "[[master]]\naddress = \"" << to_string(hub->local().front()) << "\"\nname = \"master-1\"\n"
         << "[control]\nca = \"pki/ca.crt\"\ncertificate = \"pki/fra.crt\"\nkey = \"pki/fra.key\"\n"
         << "[orders]\nlisten = [\"127.0.0.1:" << free_port() << "\"]\n"
         << "[transmit]\nsources = [\"" << to_string(kForeign) << "\", \"" << to_string(local_service)
@@ -100,7 +100,7 @@ struct Stage {
 
   void start_hub(const Endpoint& listen) {
     master::HubOptions options;
-    options.listen = listen;
+    options.listen = {listen};
     options.ca_file = directory.path + "/pki/ca.crt";
     options.certificate_file = directory.path + "/pki/master-1.crt";
     options.key_file = directory.path + "/pki/master-1.key";
@@ -253,7 +253,7 @@ BOOST_AUTO_TEST_CASE(queued_orders_fire_when_the_master_is_gone_and_the_slave_re
   const RefTime instant = stage.reference() + 400ms;
   stage.order(1, instant, 0);
   stage.run_until([] { return false; }, 50ms);
-  const Endpoint address = stage.hub->local();
+  const Endpoint address = stage.hub->local().front();
   stage.hub.reset();
   std::vector<Stage::Arrival> arrivals;
   BOOST_REQUIRE(stage.run_until([&] {

@@ -115,7 +115,7 @@ inline wire::Services services(const std::string& name, std::size_t addresses = 
   return made;
 }
 
-/// A master's hub on a free loopback port, or on `port`.
+/// A master's hub on free loopback ports, one a family, or on `port`.
 struct Master {
   Rig& rig;
   unsigned changes = 0;
@@ -126,7 +126,8 @@ struct Master {
                   const std::string& ca = "ca")
       : rig(the_rig) {
     master::HubOptions options;
-    options.listen = {*parse_ip("127.0.0.1"), port};
+    options.listen = {{*parse_ip("127.0.0.1"), port}};
+    if (port == 0) options.listen.push_back({*parse_ip("::1"), 0});
     options.ca_file = rig.path(ca, "ca.crt");
     options.certificate_file = rig.path(ca, name + ".crt");
     options.key_file = rig.path(ca, name + ".key");
@@ -150,7 +151,7 @@ struct Master {
       if (key == name) return value;
     throw std::out_of_range(name);
   }
-  [[nodiscard]] Endpoint at() const { return hub->local(); }
+  [[nodiscard]] Endpoint at() const { return hub->local().front(); }
 };
 
 /// A slave's link with all that it told its owner.

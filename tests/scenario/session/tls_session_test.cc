@@ -113,6 +113,17 @@ BOOST_AUTO_TEST_CASE(a_slave_registers_gets_its_services_and_races) {
   BOOST_TEST(rig.lines->has("registered with master master-1"));
 }
 
+BOOST_AUTO_TEST_CASE(slaves_of_both_families_have_sessions_with_one_master) {
+  Rig rig;
+  const Master master(rig);
+  BOOST_REQUIRE(master.hub->local().size() == 2U);
+  const Slave four(rig, master.hub->local()[0], "fra");
+  const Slave six(rig, master.hub->local()[1], "nyc");
+  BOOST_REQUIRE(rig.run_until([&] { return four.registered() && six.registered(); }));
+  BOOST_TEST((master.slave("fra").orders == Endpoint{*parse_ip("127.0.0.1"), 4954}));
+  BOOST_TEST((master.slave("nyc").orders == Endpoint{*parse_ip("::1"), 4954}));
+}
+
 BOOST_AUTO_TEST_CASE(both_sides_hold_the_same_key_for_orders) {
   Rig rig;
   Master master(rig);

@@ -95,7 +95,7 @@ BOOST_AUTO_TEST_CASE(the_samples_fit_each_other) {
   BOOST_REQUIRE(m.ok() && s.ok());
   BOOST_TEST((s->transmit.sources == m->dns.listen));
   BOOST_REQUIRE(s->masters.size() == 1U);
-  BOOST_TEST((s->masters[0].address == m->control.listen));
+  BOOST_TEST((s->masters[0].address == m->control.listen.all.at(0)));
 }
 
 BOOST_AUTO_TEST_CASE(the_samples_zone_loads_and_holds_the_raced_names) {

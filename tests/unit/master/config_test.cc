@@ -60,7 +60,8 @@ BOOST_AUTO_TEST_CASE(a_good_configuration_has_its_values_and_the_defaults) {
   BOOST_REQUIRE_MESSAGE(loaded.ok(), (loaded ? "" : loaded.error()));
   const Config& c = *loaded;
   BOOST_TEST(c.dns.listen.size() == 2U);
-  BOOST_TEST(c.control.listen.port == 4953U);
+  BOOST_REQUIRE(c.control.listen.all.size() == 1U);
+  BOOST_TEST(c.control.listen.all[0].port == 4953U);
   BOOST_TEST((c.services[0].delay == 25ms));
   BOOST_TEST(c.services[0].slaves.size() == 2U);
   BOOST_TEST(c.race.max_slaves == 8U);
@@ -86,6 +87,23 @@ BOOST_AUTO_TEST_CASE(a_wildcard_address_is_refused_with_the_reason) {
     BOOST_TEST(holds(error, "slaves answer from the address that the client asked"));
   }
   BOOST_TEST(holds(error_of(replaced(kGood, "[2001:db8::1]:53", "192.0.2.1:53")), "is there twice"));
+}
+
+BOOST_AUTO_TEST_CASE(slaves_dial_one_address_or_one_of_each_family) {
+  const std::string one = R"(listen = "192.0.2.1")";
+  const auto both =
+      master::schema().parse(replaced(kGood, one, R"(listen = ["192.0.2.1:5000", "2001:db8::1"])"), "m.toml");
+  BOOST_REQUIRE_MESSAGE(both.ok(), (both ? "" : both.error()));
+  BOOST_TEST((both->control.listen.all ==
+              std::vector{*parse_endpoint("192.0.2.1:5000"), *parse_endpoint("[2001:db8::1]:4953")}));
+  const std::string printed = master::schema().print(*both);
+  BOOST_TEST(holds(printed, R"(listen = ["192.0.2.1:5000", "[2001:db8::1]:4953"])"));
+  BOOST_TEST(holds(error_of(replaced(kGood, one, R"(listen = ["192.0.2.1", "192.0.2.2"])")),
+                   "m.toml:11: control.listen: more than one IPv4 address"));
+  BOOST_TEST(holds(error_of(replaced(kGood, one, R"(listen = ["::1", "2001:db8::1"])")),
+                   "more than one IPv6 address"));
+  BOOST_TEST(holds(error_of(replaced(kGood, one, "listen = []")), "must not be empty"));
+  BOOST_TEST(holds(error_of(replaced(kGood, one, R"(listen = ["192.0.2.1", "fra"])")), "control.listen"));
 }
 
 BOOST_AUTO_TEST_CASE(names_must_lie_in_a_zone_and_belong_to_one_service) {
