@@ -4,6 +4,7 @@
 // makes of a wrong clock; many hosts of one kernel can each have their own.
 #pragma once
 
+#include <atomic>
 #include <cmath>
 
 #include "common/base/time.hh"
@@ -17,14 +18,14 @@ class SkewedClock final : public Clock {
   [[nodiscard]] MonoTime mono() const override { return mono_start_ + skew(system_.mono() - mono_start_); }
   [[nodiscard]] RealTime real() const override { return stamp(system_.real()); }
   [[nodiscard]] RealTime stamp(RealTime kernel) const override {
-    return real_start_ + skew(kernel - real_start_) + set_;
+    return real_start_ + skew(kernel - real_start_) + Nanos(set_);
   }
   [[nodiscard]] MonoTime arm(MonoTime t) const override {
     const auto since = static_cast<double>((t - mono_start_ - ahead_).count());
     return mono_start_ + Nanos(std::llround(since / (1 + rate_)));
   }
-  /// Somebody sets CLOCK_REALTIME. Not while another thread reads it.
-  void set(Nanos by) { set_ += by; }
+  /// Somebody sets CLOCK_REALTIME. On any thread.
+  void set(Nanos by) { set_ += by.count(); }
 
  private:
   [[nodiscard]] Nanos skew(Nanos since) const {
@@ -33,7 +34,7 @@ class SkewedClock final : public Clock {
   SystemClock system_;
   Nanos ahead_;
   double rate_;
-  Nanos set_{};
+  std::atomic<std::int64_t> set_{0};
   MonoTime mono_start_ = system_.mono();
   RealTime real_start_ = system_.real();
 };
