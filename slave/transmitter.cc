@@ -23,6 +23,9 @@ constexpr Nanos kLastLook = std::chrono::microseconds(20);
 constexpr Nanos kLastLookEach = Nanos(200);
 /// Shots taken over in one go, about 0.1 µs each: a flood of them must not hold up one that is due.
 constexpr unsigned kMostDrained = 64;
+/// So long before the thread must be awake it looks for new shots: a burst of
+/// them is then in the queue, and the sleep that counts is a short one.
+constexpr Nanos kTakeOver = std::chrono::milliseconds(1);
 /// Reading stamps takes a few microseconds a socket: only with so much time left.
 constexpr Nanos kCollectTime = std::chrono::microseconds(100);
 /// How soon to look for stamps that did not come with the call.
@@ -110,6 +113,7 @@ void Transmitter::run() {
       fire();
       continue;
     }
+    if (wake && *wake - now > 2 * kTakeOver) *wake -= kTakeOver;
     if (egress_.awaiting()) {
       wake = std::min(wake.value_or(MonoTime::max()), now + kCollectAgain);
     } else if (!fixed_guard_) {

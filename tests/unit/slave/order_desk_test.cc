@@ -256,9 +256,18 @@ BOOST_AUTO_TEST_CASE(the_rate_cap_refuses_what_is_above_it_and_recovers) {
 
 BOOST_AUTO_TEST_CASE(a_full_queue_refuses_the_newest_and_takes_again_when_one_has_left) {
   Rig rig(4);
-  const auto shots = rig.give(std::vector<wire::Order>(6, rig.order()));
+  std::vector<wire::Order> orders(6, rig.order());
+  for (std::size_t i = 0; i < orders.size(); ++i) orders[i].race = 100 + i;
+  const auto shots = rig.give(orders);
   BOOST_TEST(shots.size() == 4U);
   BOOST_TEST(rig.desk.counters().queue_full.get() == 2U);
+  // The master hears which races this slave is not in.
+  const auto& outcomes = rig.desk.outcomes(0);
+  BOOST_REQUIRE_EQUAL(outcomes.size(), 2U);
+  for (std::size_t i = 0; i < 2; ++i) {
+    BOOST_TEST((outcomes[i].fate == Fate::refused));
+    BOOST_TEST(outcomes[i].race == 104 + i);
+  }
   rig.desk.finished(shots[0]);
   BOOST_TEST(rig.give({rig.order()}).size() == 1U);
 }

@@ -29,7 +29,7 @@ Endpoint loopback(std::uint16_t port = 0, const char* ip = "127.0.0.1") {
 
 /// A source that needs no privilege: an own address.
 SourceSocket plain_source() {
-  net::Fd fd = net::udp_socket(loopback(), {});
+  net::Fd fd = net::udp_socket(loopback(), {.send_buffer = 1 << 20});
   const Endpoint local = net::local_endpoint(fd);
   const bool stamps = restart_stamps(fd);
   return {local, SourceSocket::Kind::udp, std::move(fd), stamps};
@@ -210,7 +210,7 @@ BOOST_AUTO_TEST_CASE(many_shots_of_one_instant_leave_together_each_from_its_own_
 std::uint64_t calls_for(unsigned shots, unsigned sources, unsigned expected) {
   std::uint64_t least = shots;
   for (int attempt = 0; attempt < 5 && least > expected; ++attempt) {
-    Rig rig(sources, 2048);
+    Rig rig(sources, 2048, 5ms);
     const MonoTime due = rig.clock.mono() + 120ms;
     for (unsigned i = 0; i < shots; ++i) rig.shoot(due, "x", static_cast<std::uint16_t>(i % sources));
     rig.done(shots);
