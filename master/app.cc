@@ -221,7 +221,8 @@ void App::reload(const Reloaded& done) {
   // A million records take seconds, and slaves want their heartbeats.
   reader_->start([this, done]() -> net::Callback {
     SystemRandom random;
-    auto files = std::make_shared<Files>(Files{load_zones(config_, random), std::shared_ptr<const Cookies>()});
+    auto files =
+        std::make_shared<Files>(Files{load_zones(config_, random), std::shared_ptr<const Cookies>()});
     if (!config_.cookies.secrets.empty()) files->cookies = load_cookies(config_, random);
     return [this, done, files] { done(take_over(std::move(*files))); };
   });
@@ -237,11 +238,15 @@ std::string App::take_over(Files files) {
     log::error("reload: {}; all stays as it is", error);
     return error;
   }
+  if (const Status read = hub_->reload_certificates(); !read) {
+    log::error("reload: {}; all stays as it is", read.error());
+    return read.error();
+  }
   retired_.push_back(std::exchange(zones_, std::move(*files.zones)));
   if (*files.cookies != nullptr) cookies_ = std::move(*files.cookies);
   publish();
-  log::info("reload: {} zones{} are read again", zones_->size(),
-            config_.cookies.secrets.empty() ? "" : " and the cookie secrets");
+  log::info("reload: {} zones{} and the certificates are read again", zones_->size(),
+            config_.cookies.secrets.empty() ? "" : ", the cookie secrets");
   return {};
 }
 

@@ -16,13 +16,17 @@
 namespace flagfall::master {
 namespace {
 
-net::TlsContext load_context(const HubOptions& options, RealTime now) {
-  auto context = net::TlsContext::load(net::TlsRole::server,
-                                       {options.ca_file, options.certificate_file, options.key_file}, now);
-  if (!context) throw std::runtime_error(context.error());
-  if (const auto warning = net::expiry_warning(options.certificate_file, context->expires(), now);
-      !warning.empty())
+Result<net::TlsContext> read_context(const net::TlsFiles& files, RealTime now) {
+  auto context = net::TlsContext::load(net::TlsRole::server, files, now);
+  if (!context) return context;
+  if (const auto warning = net::expiry_warning(files.certificate, context->expires(), now); !warning.empty())
     log::warn("{}", warning);
+  return context;
+}
+
+net::TlsContext load_context(const net::TlsFiles& files, RealTime now) {
+  auto context = read_context(files, now);
+  if (!context) throw std::runtime_error(context.error());
   return std::move(*context);
 }
 
@@ -61,6 +65,7 @@ struct SlaveHub::Shell {
   net::Loop& loop;
   const Clock& clock;
   HubCallbacks callbacks;
+  net::TlsFiles files;
   net::TlsContext context;
   SystemRandom random;
   HubCore core;
@@ -77,7 +82,8 @@ struct SlaveHub::Shell {
       : loop(the_loop),
         clock(the_clock),
         callbacks(std::move(the_callbacks)),
-        context(load_context(options, clock.real())),
+        files{options.ca_file, options.certificate_file, options.key_file},
+        context(load_context(files, clock.real())),
         core({.heartbeat = options.heartbeat, .slaves = std::move(options.slaves)}, random) {
     for (const Endpoint& at : options.listen) listening.push_back(net::tcp_listener(at, false));
     start_accepting();
@@ -172,6 +178,13 @@ SlaveHub::~SlaveHub() = default;
 void SlaveHub::update(std::map<std::string, wire::Services> slaves) {
   check_services(slaves);
   shell_->apply(shell_->core.update(std::move(slaves), shell_->now()));
+}
+
+Status SlaveHub::reload_certificates() {
+  auto fresh = read_context(shell_->files, shell_->clock.real());
+  if (!fresh) return Error{fresh.error()};
+  shell_->context = std::move(*fresh);
+  return Ok{};
 }
 
 std::vector<const SlaveState*> SlaveHub::slaves() const {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "common/base/ip.hh"
+#include "common/base/result.hh"
 #include "common/base/time.hh"
 #include "common/net/loop.hh"
 #include "common/wire/session.hh"
@@ -51,6 +52,8 @@ class SlaveHub {
 
   /// New slaves and services: what changed is sent to the slaves, who is gone is refused.
   void update(std::map<std::string, wire::Services> slaves);
+  /// Reads the certificate files again, for sessions from now on. An error, and nothing changes.
+  [[nodiscard]] Status reload_certificates();
   /// All configured slaves, by name. The pointers hold until update().
   [[nodiscard]] std::vector<const SlaveState*> slaves() const;
   /// Counted refusals and errors, by name, for status.

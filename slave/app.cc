@@ -113,6 +113,13 @@ void App::stop() {
   if (transmitter_) transmitter_->stop(kLinger);
 }
 
+void App::hang_up() {
+  if (const Status read = masters_->reload_certificates(); !read)
+    log::error("SIGHUP: {}; the certificates stay as they are", read.error());
+  else
+    log::info("SIGHUP: the certificates are read again, for sessions from now on; all else takes a restart");
+}
+
 std::string App::status() const {
   if (!masters_) return {};
   const clocksync::RefMap& map = source_->current();

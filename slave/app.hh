@@ -34,6 +34,7 @@ class App final : public daemon::Program {
 
   void start(net::Loop& loop) override;
   void stop() override;
+  void hang_up() override;
   [[nodiscard]] std::string status() const override;
 
  private:

@@ -12,13 +12,17 @@
 namespace flagfall::slave {
 namespace {
 
-net::TlsContext load_context(const LinkOptions& options, RealTime now) {
-  auto context = net::TlsContext::load(net::TlsRole::client,
-                                       {options.ca_file, options.certificate_file, options.key_file}, now);
-  if (!context) throw std::runtime_error(context.error());
-  if (const auto warning = net::expiry_warning(options.certificate_file, context->expires(), now);
-      !warning.empty())
+Result<net::TlsContext> read_context(const net::TlsFiles& files, RealTime now) {
+  auto context = net::TlsContext::load(net::TlsRole::client, files, now);
+  if (!context) return context;
+  if (const auto warning = net::expiry_warning(files.certificate, context->expires(), now); !warning.empty())
     log::warn("{}", warning);
+  return context;
+}
+
+net::TlsContext load_context(const net::TlsFiles& files, RealTime now) {
+  auto context = read_context(files, now);
+  if (!context) throw std::runtime_error(context.error());
   return std::move(*context);
 }
 
@@ -40,6 +44,7 @@ struct MasterLink::Shell final : net::SessionStream::Handler {
   const Clock& clock;
   Endpoint master;
   LinkCallbacks callbacks;
+  net::TlsFiles files;
   net::TlsContext context;
   LinkCore core;
   std::unique_ptr<net::SessionStream> stream;
@@ -52,7 +57,8 @@ struct MasterLink::Shell final : net::SessionStream::Handler {
         clock(the_clock),
         master(options.master),
         callbacks(std::move(the_callbacks)),
-        context(load_context(options, clock.real())),
+        files{options.ca_file, options.certificate_file, options.key_file},
+        context(load_context(files, clock.real())),
         core({.master = options.master,
               .master_name = std::move(options.master_name),
               .order_port = options.order_port,
@@ -125,6 +131,13 @@ MasterLink::~MasterLink() = default;
 bool MasterLink::send(const wire::Report& report) {
   return registered() && shell_->stream->send(report);
 }
+Status MasterLink::reload_certificates() {
+  auto fresh = read_context(shell_->files, shell_->clock.real());
+  if (!fresh) return Error{fresh.error()};
+  shell_->context = std::move(*fresh);
+  return Ok{};
+}
+
 bool MasterLink::registered() const {
   return shell_->core.registered();
 }

@@ -9,6 +9,7 @@
 
 #include "common/base/ip.hh"
 #include "common/base/random.hh"
+#include "common/base/result.hh"
 #include "common/base/time.hh"
 #include "common/net/loop.hh"
 #include "common/net/seal.hh"
@@ -59,6 +60,8 @@ class MasterLink {
   /// limit of docs/protocol.md (2,048 outcomes, 256 counters).
   bool send(const wire::Report& report);
   [[nodiscard]] bool registered() const;
+  /// Reads the certificate files again, for the next dial. An error, and nothing changes.
+  [[nodiscard]] Status reload_certificates();
 
  private:
   struct Shell;

@@ -145,6 +145,12 @@ void Masters::report(One& one) {
   desk_.clear_outcomes(one.index, one.link->send(report_));
 }
 
+Status Masters::reload_certificates() {
+  for (const auto& one : all_)
+    if (auto read = one->link->reload_certificates(); !read) return read;  // all links have the same files
+  return Ok{};
+}
+
 std::size_t Masters::registered() const {
   return static_cast<std::size_t>(
       std::ranges::count_if(all_, [](const auto& one) { return one->link->registered(); }));

@@ -43,6 +43,9 @@ class Masters {
   /// Outcomes are reported soon after they come; the rest once a second.
   void report_outcomes();
 
+  /// Reads the certificate files again, for sessions from now on.
+  [[nodiscard]] Status reload_certificates();
+
   [[nodiscard]] std::size_t registered() const;
   [[nodiscard]] std::size_t racing() const;
 

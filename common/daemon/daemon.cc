@@ -113,10 +113,6 @@ int guarded(const Options& options, const Frame& frame, const Binding& binding, 
 
 }  // namespace
 
-void Program::hang_up() {
-  log::warn("SIGHUP: nothing is read again while this daemon runs; restart it for a new configuration");
-}
-
 config::Schema<LogConfig> log_schema() {
   return config::Schema<LogConfig>()
       .key("level", &LogConfig::level, {.help = "How much to log: debug, info, warning or error"})

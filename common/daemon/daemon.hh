@@ -40,9 +40,8 @@ class Program {
   virtual void start(net::Loop& loop) = 0;
   /// Ends it cleanly: threads joined, sockets closed. On the loop's thread, once, after start().
   virtual void stop() = 0;
-  /// SIGHUP came, between start() and stop(): reads again what can be read again. Here: nothing can, and
-  /// the log says so.
-  virtual void hang_up();
+  /// SIGHUP came, between start() and stop(): reads again what can be read again.
+  virtual void hang_up() = 0;
   /// One line for `systemctl status`, asked for every few seconds; empty: nothing to say.
   [[nodiscard]] virtual std::string status() const { return {}; }
 };

@@ -1,6 +1,6 @@
 // TLS 1.3 with certificates on both sides: a context loaded from three files, or
 // one line that says what is wrong with them. A context never changes after
-// load(); new certificates take a restart. Connections are session_stream.hh's.
+// load(); connections keep the one that they were made with. Connections are session_stream.hh's.
 #pragma once
 
 #include <array>

@@ -53,6 +53,7 @@ class SlaveProcess {
   SlaveProcess(SlaveProcess&&) = delete;
   SlaveProcess& operator=(SlaveProcess&&) = delete;
   void terminate() const { kill(pid_, SIGTERM); }
+  void hang_up() const { kill(pid_, SIGHUP); }
   /// The exit status, or -1 after a death by signal.
   int wait() {
     int status = 0;
@@ -267,6 +268,20 @@ BOOST_AUTO_TEST_CASE(queued_orders_fire_when_the_master_is_gone_and_the_slave_re
   BOOST_TEST((stage.clock.mono() - back < 5s));
   stage.order(2, stage.reference() + 15ms, 0);
   BOOST_TEST(stage.run_until([&] { return !stage.arrivals().empty(); }));
+}
+
+BOOST_AUTO_TEST_CASE(on_sighup_it_lives_on_with_its_session,
+                     *boost::unit_test::precondition(NeedsChronyd())) {
+  Stage stage;
+  SlaveProcess process(stage.config());
+  BOOST_REQUIRE(stage.run_until([&] { return stage.slave().fit(); }));
+  process.hang_up();
+  stage.run_until([] { return false; }, 100ms);
+  stage.order(1, stage.reference() + 15ms, 0);
+  BOOST_TEST(stage.run_until([&] { return !stage.arrivals().empty(); }));
+  BOOST_TEST(stage.slave().sessions == 1U);
+  process.terminate();
+  BOOST_TEST(process.wait() == 0);
 }
 
 BOOST_AUTO_TEST_CASE(on_sigterm_what_is_due_soon_still_leaves_and_the_end_is_clean,

@@ -113,6 +113,48 @@ BOOST_AUTO_TEST_CASE(a_slave_registers_gets_its_services_and_races) {
   BOOST_TEST(rig.lines->has("registered with master master-1"));
 }
 
+BOOST_AUTO_TEST_CASE(certificates_that_are_read_again_count_from_the_next_session_on) {
+  Rig rig;
+  rig.make_ca("new");
+  for (const char* host : {"master-1", "fra", "nyc"}) rig.certify("new", host);
+  Master master(rig);
+  Slave fra(rig, master.at(), "fra");
+  BOOST_REQUIRE(rig.run_until([&] { return fra.registered(); }));
+  for (const char* file : {"ca.crt", "master-1.crt", "master-1.key", "fra.crt", "fra.key"})
+    std::filesystem::copy(rig.path("new", file), rig.path("ca", file),
+                          std::filesystem::copy_options::overwrite_existing);
+  BOOST_REQUIRE(master.hub->reload_certificates().ok());
+  const Slave nyc(rig, master.at(), "nyc", "master-1", "new", "new");
+  BOOST_REQUIRE(rig.run_until([&] { return nyc.registered(); }));
+  BOOST_TEST(fra.registered());  // with its old certificate
+  BOOST_TEST(fra.welcomes.size() == 1U);
+
+  // A session that is made anew needs what is good now.
+  BOOST_REQUIRE(fra.link->reload_certificates().ok());
+  master.hub->update({{"nyc", services("web")}});
+  BOOST_REQUIRE(rig.run_until([&] { return !fra.registered(); }));
+  master.hub->update({{"nyc", services("web")}, {"fra", services("web")}});
+  BOOST_REQUIRE(rig.run_until([&] { return fra.welcomes.size() == 2; }));
+}
+
+BOOST_AUTO_TEST_CASE(certificates_that_are_not_good_change_nothing_when_they_are_read_again) {
+  Rig rig;
+  Master master(rig);
+  const Slave fra(rig, master.at(), "fra");
+  BOOST_REQUIRE(rig.run_until([&] { return fra.registered(); }));
+  std::filesystem::remove(rig.path("ca", "master-1.crt"));
+  std::filesystem::permissions(rig.path("ca", "fra.key"), std::filesystem::perms::others_read,
+                               std::filesystem::perm_options::add);
+  const auto master_said = master.hub->reload_certificates();
+  const auto slave_said = fra.link->reload_certificates();
+  BOOST_REQUIRE((!master_said.ok() && !slave_said.ok()));
+  BOOST_TEST(master_said.error().find("master-1.crt") != std::string::npos);
+  BOOST_TEST(slave_said.error().find("fra.key") != std::string::npos);
+  const Slave nyc(rig, master.at(), "nyc");
+  BOOST_TEST(rig.run_until([&] { return nyc.registered(); }));
+  BOOST_TEST(fra.registered());
+}
+
 BOOST_AUTO_TEST_CASE(slaves_of_both_families_have_sessions_with_one_master) {
   Rig rig;
   const Master master(rig);
