@@ -30,25 +30,46 @@ void check_servers(const ClockConfig& clock, const Where& where) {
     where.error("agree", fmt::format("is more than the {} servers", clock.servers.size()));
 }
 
+void check_key(const config::Path& file, std::uint32_t id, const Where& where) {
+  if ((id == 0) != file.empty())
+    where.error(id == 0 ? "key_file" : "key_id", "key_file and key_id go together");
+}
+
+void check_serve(const ServeConfig& serve, const Where& where) {
+  for (std::size_t i = 0; i < serve.addresses.size(); ++i)
+    if (serve.addresses[i].ip.unspecified() || serve.addresses[i].port == 0)
+      where.error(fmt::format("addresses.{}", i), "write the address that slaves reach the server at");
+  if (serve.addresses.size() > wire::kMaxTimeServers)
+    where.error("addresses", fmt::format("at most {} servers", wire::kMaxTimeServers));
+  if (serve.addresses.empty() && serve.key_id != 0)
+    where.error("key_id", "there are no addresses that it is for");
+  check_key(serve.key_file, serve.key_id, where);
+}
+
 void check_clock(const ClockConfig& clock, const Where& where) {
   check_servers(clock, where);
-  if ((clock.key_id == 0) != clock.key_file.empty())
-    where.error(clock.key_id == 0 ? "key_file" : "key_id", "key_file and key_id go together");
+  check_key(clock.key_file, clock.key_id, where);
+  if (clock.source == Source::master && (!clock.servers.empty() || clock.key_id != 0))
+    where.error(clock.servers.empty() ? "key_id" : "servers",
+                R"(with source "master" the masters name servers and key)");
   if (clock.poll_least > clock.poll_most) where.error("poll_least", "is more than poll_most");
   if (clock.source == Source::chrony && !clock.chrony.starts_with('/'))
     if (const auto address = parse_endpoint(clock.chrony, 323); !address)
       where.error("chrony", address.error());
 }
 
+using Octets = std::vector<std::uint8_t>;
+
+/// Empty when no key is wanted.
+Result<Octets> key_of(const config::Path& file, std::uint32_t id) {
+  return id == 0 ? Result<Octets>(Octets{}) : read_ntp_key(file.text, id);
+}
+
 Result<NtpOptions> ntp_options(const ClockConfig& config) {
-  std::vector<std::uint8_t> key;
-  if (config.key_id != 0) {
-    auto found = read_ntp_key(config.key_file.text, config.key_id);
-    if (!found) return Error{found.error()};
-    key = std::move(*found);
-  }
+  const auto key = key_of(config.key_file, config.key_id);
+  if (!key) return Error{key.error()};
   NtpOptions out;
-  for (const Endpoint& server : config.servers) out.servers.push_back({server, config.key_id, key});
+  for (const Endpoint& server : config.servers) out.servers.push_back({server, config.key_id, *key});
   out.poll_least = config.poll_least;
   out.poll_most = config.poll_most;
   out.pool.agree = config.agree;
@@ -56,12 +77,35 @@ Result<NtpOptions> ntp_options(const ClockConfig& config) {
   return out;
 }
 
+config::Schema<ServeConfig> serve_schema() {
+  config::Schema<ServeConfig> s;
+  s.key(
+      "addresses", &ServeConfig::addresses,
+      {.help =
+           "NTP servers, up to 4, by the addresses that slaves reach them at: the chronyd on this host, as a "
+           "rule",
+       .port = 123,
+       .example = R"(["192.0.2.1"])"});
+  s.key("key_file", &ServeConfig::key_file,
+        {.help = "Their keys; slaves get theirs through the session", .example = R"("ntp.keys")"});
+  s.key("key_id", &ServeConfig::key_id, {.help = "Their key in key_file; 0: none"});
+  s.check(check_serve);
+  return s;
+}
+
 }  // namespace
 
-config::Schema<ClockConfig> clock_schema(const std::string& max_error_help) {
+config::Schema<ClockConfig> clock_schema(Role role) {
+  const bool master = role == Role::master;
+  std::vector<std::pair<std::string, Source>> sources{{"chrony", Source::chrony}, {"ntp", Source::ntp}};
+  if (!master) sources.emplace_back("master", Source::master);
   config::Schema<ClockConfig> s;
-  s.choice("source", &ClockConfig::source, {{"chrony", Source::chrony}, {"ntp", Source::ntp}},
-           {.help = "Who knows the time: a chronyd on this host, or NTP servers, which are asked directly"});
+  s.choice(
+      "source", &ClockConfig::source, sources,
+      {.help = master
+                   ? "Who knows the time: a chronyd on this host, or NTP servers, which are asked directly"
+                   : "Who knows the time: a chronyd on this host, NTP servers, which are asked directly, or "
+                     "those that the masters name"});
   s.key("chrony", &ClockConfig::chrony, {.help = "chronyd's command port, or the path of its Unix socket"});
   s.key("poll", &ClockConfig::poll, {.help = "Between two looks at chronyd", .least = "50ms", .most = "1m"});
   s.key("servers", &ClockConfig::servers,
@@ -86,7 +130,13 @@ config::Schema<ClockConfig> clock_schema(const std::string& max_error_help) {
                  "expected error, never the bound",
          .least = "0",
          .most = "1"});
-  s.key("max_error", &ClockConfig::max_error, {.help = max_error_help, .least = "1us", .most = "10s"});
+  s.key("max_error", &ClockConfig::max_error,
+        {.help = master ? "No races while the clock's bound is above this"
+                        : "No races while this clock's bound and the master's are together above this",
+         .least = "1us",
+         .most = "10s"});
+  if (master)
+    s.section("serve", &ClockConfig::serve, serve_schema(), "Whom slaves with `source = \"master\"` ask");
   s.check(check_clock);
   return s;
 }
@@ -96,11 +146,21 @@ Result<ClockSourceOptions> source_options(const ClockConfig& config) {
     case Source::chrony:
       return ClockSourceOptions(ChronyOptions{config.chrony, config.poll, config.asymmetry});
     case Source::ntp:
+    case Source::master:
       break;
   }
   auto options = ntp_options(config);
   if (!options) return Error{options.error()};
   return ClockSourceOptions(std::move(*options));
+}
+
+Result<std::vector<wire::TimeServer>> time_servers(const ServeConfig& config) {
+  const auto key = key_of(config.key_file, config.key_id);
+  if (!key) return Error{key.error()};
+  std::vector<wire::TimeServer> out;
+  for (const Endpoint& address : config.addresses)
+    out.push_back({address, config.key_id, std::string(key->begin(), key->end())});
+  return out;
 }
 
 }  // namespace flagfall::clocksync

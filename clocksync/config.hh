@@ -9,11 +9,19 @@
 #include "clocksync/clock_source.hh"
 #include "common/base/result.hh"
 #include "common/config/schema.hh"
+#include "common/wire/session.hh"
 
 namespace flagfall::clocksync {
 
+/// `[clock.serve]`: what a master tells its slaves to ask.
+struct ServeConfig {
+  std::vector<Endpoint> addresses;
+  config::Path key_file;
+  std::uint32_t key_id = 0;
+};
+
 struct ClockConfig {
-  enum class Source : std::uint8_t { chrony, ntp } source = Source::chrony;
+  enum class Source : std::uint8_t { chrony, ntp, master } source = Source::chrony;
   std::string chrony = "127.0.0.1:323";
   Nanos poll = std::chrono::seconds(1);
   std::vector<Endpoint> servers;
@@ -24,12 +32,18 @@ struct ClockConfig {
   unsigned agree = 1;
   double asymmetry = 0.05;
   Nanos max_error = std::chrono::milliseconds(5);
+  ServeConfig serve;  // at masters
 };
 
-/// `max_error_help`: what a daemon does beyond clock.max_error.
-config::Schema<ClockConfig> clock_schema(const std::string& max_error_help);
+/// Masters serve; only slaves may have source "master".
+enum class Role : std::uint8_t { master, slave };
+config::Schema<ClockConfig> clock_schema(Role role);
 
-/// What make_clock_source() takes. Reads `key_file`; the error is one line that says what to do.
+/// What make_clock_source() takes; for source "master" what LearnedSource takes, without servers.
+/// Reads `key_file`; the error is one line that says what to do.
 Result<ClockSourceOptions> source_options(const ClockConfig& config);
+
+/// What a master's Welcome names. Reads `serve.key_file`.
+Result<std::vector<wire::TimeServer>> time_servers(const ServeConfig& config);
 
 }  // namespace flagfall::clocksync

@@ -24,6 +24,7 @@ struct NtpServerOptions {
   Endpoint address;
   std::uint32_t key_id = 0;
   std::vector<std::uint8_t> key{};  // AES-CMAC, 16 or 32 octets; empty: replies are not authenticated
+  bool operator==(const NtpServerOptions&) const = default;
 };
 
 struct NtpOptions {

@@ -86,6 +86,7 @@ Result<std::unique_ptr<daemon::Program>> App::load(const Config& config) {
       !tls)
     return Error{tls.error()};
   if (const auto source = clocksync::source_options(config.clock); !source) return Error{source.error()};
+  if (const auto serve = clocksync::time_servers(config.clock.serve); !serve) return Error{serve.error()};
   return std::unique_ptr<daemon::Program>(new App(config, std::move(*zones), std::move(*cookies)));
 }
 
@@ -141,8 +142,11 @@ void App::open_control(net::Loop& loop) {
     if (hub_) publish();
   });
   const ControlConfig& c = config_.control;
-  HubOptions options{c.listen.all, c.ca.text,   c.certificate.text,
-                     c.key.text,   c.heartbeat, builder_->services()};
+  HubOptions options{c.listen.all,         c.ca.text, c.certificate.text, c.key.text, c.heartbeat,
+                     builder_->services(), {}};
+  auto servers = clocksync::time_servers(config_.clock.serve);
+  if (!servers) throw std::runtime_error(servers.error());
+  options.time_servers = std::move(*servers);
   HubCallbacks callbacks;
   callbacks.changed = [this] { publish(); };
   callbacks.report = [this](const SlaveState& slave, const wire::Report& report) {

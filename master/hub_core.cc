@@ -163,8 +163,8 @@ void HubCore::welcome(Id id, Connection& connection, const wire::Hello& hello, c
   slave.round_trip = Nanos(0);
   ++slave.sessions;
   ++counters_.registered;
-  actions_.emplace_back(
-      Send{id, wire::Welcome{wire::kSessionVersion, slave.session, options_.heartbeat, connection.name}});
+  actions_.emplace_back(Send{id, wire::Welcome{wire::kSessionVersion, slave.session, options_.heartbeat,
+                                               connection.name, options_.time_servers}});
   send_services(id, connection, RefTime{});  // the session's first: no older orders exist
   log(Log::Level::info, fmt::format("slave {} registered from {}, orders to UDP port {} ({})", slave.name,
                                     to_string(slave.peer), slave.orders.port, slave.software));

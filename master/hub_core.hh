@@ -52,6 +52,8 @@ class HubCore {
     Nanos heartbeat = std::chrono::seconds(1);
     /// Names that may register, with what each is to serve.
     std::map<std::string, wire::Services> slaves;
+    /// Whom slaves shall ask for the time, when they leave that to the master.
+    std::vector<wire::TimeServer> time_servers{};
     /// From accept to Hello. Generous: three round trips of the longest path are 2 s.
     Nanos handshake_limit = std::chrono::seconds(10);
     /// Connections that are not registered, in all and from one address.

@@ -84,7 +84,10 @@ struct SlaveHub::Shell {
         callbacks(std::move(the_callbacks)),
         files{options.ca_file, options.certificate_file, options.key_file},
         context(load_context(files, clock.real())),
-        core({.heartbeat = options.heartbeat, .slaves = std::move(options.slaves)}, random) {
+        core({.heartbeat = options.heartbeat,
+              .slaves = std::move(options.slaves),
+              .time_servers = std::move(options.time_servers)},
+             random) {
     for (const Endpoint& at : options.listen) listening.push_back(net::tcp_listener(at, false));
     start_accepting();
   }

@@ -26,6 +26,8 @@ struct HubOptions {
   Nanos heartbeat = std::chrono::seconds(1);
   /// Names that may register, with what each is to serve.
   std::map<std::string, wire::Services> slaves;
+  /// Whom slaves shall ask for the time, when they leave that to the master.
+  std::vector<wire::TimeServer> time_servers;
 };
 
 struct HubCallbacks {

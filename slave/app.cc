@@ -70,14 +70,12 @@ void App::open(net::Loop& loop) {
   auto sources = open_sources(config_.transmit.sources);
   auto sockets = open_order_sockets(config_.orders.listen, config_.orders.receive_buffer.bytes);
   const std::uint16_t order_port = net::local_endpoint(sockets.front()).port;
-  auto source = clocksync::source_options(config_.clock);
-  if (!source) throw std::runtime_error(source.error());
-  source_ = clocksync::make_clock_source(loop, clock_, random_, *source,
-                                         [this](const clocksync::RefMap&) { masters_->clock_changed(); });
+  open_clock(loop);
   const auto map = [this]() -> const clocksync::RefMap& { return source_->current(); };
   masters_ = std::make_unique<Masters>(
       loop, clock_, random_, config_, order_port, desk_,
-      Masters::Sources{map, [this] { return source_->provider(); }, [this] { return counters(); }});
+      Masters::Sources{map, [this] { return source_->provider(); },
+                       [this](const auto& servers) { use_servers(servers); }, [this] { return counters(); }});
   if (config_.transmit.cpu_dma_latency) awake_ = keep_cpus_awake();
   if (config_.transmit.lock_memory) lock_memory();
   start_transmitter(std::move(sources));
@@ -103,6 +101,28 @@ void App::start_transmitter(std::vector<SourceSocket> sources) {
             fifo ? fmt::format("SCHED_FIFO {}", transmit.priority) : "SCHED_OTHER",
             transmit.cpu.pinned ? fmt::format(" on CPU {}", *transmit.cpu.pinned) : "",
             transmitter_->guard().count() / 1000);
+}
+
+void App::open_clock(net::Loop& loop) {
+  auto options = clocksync::source_options(config_.clock);
+  if (!options) throw std::runtime_error(options.error());
+  const auto updated = [this](const clocksync::RefMap&) { masters_->clock_changed(); };
+  if (config_.clock.source == clocksync::ClockConfig::Source::master) {
+    auto learned = std::make_unique<clocksync::LearnedSource>(
+        loop, clock_, random_, std::get<clocksync::NtpOptions>(*options), updated);
+    learned_ = learned.get();
+    source_ = std::move(learned);
+  } else {
+    source_ = clocksync::make_clock_source(loop, clock_, random_, *options, updated);
+  }
+}
+
+void App::use_servers(const std::vector<wire::TimeServer>& servers) {
+  if (learned_ == nullptr) return;
+  std::vector<clocksync::NtpServerOptions> options;
+  for (const wire::TimeServer& server : servers)
+    options.push_back({server.address, server.key_id, {server.key.begin(), server.key.end()}});
+  learned_->use(std::move(options));
 }
 
 void App::stop() {

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "clocksync/clock_source.hh"
+#include "clocksync/learned_source.hh"
 #include "common/base/random.hh"
 #include "common/base/result.hh"
 #include "common/daemon/daemon.hh"
@@ -40,6 +41,8 @@ class App final : public daemon::Program {
  private:
   void open(net::Loop& loop);
   void start_transmitter(std::vector<SourceSocket> sources);
+  void open_clock(net::Loop& loop);
+  void use_servers(const std::vector<wire::TimeServer>& servers);
   [[nodiscard]] Masters::Counters counters() const;
 
   const Config& config_;
@@ -49,6 +52,7 @@ class App final : public daemon::Program {
   OrderDesk desk_;
   std::unique_ptr<clocksync::ClockSource> source_;
   net::Fd awake_;  // transmit.cpu_dma_latency
+  clocksync::LearnedSource* learned_ = nullptr;  // that is `source_`, when masters name the servers
   std::unique_ptr<Transmitter> transmitter_;
   std::unique_ptr<OrderIntake> intake_;
   std::unique_ptr<Masters> masters_;

@@ -106,7 +106,7 @@ config::Schema<Config> schema() {
   s.section("transmit", &Config::transmit, transmit_schema(), "Answers to clients");
   s.section(
       "clock", &Config::clock,
-      clocksync::clock_schema("No races while this clock's bound and the master's are together above this"),
+      clocksync::clock_schema(clocksync::Role::slave),
       "Reference time");
   s.check(check_masters);
   return s;

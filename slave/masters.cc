@@ -20,7 +20,8 @@ struct Masters::One {
   std::string name;  // for the log: "master-1 at 192.0.2.1:4953"
   Fitness fitness;
   MasterClock clock;
-  bool heard = false;  // a heartbeat came in this session
+  bool heard = false;                          // a heartbeat came in this session
+  std::vector<wire::TimeServer> time_servers;  // of its last Welcome; kept when the session is lost
   std::unique_ptr<MasterLink> link;
 };
 
@@ -36,6 +37,7 @@ Masters::Masters(net::Loop& loop, const Clock& clock, Random& random, const Conf
                                   Fitness(config.clock.max_error),
                                   {},
                                   false,
+                                  {},
                                   nullptr}));
     LinkOptions options;
     options.master = master.address;
@@ -56,6 +58,8 @@ LinkCallbacks Masters::callbacks(One& one, Nanos max_error) {
   LinkCallbacks out;
   out.registered = [this, &one](const wire::Welcome& welcome, const net::SealKey& key) {
     desk_.open_session(one.index, welcome.session, key);
+    one.time_servers = welcome.time_servers;
+    tell_time_servers();
   };
   out.services = [this, &one](const wire::Services& services) { return take_services(one, services); };
   out.master_clock = [this, &one](const wire::Heartbeat& heartbeat) {
@@ -78,6 +82,15 @@ LinkCallbacks Masters::callbacks(One& one, Nanos max_error) {
     return map.measured == MonoTime() ? RefTime(clock_.real().time_since_epoch()) : map.to_ref(clock_.mono());
   };
   return out;
+}
+
+void Masters::tell_time_servers() {
+  if (!sources_.time_servers) return;
+  std::vector<wire::TimeServer> all;
+  for (const auto& one : all_)
+    for (const wire::TimeServer& server : one->time_servers)
+      if (std::ranges::find(all, server) == all.end()) all.push_back(server);
+  sources_.time_servers(all);
 }
 
 wire::Ready Masters::take_services(One& one, const wire::Services& services) {

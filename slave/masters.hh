@@ -25,6 +25,8 @@ class Masters {
     std::function<const clocksync::RefMap&()> map;
     /// Who knows that: "chrony", "ntp".
     std::function<std::string_view()> provider;
+    /// The time servers that masters have named, each once; called when a session begins. May be empty.
+    std::function<void(const std::vector<wire::TimeServer>&)> time_servers;
     /// What reports carry beside outcomes: everything that this slave counts.
     std::function<Counters()> counters;
   };
@@ -53,6 +55,7 @@ class Masters {
   struct One;
   LinkCallbacks callbacks(One& one, Nanos max_error);
   wire::Ready take_services(One& one, const wire::Services& services);
+  void tell_time_servers();
   void judge(One& one);
   void judge_and_report();
   void report(One& one);

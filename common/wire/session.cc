@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "common/base/bytes.hh"
+#include "common/wire/pulse.hh"
 #include "common/wire/session_fields.hh"
 
 namespace flagfall::wire {
@@ -176,6 +177,11 @@ std::vector<std::uint8_t> encode(const Message& message) {
   header.u32(static_cast<std::uint32_t>(encoder.size()));
   frame.resize(kMessageHeader + encoder.size());
   return frame;
+}
+
+Spread spread_of(const Histogram& histogram) {
+  const auto at = [&](double q) { return sendable_bound(histogram.quantile(q)); };
+  return {histogram.count(), at(0.5), at(0.9), at(0.99), sendable_bound(histogram.max())};
 }
 
 std::string_view name_of(const Message& message) {

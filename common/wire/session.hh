@@ -9,13 +9,14 @@
 #include <variant>
 #include <vector>
 
+#include "common/base/histogram.hh"
 #include "common/base/ip.hh"
 #include "common/base/result.hh"
 #include "common/base/time.hh"
 
 namespace flagfall::wire {
 
-inline constexpr std::uint16_t kSessionVersion = 1;
+inline constexpr std::uint16_t kSessionVersion = 2;
 /// A frame's octets at most, and its header's.
 inline constexpr std::size_t kMaxMessage = std::size_t{64} * 1024;
 inline constexpr std::size_t kMessageHeader = 8;
@@ -26,6 +27,7 @@ inline constexpr std::size_t kMaxAddresses = 32;  // bits of a Ready entry
 inline constexpr std::size_t kMaxAnswers = 64;
 inline constexpr std::size_t kMaxCounters = 256;
 inline constexpr std::size_t kMaxOutcomes = 2048;
+inline constexpr std::size_t kMaxTimeServers = 4;
 inline constexpr Nanos kLeastHeartbeat = std::chrono::milliseconds(10);
 inline constexpr Nanos kMostHeartbeat = std::chrono::seconds(60);
 
@@ -39,12 +41,21 @@ struct Hello {
   std::string software;          // "flagfall-slave 0.1.0"
 };
 
+/// An NTP server that the master's slaves shall ask. The session is private, so the key may travel in it.
+struct TimeServer {
+  Endpoint address;
+  std::uint32_t key_id = 0;
+  std::string key;  // AES-CMAC, 16 or 32 octets; empty: its replies are not signed
+  bool operator==(const TimeServer&) const = default;
+};
+
 /// Master -> slave, first: only now is the slave registered.
 struct Welcome {
   std::uint16_t version = kSessionVersion;
   std::uint32_t session = 0;  // names the session in the order datagrams' clear header
   Nanos heartbeat{};
   std::string slave;  // the name from the certificate, as the master knows it
+  std::vector<TimeServer> time_servers;
 };
 
 /// Master -> slave instead of Welcome, or at any time before closing.
@@ -100,6 +111,16 @@ struct RaceOutcome {
   Nanos transmit_error{};  // transmit time minus instant; zero when nothing was sent
 };
 
+/// What a histogram says, in five figures; all zero while it is empty.
+struct Spread {
+  std::uint64_t count = 0;
+  Nanos p50{};
+  Nanos p90{};
+  Nanos p99{};
+  Nanos most{};
+};
+Spread spread_of(const Histogram& histogram);
+
 /// Slave -> master, batched.
 struct Report {
   bool racing = false;  // false: the slave stands down
@@ -108,7 +129,14 @@ struct Report {
   Nanos correction{};    // reference time minus the slave's CLOCK_REALTIME
   Nanos own_bound{};     // of the slave's clock alone
   Nanos bound{};         // own bound plus the master's
-  std::string provider;  // "chrony"
+  Nanos expected{};      // likely error of the slave's clock alone: never a bound
+  Nanos drift{};         // what reference time gains on the slave's clock, in ns a second
+  Nanos age{};           // since the source was last heard
+  std::string provider;  // "chrony", "ntp", "master"
+  // Since the slave's start; the first two are looked at once a second.
+  Spread own_bounds;
+  Spread expected_errors;
+  Spread transmit_errors;  // transmit time minus instant, of answers that were ready in time
   std::vector<std::pair<std::string, std::uint64_t>> counters;
   std::vector<RaceOutcome> outcomes;
 };

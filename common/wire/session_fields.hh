@@ -11,6 +11,7 @@
 namespace flagfall::wire::fields {
 
 inline constexpr Nanos kHour = std::chrono::hours(1);
+inline constexpr Nanos kSecond = std::chrono::seconds(1);
 inline constexpr std::uint32_t kMaxTtl = 0x7fffffff;  // RFC 2181 §8
 
 template <class Io, class T>
@@ -42,6 +43,27 @@ void all(Io& io, M& m) {
 }
 
 template <class Io, class M>
+requires std::same_as<std::remove_const_t<M>, TimeServer>
+void all(Io& io, M& m) {
+  io.address(m.address.ip);
+  io.integer(m.address.port);
+  io.require(m.address.port != 0);
+  io.integer(m.key_id);
+  io.octets(m.key, 32);
+  io.require(m.key.empty() || m.key.size() == 16 || m.key.size() == 32);
+}
+
+template <class Io, class M>
+requires std::same_as<std::remove_const_t<M>, Spread>
+void all(Io& io, M& m) {
+  io.integer(m.count);
+  bound(io, m.p50);
+  bound(io, m.p90);
+  bound(io, m.p99);
+  bound(io, m.most);
+}
+
+template <class Io, class M>
 requires std::same_as<std::remove_const_t<M>, Welcome>
 void all(Io& io, M& m) {
   io.integer(m.version);
@@ -49,6 +71,7 @@ void all(Io& io, M& m) {
   io.integer(m.session);
   io.scaled(m.heartbeat, kLeastHeartbeat.count(), kMostHeartbeat.count());
   io.text(m.slave, 255);
+  io.list(m.time_servers, kMaxTimeServers, [&](auto& server) { all(io, server); });
 }
 
 template <class Io, class M>
@@ -105,7 +128,13 @@ void all(Io& io, M& m) {
   difference(io, m.correction);
   bound(io, m.own_bound);
   bound(io, m.bound);
+  bound(io, m.expected);
+  io.scaled(m.drift, -kSecond.count(), kSecond.count());
+  bound(io, m.age);
   io.note(m.provider, 64);
+  all(io, m.own_bounds);
+  all(io, m.expected_errors);
+  all(io, m.transmit_errors);
   io.list(m.counters, kMaxCounters, [&](auto& counter) {
     io.text(counter.first, 64);
     io.integer(counter.second);

@@ -79,6 +79,29 @@ class ClockTest(unittest.TestCase):
         self.site.wait_fit(slaves=SLAVES, seconds=30)
         self.assertEqual(self.dig("berlin", "back.race.example.test"), self.lab.address("fra"))
 
+    def test_a_slave_asks_the_time_servers_that_its_master_names_with_the_key_that_it_tells(self):
+        self.site.time_server_lines = [f"keyfile {self.site.directory}/{self.key_file('server.keys', KEY)}"]
+        self.site.masters["master"]["clock"]["serve"] = {"addresses": [self.server], "key_file": "server.keys",
+                                                         "key_id": 7}
+        self.site.slaves["fra"]["clock"] = {"source": "master", "poll_least": "250ms", "poll_most": "1s"}
+        self.site.start()
+        fra = self.slave()
+        self.assertEqual(fra["clock"]["provider"], "master")
+        self.assertEqual(fra["counters"]["ntp_forged"], 0)
+        self.assertEqual(self.dig("berlin", "named.race.example.test"), self.lab.address("fra"))
+        # The server is kept when the session is lost: the slave is back at once.
+        self.site.programs["master"].kill()
+        self.site.programs["fra"].wait_for("master master .* is lost")
+        self.site.start_master()
+        self.site.wait_fit(seconds=10)
+        self.assertNotIn("standing down: clock: no master", self.site.programs["fra"].output().split(" is lost")[1])
+
+    def test_a_slave_whose_master_names_no_time_server_says_where_to_name_one(self):
+        self.site.slaves["fra"]["clock"] = {"source": "master"}
+        self.site.start(wait=False)
+        self.site.wait_fit(slaves=["nyc"])
+        self.site.programs["fra"].wait_for(r"standing down: clock: no master names a time server; see \[clock\.serve\]")
+
 
 if __name__ == "__main__":
     harness.main()

@@ -93,7 +93,7 @@ class Attacker {
 };
 
 std::vector<std::uint8_t> hello() {
-  return wire::encode(wire::Hello{1, 77, 4954, "attacker"});
+  return wire::encode(wire::Hello{wire::kSessionVersion, 77, 4954, "attacker"});
 }
 
 std::vector<std::uint8_t> operator+(std::vector<std::uint8_t> a, const std::vector<std::uint8_t>& b) {

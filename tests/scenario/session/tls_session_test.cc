@@ -48,7 +48,7 @@ struct HandMade final : net::SessionStream::Handler {
             {rig.path("ca", "ca.crt"), rig.path("ca", name + ".crt"), rig.path("ca", name + ".key")},
             rig.clock.real()))),
         stream(rig.loop, context, to, *this) {}
-  void on_secure() override { (void)stream.send(wire::Hello{1, 7, 4954, "hand-made"}); }
+  void on_secure() override { (void)stream.send(wire::Hello{wire::kSessionVersion, 7, 4954, "hand-made"}); }
   void on_message(wire::Message&& message) override { got.push_back(std::move(message)); }
   void on_closed(wire::CloseCause /*cause*/, const std::string& /*why*/) override { closed = true; }
 };
@@ -61,7 +61,7 @@ struct FrozenMaster {
     void on_secure() override {}
     void on_message(wire::Message&& message) override {
       if (std::holds_alternative<wire::Hello>(message))
-        (void)stream.send(wire::Welcome{1, 5, kHeartbeat, "fra"});
+        (void)stream.send(wire::Welcome{wire::kSessionVersion, 5, kHeartbeat, "fra", {}});
     }
     void on_closed(wire::CloseCause /*cause*/, const std::string& /*why*/) override {}
   };
@@ -377,7 +377,7 @@ BOOST_AUTO_TEST_CASE(a_message_that_may_not_come_ends_the_session) {
   Master master(rig);
   HandMade peer(rig, master.at(), "fra");
   BOOST_REQUIRE(rig.run_until([&] { return master.slave("fra").registered; }));
-  BOOST_TEST(peer.stream.send(wire::Welcome{1, 1, seconds(1), "fra"}));
+  BOOST_TEST(peer.stream.send(wire::Welcome{wire::kSessionVersion, 1, seconds(1), "fra", {}}));
   BOOST_REQUIRE(rig.run_until([&] { return peer.closed; }));
   BOOST_TEST(!master.slave("fra").registered);
   BOOST_TEST(master.counter("control_out_of_order") == 1U);

@@ -13,12 +13,12 @@ using namespace std::chrono_literals;
 
 namespace {
 
-Result<ClockConfig> parse(const std::string& text) {
-  return clock_schema("No races above this").parse(text, "test.toml");
+Result<ClockConfig> parse(const std::string& text, Role role = Role::slave) {
+  return clock_schema(role).parse(text, "test.toml");
 }
 
-std::string error_of(const std::string& text) {
-  const auto parsed = parse(text);
+std::string error_of(const std::string& text, Role role = Role::slave) {
+  const auto parsed = parse(text, role);
   return parsed ? "" : parsed.error();
 }
 
@@ -78,7 +78,7 @@ BOOST_AUTO_TEST_CASE(what_cannot_work_is_an_error_at_its_line) {
     BOOST_TEST(error.find(expected) != std::string::npos, error);
   };
   has("source = \"ntp\"", "must name at least one NTP server");
-  has("source = \"gps\"", R"(expected "chrony" or "ntp")");
+  has("source = \"gps\"", R"(expected "chrony" or "ntp" or "master")");
   has("servers = [\"0.0.0.0\"]", "test.toml:1: servers.0: is a wildcard");
   has(R"(servers = ["192.0.2.1", "192.0.2.1:123"])", "is there twice");
   has("source = \"ntp\"\nservers = [\"192.0.2.1\"]\nagree = 2",
@@ -92,6 +92,38 @@ BOOST_AUTO_TEST_CASE(what_cannot_work_is_an_error_at_its_line) {
   std::string many = "servers = [";
   for (int i = 1; i <= 17; ++i) many += "\"192.0.2." + std::to_string(i) + "\",";
   has(many + "]", "at most 16 servers");
+}
+
+BOOST_AUTO_TEST_CASE(a_master_serves_and_a_slave_leaves_the_servers_to_it) {
+  const flagfall::testing::Directory directory;
+  const std::string keys = directory.path + "/ntp.keys";
+  std::ofstream(keys) << "7 AES128 HEX:000102030405060708090a0b0c0d0e0f\n";
+  chmod(keys.c_str(), 0600);
+  const auto config = parse(R"([serve]
+addresses = ["192.0.2.1", "[2001:db8::1]"]
+key_id = 7
+key_file = ")" + keys + "\"\n",
+                            Role::master);
+  BOOST_REQUIRE_MESSAGE(config.ok(), (config ? "" : config.error()));
+  const auto served = time_servers(config->serve);
+  BOOST_REQUIRE(served.ok());
+  BOOST_REQUIRE(served->size() == 2U);
+  BOOST_TEST(to_string(served->at(1).address) == "[2001:db8::1]:123");
+  BOOST_TEST(served->at(1).key_id == 7U);
+  BOOST_TEST(served->at(1).key.size() == 16U);
+  BOOST_TEST(time_servers(ServeConfig{}).ok());
+  BOOST_TEST(!time_servers(ServeConfig{{}, {"/nonexistent"}, 1}).ok());
+
+  const auto learner = parse("source = \"master\"\nagree = 2");
+  BOOST_REQUIRE(learner.ok());
+  BOOST_TEST(std::get<NtpOptions>(*source_options(*learner)).servers.empty());
+  BOOST_TEST(std::get<NtpOptions>(*source_options(*learner)).pool.agree == 2U);
+
+  BOOST_TEST(!error_of("source = \"master\"", Role::master).empty());
+  BOOST_TEST(!error_of("[serve]\naddresses = []", Role::slave).empty());
+  BOOST_TEST(!error_of("source = \"master\"\nservers = [\"192.0.2.1\"]").empty());
+  BOOST_TEST(!error_of("[serve]\naddresses = [\"0.0.0.0\"]", Role::master).empty());
+  BOOST_TEST(!error_of("[serve]\nkey_id = 1\nkey_file = \"x\"", Role::master).empty());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

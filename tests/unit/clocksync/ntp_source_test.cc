@@ -15,6 +15,7 @@
 #include <map>
 
 #include "clocksync/clock_source.hh"
+#include "clocksync/learned_source.hh"
 #include "clocksync/ntp_keys.hh"
 #include "common/net/udp.hh"
 #include "tests/skewed/skewed_clock.hh"
@@ -407,6 +408,45 @@ BOOST_AUTO_TEST_CASE(providers_share_one_interface) {
   for (const auto* source : {ntp.get(), chrony.get()})
     source->for_each_counter([&](std::string_view, std::uint64_t) { ++names; });
   BOOST_TEST(names > 20U);
+}
+
+BOOST_AUTO_TEST_CASE(until_a_server_is_named_the_clock_is_unknown_and_the_line_says_why) {
+  net::Loop loop;
+  const SystemClock clock;
+  SeededRandom random(1);
+  ScriptedServer server(loop, 0s);
+  LearnedSource source(loop, clock, random, options({}), [](const RefMap&) {});
+  BOOST_TEST(source.provider() == "master");
+  BOOST_TEST(source.current().why == "no master has named its time server yet");
+  source.use({});
+  BOOST_TEST(source.current().why.find("[clock.serve]") != std::string::npos);
+  source.use({{server.address()}});
+  BOOST_TEST(run_until(loop, [&] { return source.current().status == ClockStatus::synchronised; }));
+  source.use({});
+  BOOST_TEST((source.current().status == ClockStatus::unknown));
+}
+
+BOOST_AUTO_TEST_CASE(new_servers_are_asked_beside_the_old_ones_until_they_know_the_time) {
+  net::Loop loop;
+  const SystemClock clock;
+  SeededRandom random(1);
+  ScriptedServer first(loop, 0s);
+  ScriptedServer second(loop, 1s);
+  unsigned unknown = 0;
+  LearnedSource source(loop, clock, random, options({}), [&](const RefMap& map) {
+    if (map.status == ClockStatus::unknown) ++unknown;
+  });
+  source.use({{first.address()}});
+  BOOST_REQUIRE(run_until(loop, [&] { return source.current().status == ClockStatus::synchronised; }));
+  unknown = 0;
+  const Nanos before = source.current().offset;
+  source.use({{second.address()}});
+  BOOST_TEST((source.current().status == ClockStatus::synchronised));  // the first, still
+  BOOST_TEST(run_until(loop, [&] { return source.current().offset - before > 900ms; }));
+  BOOST_TEST(unknown == 0U);
+  const Nanos since = source.current().offset;
+  source.use({{second.address()}});  // the same again: nothing begins anew
+  BOOST_TEST((source.current().offset == since));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

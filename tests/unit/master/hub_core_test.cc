@@ -64,7 +64,7 @@ struct Rig {
   }
   Did say(HubCore::Id id, wire::Message message) { return Did(core.message(id, std::move(message), time())); }
   Did hello(HubCore::Id id, std::uint64_t instance = 1) {
-    return say(id, wire::Hello{1, instance, 4954, "test"});
+    return say(id, wire::Hello{wire::kSessionVersion, instance, 4954, "test"});
   }
   HubCore::Id registered(const std::string& name, std::uint64_t instance = 1) {
     const auto id = secure(name);
@@ -157,10 +157,10 @@ BOOST_AUTO_TEST_CASE(an_unknown_name_a_duplicate_and_another_version_are_refused
   BOOST_TEST((rig.slave("fra").peer == *parse_endpoint("192.0.2.50:1000")));
 
   id = rig.secure("nyc");
-  did = rig.say(id, wire::Hello{2, 1, 4954, ""});
+  did = rig.say(id, wire::Hello{1, 1, 4954, ""});
   BOOST_REQUIRE(did.sent<wire::Refusal>() != nullptr);
   BOOST_TEST(did.sent<wire::Refusal>()->reason ==
-             "protocol version 2 is not spoken here, only 1: upgrade the older side");
+             "protocol version 1 is not spoken here, only 2: upgrade the older side");
   BOOST_TEST(rig.core.counters().refused_unknown == 1U);
   BOOST_TEST(rig.core.counters().refused_duplicate == 1U);
   BOOST_TEST(rig.core.counters().refused_version == 1U);
@@ -295,8 +295,8 @@ BOOST_AUTO_TEST_CASE(messages_that_may_not_come_end_the_connection) {
     const auto id = rig.secure("fra");
     BOOST_TEST(rig.say(id, m).closes == std::vector<HubCore::Id>{id});
   }
-  const std::vector<wire::Message> afterwards{wire::Hello{1, 1, 1, ""}, wire::Welcome{}, wire::Services{},
-                                              wire::Refusal{}};
+  const std::vector<wire::Message> afterwards{wire::Hello{wire::kSessionVersion, 1, 1, ""}, wire::Welcome{},
+                                              wire::Services{}, wire::Refusal{}};
   for (const wire::Message& m : afterwards) {
     const auto id = rig.registered("fra");
     const Did did = rig.say(id, m);

@@ -66,7 +66,7 @@ struct Rig {
   void register_now() {
     (void)until_dial();
     secure();
-    BOOST_REQUIRE(say(wire::Welcome{1, 77, seconds(1), "fra"}).registered == 1U);
+    BOOST_REQUIRE(say(wire::Welcome{wire::kSessionVersion, 77, seconds(1), "fra", {}}).registered == 1U);
   }
 };
 
@@ -82,7 +82,7 @@ BOOST_AUTO_TEST_CASE(it_dials_at_once_says_hello_and_is_registered_by_welcome_on
   BOOST_TEST(std::get<wire::Hello>(did.sends[0]).instance == 9U);
   BOOST_TEST(std::get<wire::Hello>(did.sends[0]).order_port == 4954);
   BOOST_TEST(!rig.core.registered());
-  const Did welcome = rig.say(wire::Welcome{1, 77, seconds(1), "fra"});
+  const Did welcome = rig.say(wire::Welcome{wire::kSessionVersion, 77, seconds(1), "fra", {}});
   BOOST_TEST(rig.core.registered());
   BOOST_TEST(welcome.lines.at(0) == "registered with master master-1 (192.0.2.1:4953) as 'fra'");
 }
@@ -237,9 +237,9 @@ BOOST_AUTO_TEST_CASE(a_welcome_of_another_version_is_no_registration) {
   Rig rig;
   (void)rig.until_dial();
   rig.secure();
-  const Did did = rig.say(wire::Welcome{2, 1, seconds(1), ""});
+  const Did did = rig.say(wire::Welcome{1, 1, seconds(1), "", {}});
   BOOST_TEST(did.registered == 0U);
-  BOOST_TEST(did.lines.at(0).find("it speaks protocol version 2, we speak 1") != std::string::npos);
+  BOOST_TEST(did.lines.at(0).find("it speaks protocol version 1, we speak 2") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(a_master_that_does_not_read_is_left) {
@@ -255,7 +255,7 @@ BOOST_AUTO_TEST_CASE(events_of_a_connection_that_was_given_up_change_nothing) {
   (void)rig.until_dial();
   (void)rig.closed(CloseCause::connect, "Connection refused");
   BOOST_TEST(rig.closed(CloseCause::ended, "again").lines.empty());
-  BOOST_TEST(rig.say(wire::Welcome{1, 1, seconds(1), "fra"}).registered == 0U);
+  BOOST_TEST(rig.say(wire::Welcome{wire::kSessionVersion, 1, seconds(1), "fra", {}}).registered == 0U);
   BOOST_TEST(Did(rig.core.secured({"master-1"}, rig.time())).sends.empty());
 }
 

@@ -14,8 +14,13 @@ namespace {
 /// One of each, every field other than its default.
 std::vector<Message> samples() {
   using std::chrono::milliseconds;
-  wire::Hello hello{1, 0x1122334455667788, 4954, "flagfall-slave 0.1.0"};
-  wire::Welcome welcome{1, 0xdeadbeef, milliseconds(250), "fra"};
+  wire::Hello hello{2, 0x1122334455667788, 4954, "flagfall-slave 0.1.0"};
+  wire::Welcome welcome{2,
+                        0xdeadbeef,
+                        milliseconds(250),
+                        "fra",
+                        {{*parse_endpoint("192.0.2.1:123"), 7, std::string(16, static_cast<char>(0xfe))},
+                         {*parse_endpoint("[2001:db8::1]:1123"), 0, ""}}};
   wire::Refusal refusal{"the name 'fra' has a session from 192.0.2.7:4000", milliseconds(1500)};
   wire::Services services;
   services.since = from_ns<RefTime>(1'800'000'000'000'000'000);
@@ -36,7 +41,13 @@ std::vector<Message> samples() {
   report.correction = Nanos(-42);
   report.own_bound = Nanos(1000);
   report.bound = Nanos(1500);
+  report.expected = Nanos(70);
+  report.drift = Nanos(-12345);
+  report.age = milliseconds(312);
   report.provider = "chrony";
+  report.own_bounds = {5, Nanos(1), Nanos(2), Nanos(3), Nanos(4)};
+  report.expected_errors = {6, Nanos(2), Nanos(3), Nanos(4), Nanos(5)};
+  report.transmit_errors = {7, Nanos(3), Nanos(4), Nanos(5), Nanos(6)};
   report.counters = {{"orders", 12}, {"late", 0}};
   report.outcomes = {{9, wire::RaceOutcome::Fate::sent_late, Nanos(-1), Nanos(77)},
                      {10, wire::RaceOutcome::Fate::failed, Nanos(2), Nanos(0)}};
@@ -133,16 +144,19 @@ BOOST_AUTO_TEST_CASE(fields_come_back_with_their_values) {
   BOOST_TEST(report.racing);
   BOOST_TEST(report.correction.count() == -42);
   BOOST_TEST(report.counters.at(0).second == 12U);
+  BOOST_TEST(report.drift.count() == -12345);
+  BOOST_TEST(report.transmit_errors.count == 7U);
+  BOOST_TEST(report.transmit_errors.most.count() == 6);
   BOOST_TEST(report.outcomes.at(0).transmit_error.count() == 77);
   BOOST_TEST((report.outcomes.at(1).fate == wire::RaceOutcome::Fate::failed));
 }
 
 BOOST_AUTO_TEST_CASE(the_bytes_are_those_of_the_protocol_page) {
   const std::vector<std::uint8_t> expected{0,    1,    0, 0, 0,   0,  0, 16,  // Hello, 16 octets
-                                           0,    1,                           // version
+                                           0,    2,                           // version
                                            0,    0,    0, 0, 0,   0,  0, 9,   // instance
                                            0x13, 0x5a, 0, 2, 'h', 'i'};       // port 4954, software
-  BOOST_TEST(wire::encode(wire::Hello{1, 9, 4954, "hi"}) == expected, boost::test_tools::per_element());
+  BOOST_TEST(wire::encode(wire::Hello{2, 9, 4954, "hi"}) == expected, boost::test_tools::per_element());
   wire::Report report;
   const std::size_t empty = wire::encode(report).size();
   report.outcomes.resize(1);
@@ -199,7 +213,7 @@ BOOST_AUTO_TEST_CASE(values_outside_the_limits_are_malformed) {
     frame.at(wire::kMessageHeader + at) = value;
     return verdict(frame);
   };
-  const wire::Hello hello{1, 2, 0x0101, "x"};
+  const wire::Hello hello{2, 2, 0x0101, "x"};
   BOOST_TEST(changed(hello, 12, 2) == State::malformed);  // software longer than the body
   BOOST_TEST(changed(hello, 14, 7) == State::malformed);  // a control character in a text
   auto no_port = wire::encode(hello);
@@ -209,10 +223,43 @@ BOOST_AUTO_TEST_CASE(values_outside_the_limits_are_malformed) {
   BOOST_TEST(changed(heartbeat, 0, 0x80) == State::malformed);   // a time before 1970
   BOOST_TEST(changed(heartbeat, 16, 0x7f) == State::malformed);  // held for centuries
   BOOST_TEST(changed(heartbeat, 24, 3) == State::malformed);     // an unknown clock
-  const wire::Welcome welcome{1, 1, std::chrono::seconds(1), "a"};
+  const wire::Welcome welcome{2, 1, std::chrono::seconds(1), "a", {}};
   BOOST_TEST(changed(welcome, 6, 0x7f) == State::malformed);  // a heartbeat of centuries
   const wire::Report report;
   BOOST_TEST(changed(report, 0, 2) == State::malformed);  // neither racing nor not
+}
+
+BOOST_AUTO_TEST_CASE(a_time_server_has_a_port_and_a_key_of_aes) {
+  const auto with = [](const wire::TimeServer& server) {
+    return wire::encode(wire::Welcome{2, 1, std::chrono::seconds(1), "a", {server}});
+  };
+  const Endpoint address = *parse_endpoint("192.0.2.1:123");
+  BOOST_TEST(!with({address, 1, std::string(32, 'k')}).empty());
+  BOOST_TEST(with({address, 1, std::string(20, 'k')}).empty());
+  BOOST_TEST(with({address, 1, std::string(33, 'k')}).empty());
+  BOOST_TEST(with({{address.ip, 0}, 1, ""}).empty());
+  BOOST_TEST(wire::encode(wire::Welcome{2, 1, std::chrono::seconds(1), "a",
+                                        std::vector<wire::TimeServer>(5, {address, 0, ""})})
+                 .empty());
+  auto frame = with({address, 1, std::string(16, 'k')});
+  frame.at(frame.size() - 17) = 15;  // a key of 15 octets, and one left over
+  BOOST_TEST(verdict(frame) == State::malformed);
+  frame.pop_back();
+  frame[7] = static_cast<std::uint8_t>(frame[7] - 1);
+  BOOST_TEST(verdict(frame) == State::malformed);  // well-formed, but no key
+}
+
+BOOST_AUTO_TEST_CASE(a_spread_says_what_a_histogram_holds) {
+  Histogram histogram;
+  BOOST_TEST(wire::spread_of(histogram).count == 0U);
+  BOOST_TEST(wire::spread_of(histogram).most.count() == 0);
+  for (int i = 1; i <= 100; ++i) histogram.add(Nanos(i * 1000));
+  const wire::Spread spread = wire::spread_of(histogram);
+  BOOST_TEST(spread.count == 100U);
+  BOOST_TEST(spread.p50.count() >= 50'000);
+  BOOST_TEST(spread.p50.count() <= 55'000);
+  BOOST_TEST((spread.p50 <= spread.p90 && spread.p90 <= spread.p99 && spread.p99 <= spread.most));
+  BOOST_TEST(spread.most.count() == 100'000);
 }
 
 BOOST_AUTO_TEST_CASE(a_hello_of_another_version_gives_its_version_and_nothing_else) {
@@ -232,8 +279,8 @@ BOOST_AUTO_TEST_CASE(what_breaks_a_limit_is_not_encoded) {
   BOOST_TEST(!wire::encode(services).empty());
   services.services[0].addresses.resize(wire::kMaxAddresses + 1);
   BOOST_TEST(wire::encode(services).empty());
-  BOOST_TEST(wire::encode(wire::Welcome{1, 1, std::chrono::seconds(1), "a\nb"}).empty());
-  BOOST_TEST(wire::encode(wire::Welcome{1, 1, Nanos(1), "a"}).empty());
+  BOOST_TEST(wire::encode(wire::Welcome{2, 1, std::chrono::seconds(1), "a\nb", {}}).empty());
+  BOOST_TEST(wire::encode(wire::Welcome{2, 1, Nanos(1), "a", {}}).empty());
   wire::Services huge;
   huge.services.resize(wire::kMaxServices);
   for (auto& s : huge.services) s.name = std::string(255, 'x');
