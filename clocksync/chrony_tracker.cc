@@ -74,6 +74,7 @@ bool ChronyTracker::reply(Bytes datagram, const ClockPair& now) {
   next.expected = t.rms_offset + pair.width / 2 +
                   Nanos(std::llround(options_.asymmetry * static_cast<double>(t.root_delay.count()) / 2));
   next.leap_pending = t.leap == wire::ChronyLeap::insert || t.leap == wire::ChronyLeap::remove;
+  next.clock_drift_ppm = -t.frequency_ppm;
   next.measured = sent.mono;  // the correction is at least this fresh: age counts from here
   next.status = wire::ClockStatus::synchronised;
   const Seen seen{pair, t.reference_time};
@@ -104,6 +105,7 @@ void ChronyTracker::take(RefMap next) {
       last_ && std::chrono::abs(next.offset - last_->offset) <= last_->bound_at(next.measured) + next.bound;
   if (last_ && !agrees) ++counters_.contradicted;
   if (agrees) {
+    next.remember_leap(map_);
     map_ = next;
   } else {
     set_unknown(last_ ? fmt::format("{} moves the clock: waiting for it to settle", options_.name)

@@ -28,7 +28,7 @@ RefMap to_map(const Estimate& e) {
   map.bound = e.bound;
   map.measured = e.at;
   map.status = wire::ClockStatus::synchronised;
-  map.rate_ppm = e.rate_ppm;
+  map.rate_ppm = map.clock_drift_ppm = e.rate_ppm;
   map.drift_ppm = e.growth_ppm;
   map.expected = e.expected;
   map.expected_drift_ppm = e.expected_growth_ppm;
@@ -144,8 +144,10 @@ void NtpPool::choose(const std::array<bool, kMostServers>& eligible, MonoTime no
   if (!eligible.at(best_) || bound(narrowest) < kBetter * bound(best_)) best_ = narrowest;
 
   const Server& server = *servers_[best_];
-  map_ = to_map(*server.estimator.estimate());
-  map_.leap_pending = server.client.leap_pending();
+  RefMap next = to_map(*server.estimator.estimate());
+  next.leap_pending = server.client.leap_pending();
+  next.remember_leap(map_);
+  map_ = std::move(next);
   if (now - map_.measured > limit(server, options_.free_running_after, kFreeRunningPolls))
     map_.status = wire::ClockStatus::free_running;
 }

@@ -29,6 +29,9 @@ struct RefMap {
   double drift_ppm = kDriftPpm;  // what the bound gains with age
   Nanos expected{};              // likely error at `measured`: never a bound
   double expected_drift_ppm = kExpectedDriftPpm;
+  /// What reference time gains on this host's clock, as the source sees it: for reports, nothing is computed
+  /// with it.
+  double clock_drift_ppm = 0;
   /// A leap second that the source announces for the end of the current UTC day.
   bool leap_pending = false;
 
@@ -46,6 +49,12 @@ struct RefMap {
   /// The expected error, grown with age.
   [[nodiscard]] Nanos expected_at(MonoTime now) const {
     return expected + gained(now - measured, expected_drift_ppm);
+  }
+  /// Sources forget a leap second at its midnight; this keeps what the map before knew for the moments after.
+  void remember_leap(const RefMap& before) {
+    RefMap still = *this;
+    still.leap_pending = before.leap_pending;
+    leap_pending = leap_pending || still.near_leap(to_ref(measured), std::chrono::seconds(10));
   }
   /// True within `margin` of a leap second that is announced, and just after the midnight of one.
   [[nodiscard]] bool near_leap(RefTime t, Nanos margin = std::chrono::seconds(2)) const {

@@ -11,24 +11,36 @@
 namespace flagfall::master {
 
 enum class Fallback : std::uint8_t {
-  no_fit_slave,      // none registered, ready, with a good clock
-  tcp,               // a connection has one server by nature
-  guard_prefix,      // the client network's bucket is empty
-  guard_total,       // the bucket of all clients is empty
-  guard_table,       // no room to account for one more client network
-  unverified_never,  // no valid cookie, and guard.unverified = "never"
-  retry,             // the same question within retry_window: the client heard nothing
-  paused,            // by an operator
-  clock,             // the master's own bound is above clock.max_error, or unknown
-  type_not_raced,    // no slave of the service has an answer in that family
-  too_big,           // the request does not fit into an order datagram
-  expired,           // it lay in the queue for longer than the delay
-  order_send_failed  // the kernel refused every order datagram of the race
+  no_fit_slave,       // none registered, ready, with a good clock
+  tcp,                // a connection has one server by nature
+  guard_prefix,       // the client network's bucket is empty
+  guard_total,        // the bucket of all clients is empty
+  guard_table,        // no room to account for one more client network
+  unverified_never,   // no valid cookie, and guard.unverified = "never"
+  retry,              // the same question within retry_window: the client heard nothing
+  paused,             // by an operator
+  clock,              // the master's own bound is above clock.max_error, or unknown
+  type_not_raced,     // no slave of the service has an answer in that family
+  too_big,            // the request does not fit into an order datagram
+  expired,            // it lay in the queue for longer than the delay
+  order_send_failed,  // the kernel refused every order datagram of the race
+  leap_second         // a leap second is announced, and less than 2 s from now or from the instant
 };
 
-inline constexpr std::array<std::string_view, 13> kFallbackNames = {
-    "no_fit_slave", "tcp",   "guard_prefix",   "guard_total", "guard_table", "unverified_never", "retry",
-    "paused",       "clock", "type_not_raced", "too_big",     "expired",     "order_send_failed"};
+inline constexpr std::array<std::string_view, 14> kFallbackNames = {"no_fit_slave",
+                                                                    "tcp",
+                                                                    "guard_prefix",
+                                                                    "guard_total",
+                                                                    "guard_table",
+                                                                    "unverified_never",
+                                                                    "retry",
+                                                                    "paused",
+                                                                    "clock",
+                                                                    "type_not_raced",
+                                                                    "too_big",
+                                                                    "expired",
+                                                                    "order_send_failed",
+                                                                    "leap_second"};
 
 constexpr std::string_view name_of(Fallback reason) {
   return kFallbackNames.at(static_cast<std::size_t>(reason));

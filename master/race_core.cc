@@ -47,12 +47,14 @@ RacePlan RaceCore::decide(const Snapshot& snapshot, const RaceQuestion& q, const
     return refuse(Fallback::type_not_raced);
   if (snapshot.paused) return refuse(Fallback::paused);
   if (snapshot.clock.status != wire::ClockStatus::synchronised ||
-      snapshot.clock.bound_at(times.now) > snapshot.max_error ||
-      snapshot.clock.near_leap(snapshot.clock.to_ref(times.now)))
+      snapshot.clock.bound_at(times.now) > snapshot.max_error)
     return refuse(Fallback::clock);
   if (q.request_size > options_.most_request) return refuse(Fallback::too_big);
   const MonoTime timestamp = options_.timestamp == RaceOptions::Timestamp::receipt ? q.received : times.now;
   if (timestamp + service.delay <= times.now) return refuse(Fallback::expired);
+  plan.instant = snapshot.clock.to_ref(timestamp) + service.delay;
+  if (snapshot.clock.near_leap(snapshot.clock.to_ref(times.now)) || snapshot.clock.near_leap(plan.instant))
+    return refuse(Fallback::leap_second);
   plan.id = next_id_;
   plan.count = choose(v6 ? service.v6 : service.v4, q.address, plan);
   if (plan.count == 0) return refuse(Fallback::no_fit_slave);
@@ -63,7 +65,6 @@ RacePlan RaceCore::decide(const Snapshot& snapshot, const RaceQuestion& q, const
   if (const auto why = guard_.take(q.client, q.verified, times.now)) return refuse(*why);
   retries_.remember(key, times.now);
   plan.race = true;
-  plan.instant = snapshot.clock.to_ref(timestamp) + service.delay;
   ++next_id_;
   return plan;
 }

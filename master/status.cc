@@ -47,6 +47,15 @@ json histogram(const Histogram& h, double (*unit)(Nanos)) {
   return out;
 }
 
+json spread(const wire::Spread& of, double (*unit)(Nanos)) {
+  const auto or_null = [&](Nanos n) { return of.count == 0 ? json(nullptr) : json(unit(n)); };
+  return {{"count", of.count},
+          {"p50", or_null(of.p50)},
+          {"p90", or_null(of.p90)},
+          {"p99", or_null(of.p99)},
+          {"max", or_null(of.most)}};
+}
+
 json clock_json(const StatusSource& s) {
   const clocksync::RefMap& clock = s.snapshot.clock;
   const bool known = clock.status != wire::ClockStatus::unknown;
@@ -59,6 +68,8 @@ json clock_json(const StatusSource& s) {
           {"why_not", text_or_null(why)},
           {"correction_ms", or_null(in_ms(here - s.real_minus_mono))},
           {"bound_ms", or_null(in_ms(clock.bound_at(s.now)))},
+          {"expected_error_ms", or_null(in_ms(clock.expected_at(s.now)))},
+          {"drift_ppm", or_null(clock.clock_drift_ppm)},
           {"max_error_ms", in_ms(s.config.clock.max_error)},
           {"age_ms", or_null(in_ms(s.now - clock.measured))}};
 }
@@ -112,7 +123,13 @@ json slave_json(const StatusSource& s, const SlaveState& slave) {
                   {"status", text_of(on ? report.clock : wire::ClockStatus::unknown)},
                   {"correction_ms", or_null(report.correction)},
                   {"own_bound_ms", or_null(report.own_bound)},
-                  {"bound_ms", or_null(report.bound)}};
+                  {"bound_ms", or_null(report.bound)},
+                  {"expected_error_ms", or_null(report.expected)},
+                  {"drift_ppm", known ? json(in_us(report.drift)) : json(nullptr)},
+                  {"updated_ago_ms", or_null(report.age)},
+                  {"own_bounds_ms", spread(report.own_bounds, in_ms)},
+                  {"expected_errors_ms", spread(report.expected_errors, in_ms)}};
+  out["stamp_error_us"] = spread(report.transmit_errors, in_us);
   json& services = out["services"] = json::array();
   for (const ServiceConfig& service : s.config.services)
     if (std::ranges::any_of(service.slaves, [&](const SlaveConfig& c) { return c.name == slave.name; }))

@@ -74,8 +74,9 @@ void App::open(net::Loop& loop) {
   const auto map = [this]() -> const clocksync::RefMap& { return source_->current(); };
   masters_ = std::make_unique<Masters>(
       loop, clock_, random_, config_, order_port, desk_,
-      Masters::Sources{map, [this] { return source_->provider(); },
-                       [this](const auto& servers) { use_servers(servers); }, [this] { return counters(); }});
+      Masters::Sources{
+          map, [this] { return source_->provider(); }, [this](const auto& servers) { use_servers(servers); },
+          [this] { return wire::spread_of(transmitter_->stats().stamp); }, [this] { return counters(); }});
   if (config_.transmit.cpu_dma_latency) awake_ = keep_cpus_awake();
   if (config_.transmit.lock_memory) lock_memory();
   start_transmitter(std::move(sources));

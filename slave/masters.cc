@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "common/base/log.hh"
@@ -12,6 +13,12 @@ namespace flagfall::slave {
 namespace {
 
 constexpr Nanos kReportInterval = std::chrono::seconds(1);
+
+/// As a report may carry it: nanoseconds a second.
+Nanos drift_of(const clocksync::RefMap& map) {
+  const double most = 1e9;
+  return Nanos(std::llround(std::clamp(map.clock_drift_ppm * 1e3, -most, most)));
+}
 
 }  // namespace
 
@@ -50,7 +57,10 @@ Masters::Masters(net::Loop& loop, const Clock& clock, Random& random, const Conf
     one.link = std::make_unique<MasterLink>(loop, clock, random, std::move(options),
                                             callbacks(one, config.clock.max_error));
   }
-  every_second_ = loop.every(kReportInterval, [this] { judge_and_report(); });
+  every_second_ = loop.every(kReportInterval, [this] {
+    look_at_clock();
+    judge_and_report();
+  });
 }
 Masters::~Masters() = default;
 
@@ -126,6 +136,13 @@ void Masters::clock_changed() {
   for (const auto& one : all_) judge(*one);
 }
 
+void Masters::look_at_clock() {
+  const clocksync::RefMap& map = sources_.map();
+  if (map.status == wire::ClockStatus::unknown) return;
+  own_bounds_.add(map.bound_at(clock_.mono()));
+  expected_errors_.add(map.expected_at(clock_.mono()));
+}
+
 void Masters::judge_and_report() {
   for (const auto& one : all_) {
     judge(*one);
@@ -134,8 +151,11 @@ void Masters::judge_and_report() {
 }
 
 void Masters::report_outcomes() {
-  for (const auto& one : all_)
-    if (!desk_.outcomes(one->index).empty()) report(*one);
+  for (const auto& one : all_) {
+    if (desk_.outcomes(one->index).empty()) continue;
+    judge(*one);  // the bounds in a report are of one moment
+    report(*one);
+  }
 }
 
 void Masters::report(One& one) {
@@ -151,6 +171,12 @@ void Masters::report(One& one) {
     report_.correction =
         map.to_ref(now) - RefTime(now.time_since_epoch()) - read_real_minus_mono(clock_).offset;
   report_.own_bound = wire::sendable_bound(map.bound_at(now));
+  report_.expected = wire::sendable_bound(map.expected_at(now));
+  report_.drift = drift_of(map);
+  report_.age = map.measured == MonoTime() ? Nanos(0) : wire::sendable_bound(now - map.measured);
+  report_.own_bounds = wire::spread_of(own_bounds_);
+  report_.expected_errors = wire::spread_of(expected_errors_);
+  report_.transmit_errors = sources_.transmit_errors();
   report_.bound = wire::sendable_bound(one.fitness.bound());
   report_.counters = sources_.counters();
   const auto& outcomes = desk_.outcomes(one.index);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "clocksync/ref_clock.hh"
+#include "common/base/histogram.hh"
 #include "common/net/loop.hh"
 #include "slave/config.hh"
 #include "slave/fitness.hh"
@@ -27,6 +28,8 @@ class Masters {
     std::function<std::string_view()> provider;
     /// The time servers that masters have named, each once; called when a session begins. May be empty.
     std::function<void(const std::vector<wire::TimeServer>&)> time_servers;
+    /// Transmit times minus instants.
+    std::function<wire::Spread()> transmit_errors;
     /// What reports carry beside outcomes: everything that this slave counts.
     std::function<Counters()> counters;
   };
@@ -58,6 +61,7 @@ class Masters {
   void tell_time_servers();
   void judge(One& one);
   void judge_and_report();
+  void look_at_clock();
   void report(One& one);
 
   net::Loop& loop_;
@@ -66,6 +70,8 @@ class Masters {
   Sources sources_;
   std::vector<std::unique_ptr<One>> all_;
   wire::Report report_;  // reused: outcomes keep their room
+  Histogram own_bounds_;
+  Histogram expected_errors_;
   net::Watch every_second_;
   net::Watch soon_;
 };

@@ -152,6 +152,9 @@ const PreparedService* OrderDesk::judge(const wire::Order& order, const Arrival&
   if (!answerable(order.client) || order.client.ip.family != options_.sources[source].ip.family)
     return refused(counters_.bad_client);
   if (due - arrival.now.mono > kFarthest) return refused(counters_.too_far);
+  const clocksync::RefMap& map = arrival.now.map;
+  if (map.near_leap(order.instant) || map.near_leap(map.to_ref(arrival.now.mono)))
+    return refused(counters_.near_leap);
   const Nanos lateness = arrival.now.mono - due;
   if (lateness > kOldest || (lateness > Nanos(0) && service->late == wire::LatePolicy::drop)) {
     ++counters_.late_dropped;

@@ -85,6 +85,8 @@ std::string clock_line(const Json& clock) {
   std::string out =
       fmt::format("{} ({}), bound {} of {} allowed", text(at(clock, "status")), text(at(clock, "source")),
                   number(at(clock, "bound_ms"), 3, " ms"), number(at(clock, "max_error_ms"), 3, " ms"));
+  if (at(clock, "expected_error_ms").is_number())
+    out += ", expected error " + number(at(clock, "expected_error_ms"), 3, " ms");
   if (at(clock, "usable").is_boolean() && !truth(at(clock, "usable"))) out += "; not usable: " + why(clock);
   return out;
 }
@@ -125,6 +127,22 @@ std::string slaves(const Json& array) {
   return text_table(rows);
 }
 
+std::string clocks(const Json& array) {
+  if (!array.is_array() || array.empty()) return {};
+  std::vector<std::vector<std::string>> rows{{"clock of", "provider", "status", ">offset, ms", ">bound, ms",
+                                              ">own p50 / p99, ms", ">expected, ms", ">p50 / p99, ms",
+                                              ">drift, ppm", ">updated, ms ago"}};
+  for (const Json& slave : array) {
+    const Json& clock = at(slave, "clock");
+    rows.push_back({text(at(slave, "name")), text(at(clock, "provider")), text(at(clock, "status")),
+                    number(at(clock, "correction_ms"), 3), number(at(clock, "bound_ms"), 3),
+                    quantiles(at(clock, "own_bounds_ms"), 3), number(at(clock, "expected_error_ms"), 3),
+                    quantiles(at(clock, "expected_errors_ms"), 3), number(at(clock, "drift_ppm"), 3),
+                    number(at(clock, "updated_ago_ms"), 0)});
+  }
+  return "\n" + text_table(rows);
+}
+
 std::string services(const Json& array) {
   if (!array.is_array() || array.empty()) return {};
   std::vector<std::vector<std::string>> rows{{"service", ">delay, ms", "late", "fit", "slaves", "names"}};
@@ -161,8 +179,9 @@ Result<std::string> status_text(std::string_view json) {
       {"races", text(at(status, "races"))},
       {"fallback", fallbacks(at(status, "fallback"))},
       {"queue", "age p50 / p99 " + quantiles(at(status, "queue_age_us"), 1) + " us"}};
-  return text_table(head) + "\n" + slaves(at(status, "slaves")) + services(at(status, "services")) +
-         counters("counter", at(status, "counters")) + counters("control", at(status, "control"));
+  return text_table(head) + "\n" + slaves(at(status, "slaves")) + clocks(at(status, "slaves")) +
+         services(at(status, "services")) + counters("counter", at(status, "counters")) +
+         counters("control", at(status, "control"));
 }
 
 }  // namespace flagfall::tools

@@ -39,6 +39,21 @@ class ClockTest(unittest.TestCase):
     def slave(self, name="fra"):
         return next(s for s in self.site.status()["slaves"] if s["name"] == name)
 
+    def check_figures(self):
+        """What status tells of fra's clock and punctuality, as JSON and as text."""
+        fra = harness.wait_until(lambda: self.slave()["stamp_error_us"]["count"] == 1 and self.slave(), 5, "the stamp")
+        clock = fra["clock"]
+        self.assertLess(0, clock["expected_error_ms"])
+        self.assertLess(clock["expected_error_ms"], clock["own_bound_ms"])
+        self.assertLess(clock["own_bound_ms"], clock["bound_ms"])
+        self.assertLess(clock["updated_ago_ms"], 3000)
+        self.assertLess(abs(clock["drift_ppm"]), 150)
+        for spread in (clock["own_bounds_ms"], clock["expected_errors_ms"], fra["stamp_error_us"]):
+            self.assertGreater(spread["count"], 0)
+            self.assertLessEqual(spread["p50"], spread["p99"])
+        text = self.lab.run("master", [harness.BIN / "flagfall", "status", "--socket", self.site.socket()]).stdout
+        self.assertRegex(text, r"(?m)^fra +ntp +synchronised +-?\d")
+
     def dig(self, client, name):
         """One datagram, one answer or ''."""
         words = ["dig", f"@{self.lab.address('master')}", name, "A", "+short", "+tries=1", "+timeout=3"]
@@ -55,6 +70,7 @@ class ClockTest(unittest.TestCase):
         self.assertLess(abs(fra["clock"]["correction_ms"]), fra["clock"]["own_bound_ms"])
         self.assertEqual(self.dig("berlin", "signed.race.example.test"), self.lab.address("fra"))
         harness.wait_until(lambda: self.slave()["counters"].get("answers_sent") == 1, 5, "the slave's report")
+        self.check_figures()
         counters = self.slave()["counters"]
         self.assertEqual(counters["ntp_forged"], 0)
         self.assertGreater(counters["ntp_replies"], 3)

@@ -137,6 +137,19 @@ BOOST_AUTO_TEST_CASE(a_leap_second_that_is_announced_is_known) {
   BOOST_TEST(map.near_leap(midnight - 2s));
   BOOST_TEST(map.near_leap(midnight + 2s));
   BOOST_TEST(!map.near_leap(midnight + 3s));
+  // The server forgets at midnight; we do not for some seconds more.
+  RefMap after;
+  after.offset = (midnight + 1s).time_since_epoch();
+  after.remember_leap(map);
+  BOOST_TEST(after.near_leap(midnight + 1s));
+  RefMap much_later;
+  much_later.offset = (midnight + 11s).time_since_epoch();
+  much_later.remember_leap(after);
+  BOOST_TEST(!much_later.leap_pending);
+  RefMap without;
+  without.offset = (midnight + 1s).time_since_epoch();
+  without.remember_leap(RefMap());
+  BOOST_TEST(!without.leap_pending);
 }
 
 BOOST_AUTO_TEST_CASE(a_map_is_a_line_and_its_inverse) {

@@ -219,7 +219,10 @@ BOOST_AUTO_TEST_CASE(there_is_no_race_beside_a_leap_second) {
   const Nanos midnight = (kRefOffset / day + 1) * day;
   f.snapshot.clock.offset = midnight - kNow.time_since_epoch() - 1s;
   f.snapshot.clock.leap_pending = true;
-  BOOST_TEST(reason(core.decide(f.snapshot, f.question, f.times)) == "clock");
+  BOOST_TEST(reason(core.decide(f.snapshot, f.question, f.times)) == "leap_second");
+  // Now is far enough away, the instant is not.
+  f.snapshot.clock.offset = midnight - kNow.time_since_epoch() - 2s - 20ms;
+  BOOST_TEST(reason(core.decide(f.snapshot, f.question, f.times)) == "leap_second");
   f.snapshot.clock.offset -= 10s;
   BOOST_TEST(reason(core.decide(f.snapshot, f.question, f.times)) == "race");
 }

@@ -416,4 +416,27 @@ BOOST_AUTO_TEST_CASE(any_plaintext_that_a_master_seals_is_survived) {
   BOOST_TEST(rig.pool.in_use() == 0U);
 }
 
+BOOST_AUTO_TEST_CASE(orders_beside_a_leap_second_are_refused) {
+  Rig rig;
+  const Counter& refused = rig.desk.counters().near_leap;
+  const auto accepted = [&](const wire::Order& order) {
+    const auto shots = rig.give({order});
+    BOOST_REQUIRE_EQUAL(shots.size(), 1U);
+    rig.desk.finished(shots[0]);
+    (void)rig.outcome();
+  };
+  const Nanos day = std::chrono::hours(24);
+  const Nanos midnight = (rig.map.offset / day + 1) * day;
+  rig.map.offset = midnight - rig.now.time_since_epoch() - 2s - 10ms;
+  accepted(rig.order(25ms));  // an ordinary midnight
+  rig.map.leap_pending = true;
+  rig.refused(rig.order(25ms), refused);  // the instant is too near
+  accepted(rig.order(5ms));
+  rig.map.offset += 3s;
+  rig.refused(rig.order(25ms), refused);  // just after it
+  rig.refused(rig.order(1500ms), refused);
+  rig.map.offset += 2s;
+  accepted(rig.order(25ms));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

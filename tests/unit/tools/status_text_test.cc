@@ -36,7 +36,8 @@ BOOST_AUTO_TEST_CASE(the_documented_example_is_shown_with_all_that_matters) {
   BOOST_TEST(has(*text, "flagfall-master 0.1.0, pid 4711, up 1m 26s, 2 threads\n"));
   BOOST_TEST(has(*text, "listen    192.0.2.1:53, [2001:db8::1]:53\n"));
   BOOST_TEST(has(*text, "racing    yes\n"));
-  BOOST_TEST(has(*text, "synchronised (chrony), bound 0.410 ms of 5.000 ms allowed\n"));
+  BOOST_TEST(
+      has(*text, "synchronised (chrony), bound 0.410 ms of 5.000 ms allowed, expected error 0.012 ms\n"));
   BOOST_TEST(has(*text, "races     1200\n"));
   BOOST_TEST(has(*text, "fallback  10 (retry 2, tcp 3, type_not_raced 5)\n"));
   BOOST_CHECK_MESSAGE(
@@ -44,6 +45,11 @@ BOOST_AUTO_TEST_CASE(the_documented_example_is_shown_with_all_that_matters) {
           *text,
           std::regex(
               "fra +1m 25s +210 +0\\.760 +1200 +99\\.25% +10\\.20 / 11\\.90 +3\\.1 / 21\\.0 +races\n")),
+      *text);
+  BOOST_CHECK_MESSAGE(
+      std::regex_search(*text,
+                        std::regex("fra +chrony +synchronised +0\\.013 +0\\.760 +0\\.310 / 0\\.380 +0\\.009 +"
+                                   "0\\.008 / 0\\.011 +12\\.500 +120\n")),
       *text);
   BOOST_CHECK_MESSAGE(
       std::regex_search(*text, std::regex("web +25\\.000 +send +2 of 2 +fra, nyc +www\\.example\\.test, ")),
