@@ -135,6 +135,18 @@ config::Schema<ClockConfig> clock_schema(Role role) {
                         : "No races while this clock's bound and the master's are together above this",
          .least = "1us",
          .most = "10s"});
+  if (!master) {
+    s.choice("sync", &ClockConfig::sync,
+             {{"absolute", ClockConfig::Sync::absolute}, {"relative", ClockConfig::Sync::relative}},
+             {.help = "Instants by this host's clock, or, where no clock can be had, by the master's, as its "
+                      "heartbeats tell it: wrong by up to half the round trip to it"});
+    s.choice(
+        "fallback", &ClockConfig::fallback,
+        {{"none", ClockConfig::Fallback::none}, {"relative", ClockConfig::Fallback::relative}},
+        {.help =
+             "While this host's clock is unknown or beyond max_error: stand down, or race by the master's "
+             "heartbeats"});
+  }
   if (master)
     s.section("serve", &ClockConfig::serve, serve_schema(), "Whom slaves with `source = \"master\"` ask");
   s.check(check_clock);

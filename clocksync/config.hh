@@ -32,6 +32,9 @@ struct ClockConfig {
   unsigned agree = 1;
   double asymmetry = 0.05;
   Nanos max_error = std::chrono::milliseconds(5);
+  // At slaves: whether instants are told by this host's clock or by the master's heartbeats.
+  enum class Sync : std::uint8_t { absolute, relative } sync = Sync::absolute;
+  enum class Fallback : std::uint8_t { none, relative } fallback = Fallback::none;
   ServeConfig serve;  // at masters
 };
 

@@ -247,8 +247,7 @@ config::Schema<Config> schema() {
   s.list("zone", &Config::zones, zone, {.help = "What this master is authoritative for", .required = true});
   s.section("cookies", &Config::cookies, cookies, "DNS cookies (RFC 7873, RFC 9018)");
   s.section("control", &Config::control, control_schema(), "Sessions with the slaves, and orders to them");
-  s.section("clock", &Config::clock,
-            clocksync::clock_schema(clocksync::Role::master), "Reference time");
+  s.section("clock", &Config::clock, clocksync::clock_schema(clocksync::Role::master), "Reference time");
   s.section("race", &Config::race, race_schema());
   s.section("guard", &Config::guard, guard_schema(), "What keeps races from being an amplifier");
   s.section("admin", &Config::admin, admin);

@@ -51,7 +51,7 @@ class App final : public daemon::Program {
   ShotPool pool_;
   OrderDesk desk_;
   std::unique_ptr<clocksync::ClockSource> source_;
-  net::Fd awake_;  // transmit.cpu_dma_latency
+  net::Fd awake_;                                // transmit.cpu_dma_latency
   clocksync::LearnedSource* learned_ = nullptr;  // that is `source_`, when masters name the servers
   std::unique_ptr<Transmitter> transmitter_;
   std::unique_ptr<OrderIntake> intake_;

@@ -104,10 +104,7 @@ config::Schema<Config> schema() {
   s.section("control", &Config::control, control, "Sessions with the masters");
   s.section("orders", &Config::orders, orders);
   s.section("transmit", &Config::transmit, transmit_schema(), "Answers to clients");
-  s.section(
-      "clock", &Config::clock,
-      clocksync::clock_schema(clocksync::Role::slave),
-      "Reference time");
+  s.section("clock", &Config::clock, clocksync::clock_schema(clocksync::Role::slave), "Reference time");
   s.check(check_masters);
   return s;
 }

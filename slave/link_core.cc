@@ -71,8 +71,8 @@ void LinkCore::welcome(wire::Welcome&& welcome, const wire::HostTime& now) {
 void LinkCore::registered_message(wire::Message&& message, const wire::HostTime& now) {
   pulse_->heard(now.mono);
   if (auto* heartbeat = std::get_if<wire::Heartbeat>(&message)) {
-    pulse_->received(*heartbeat, now.mono);
-    actions_.emplace_back(MasterClock{*heartbeat});
+    const auto echoed = pulse_->received(*heartbeat, now.mono);
+    actions_.emplace_back(MasterClock{*heartbeat, echoed});
   } else if (auto* services = std::get_if<wire::Services>(&message)) {
     actions_.emplace_back(Serve{std::move(*services)});
   } else if (auto* refusal = std::get_if<wire::Refusal>(&message)) {

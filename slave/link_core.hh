@@ -43,6 +43,7 @@ class LinkCore {
   };
   struct MasterClock {
     wire::Heartbeat heartbeat;
+    std::optional<MonoTime> echoed;  // when ours that it echoes was sent
   };
   struct Lost {  // after Registered only
     std::string reason;

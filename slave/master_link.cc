@@ -95,7 +95,7 @@ struct MasterLink::Shell final : net::SessionStream::Handler {
       } else if (auto* serve = std::get_if<LinkCore::Serve>(&action)) {
         post(actions, callbacks.services(serve->services));
       } else if (auto* master_clock = std::get_if<LinkCore::MasterClock>(&action)) {
-        callbacks.master_clock(master_clock->heartbeat);
+        callbacks.master_clock(master_clock->heartbeat, master_clock->echoed);
       } else if (auto* lost = std::get_if<LinkCore::Lost>(&action)) {
         callbacks.lost(lost->reason);
       } else if (auto* line = std::get_if<LinkCore::Log>(&action)) {

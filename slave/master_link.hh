@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "common/base/ip.hh"
@@ -35,8 +36,8 @@ struct LinkCallbacks {
   /// New services; the return value (one entry a service) is sent back. From now on
   /// orders sent before `since` are to be dropped.
   std::function<wire::Ready(const wire::Services&)> services;
-  /// The master's clock, from its heartbeat.
-  std::function<void(const wire::Heartbeat&)> master_clock;
+  /// The master's clock, from its heartbeat; and when ours that it echoes was sent, if it echoes one.
+  std::function<void(const wire::Heartbeat&, std::optional<MonoTime>)> master_clock;
   /// The session ended; queued answers still fire.
   std::function<void(const std::string& reason)> lost;
   /// Our clock, for our heartbeats.

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <utility>
 
+#include "clocksync/session_clock.hh"
 #include "common/base/log.hh"
 #include "common/wire/pulse.hh"
 
@@ -27,6 +28,8 @@ struct Masters::One {
   std::string name;  // for the log: "master-1 at 192.0.2.1:4953"
   Fitness fitness;
   MasterClock clock;
+  clocksync::SessionClock session;             // the master's time, from its heartbeats
+  bool relative = false;                       // in use
   bool heard = false;                          // a heartbeat came in this session
   std::vector<wire::TimeServer> time_servers;  // of its last Welcome; kept when the session is lost
   std::unique_ptr<MasterLink> link;
@@ -34,7 +37,7 @@ struct Masters::One {
 
 Masters::Masters(net::Loop& loop, const Clock& clock, Random& random, const Config& config,
                  std::uint16_t order_port, OrderDesk& desk, Sources sources)
-    : loop_(loop), clock_(clock), desk_(desk), sources_(std::move(sources)) {
+    : loop_(loop), clock_(clock), config_(config.clock), desk_(desk), sources_(std::move(sources)) {
   report_.outcomes.reserve(OrderDesk::kMostOutcomes);
   const std::uint64_t instance = random.next();
   for (const MasterConfig& master : config.masters) {
@@ -43,6 +46,8 @@ Masters::Masters(net::Loop& loop, const Clock& clock, Random& random, const Conf
                                   fmt::format("{} at {}", master.name, to_string(master.address)),
                                   Fitness(config.clock.max_error),
                                   {},
+                                  clocksync::SessionClock(config.clock.asymmetry),
+                                  false,
                                   false,
                                   {},
                                   nullptr}));
@@ -69,11 +74,14 @@ LinkCallbacks Masters::callbacks(One& one, Nanos max_error) {
   out.registered = [this, &one](const wire::Welcome& welcome, const net::SealKey& key) {
     desk_.open_session(one.index, welcome.session, key);
     one.time_servers = welcome.time_servers;
+    one.session.begin(welcome.heartbeat);
     tell_time_servers();
   };
   out.services = [this, &one](const wire::Services& services) { return take_services(one, services); };
-  out.master_clock = [this, &one](const wire::Heartbeat& heartbeat) {
-    one.clock = {heartbeat.clock, heartbeat.bound, clock_.mono()};
+  out.master_clock = [this, &one](const wire::Heartbeat& heartbeat, std::optional<MonoTime> echoed) {
+    const MonoTime now = clock_.mono();
+    one.clock = {heartbeat.clock, heartbeat.bound, now};
+    one.session.heartbeat(heartbeat, echoed, now);
     one.heard = true;
     judge(one);
   };
@@ -116,10 +124,26 @@ wire::Ready Masters::take_services(One& one, const wire::Services& services) {
   return ready;
 }
 
+const clocksync::RefMap& Masters::map_of(const One& one) const {
+  const clocksync::RefMap& own = sources_.map();
+  const clocksync::RefMap& theirs = one.session.map();
+  if (config_.sync == clocksync::ClockConfig::Sync::relative) return theirs;
+  const bool usable =
+      own.status != wire::ClockStatus::unknown && own.bound_at(clock_.mono()) <= config_.max_error;
+  const bool fall_back = config_.fallback == clocksync::ClockConfig::Fallback::relative && !usable;
+  return fall_back && theirs.status != wire::ClockStatus::unknown ? theirs : own;
+}
+
 void Masters::judge(One& one) {
   if (!one.heard) return;
+  const clocksync::RefMap& map = map_of(one);
+  const bool relative = &map == &one.session.map();
+  if (std::exchange(one.relative, relative) != relative)
+    log::info("{}: by {}", one.name,
+              relative ? "the master's clock, relative to its heartbeats" : "our own clock");
+  desk_.set_map(one.index, relative ? &map : nullptr);
   const bool was = one.fitness.racing();
-  const bool changed = one.fitness.update(sources_.map(), one.clock, clock_.mono());
+  const bool changed = one.fitness.update(map, one.clock, clock_.mono());
   desk_.set_racing(one.index, one.fitness.racing());
   if (!changed) return;
   if (one.fitness.racing()) {
@@ -160,12 +184,12 @@ void Masters::report_outcomes() {
 
 void Masters::report(One& one) {
   if (!one.link->registered()) return;
-  const clocksync::RefMap& map = sources_.map();
+  const clocksync::RefMap& map = map_of(one);
   const MonoTime now = clock_.mono();
   report_.racing = one.fitness.racing();
   report_.why_not = report_.racing ? std::string() : one.fitness.why_not();
   report_.clock = map.status;
-  report_.provider = sources_.provider();
+  report_.provider = &map == &one.session.map() ? "relative" : sources_.provider();
   report_.correction = Nanos(0);
   if (map.status != wire::ClockStatus::unknown)
     report_.correction =

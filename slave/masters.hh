@@ -59,6 +59,8 @@ class Masters {
   LinkCallbacks callbacks(One& one, Nanos max_error);
   wire::Ready take_services(One& one, const wire::Services& services);
   void tell_time_servers();
+  /// What this host goes by in races of that master: its own clock, or the master's.
+  [[nodiscard]] const clocksync::RefMap& map_of(const One& one) const;
   void judge(One& one);
   void judge_and_report();
   void look_at_clock();
@@ -66,6 +68,7 @@ class Masters {
 
   net::Loop& loop_;
   const Clock& clock_;
+  const clocksync::ClockConfig& config_;
   OrderDesk& desk_;
   Sources sources_;
   std::vector<std::unique_ptr<One>> all_;

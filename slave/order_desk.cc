@@ -104,8 +104,9 @@ std::span<const std::uint32_t> OrderDesk::datagram(MutableBytes datagram, MonoTi
     ++counters_.outdated;
     return {};
   }
+  const Now theirs{now.mono, link->map != nullptr ? *link->map : now.map};
   const Arrival arrival{static_cast<std::size_t>(link - links_.data()), received,
-                        now.map.to_ref(received) - reader.sent(), now};
+                        theirs.map.to_ref(received) - reader.sent(), theirs};
   wire::Order one;
   while (shots_.size() < kMostShots && reader.next(one)) order(one, arrival);
   if (!reader.ok()) ++counters_.bad_plaintext;

@@ -46,6 +46,10 @@ class OrderDesk {
   /// While false, orders of this link are refused.
   void set_racing(std::size_t link, bool racing) { links_[link].racing = racing; }
 
+  /// How our clock maps to this master's reference time, where that is not the host's own map; null: it is.
+  /// Outlives its use.
+  void set_map(std::size_t link, const clocksync::RefMap* map) { links_[link].map = map; }
+
   /// When something happened, and how our clock maps to reference time.
   struct Now {
     MonoTime mono;
@@ -70,6 +74,7 @@ class OrderDesk {
   struct Link {
     bool open = false;
     bool racing = false;
+    const clocksync::RefMap* map = nullptr;  // instead of the host's
     std::uint32_t session = 0;
     std::vector<net::Opener> opener;  // one, or none
     ServiceTable services;

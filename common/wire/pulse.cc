@@ -20,22 +20,24 @@ Nanos sendable_bound(Nanos d) {
   return std::clamp(d, Nanos(0), Nanos(kMaxBound));
 }
 
-void Pulse::received(const Heartbeat& heartbeat, MonoTime now) {
+std::optional<MonoTime> Pulse::received(const Heartbeat& heartbeat, MonoTime now) {
   heard(now);
   echo_ = heartbeat.sent;
   echo_received_ = now;
-  if (heartbeat.echo == RefTime{}) return;
+  if (heartbeat.echo == RefTime{}) return std::nullopt;
   const std::span known(sent_.data(), std::min(sent_count_, sent_.size()));
   const auto match = std::ranges::find(known, heartbeat.echo, &Sent::reference);
-  if (match == known.end()) return;  // never sent, or forgotten
+  if (match == known.end()) return std::nullopt;  // never sent, or forgotten
   const Nanos round_trip = (now - match->mono) - heartbeat.held;
-  if (round_trip < Nanos(0)) return;  // the peer claims to have held it for longer than it was away
+  if (round_trip < Nanos(0))
+    return std::nullopt;  // the peer claims to have held it for longer than it was away
   if (now - half_minute_ >= kHalfMinute) {
     smallest_before_ = now - half_minute_ < 2 * kHalfMinute ? smallest_ : Nanos::max();
     smallest_ = Nanos::max();
     half_minute_ = now;
   }
   smallest_ = std::min(smallest_, round_trip);
+  return match->mono;
 }
 
 std::optional<Heartbeat> Pulse::due(const HostTime& now) {

@@ -35,7 +35,8 @@ class Pulse {
   /// Any message came.
   void heard(MonoTime now) { heard_ = now; }
   /// A heartbeat came: notes what to echo, and takes the round trip from its echo, if it has one.
-  void received(const Heartbeat& heartbeat, MonoTime now);
+  /// Returns when the heartbeat that it echoes was sent.
+  std::optional<MonoTime> received(const Heartbeat& heartbeat, MonoTime now);
   /// The heartbeat to send, when one is due.
   std::optional<Heartbeat> due(const HostTime& now);
 

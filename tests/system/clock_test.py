@@ -3,6 +3,7 @@ fit and keys that do not, servers that die and come back."""
 
 import unittest
 
+import capture
 import deployment
 import harness
 
@@ -38,6 +39,11 @@ class ClockTest(unittest.TestCase):
 
     def slave(self, name="fra"):
         return next(s for s in self.site.status()["slaves"] if s["name"] == name)
+
+    def arrivals(self, client, name):
+        """How many answers have reached a client."""
+        self.lab.stats()  # completes the capture
+        return len(capture.arrivals(self.lab.capture).get((self.lab.address(client), name), []))
 
     def check_figures(self):
         """What status tells of fra's clock and punctuality, as JSON and as text."""
@@ -117,6 +123,39 @@ class ClockTest(unittest.TestCase):
         self.site.start(wait=False)
         self.site.wait_fit(slaves=["nyc"])
         self.site.programs["fra"].wait_for(r"standing down: clock: no master names a time server; see \[clock\.serve\]")
+
+    def use_heartbeats(self, **more):
+        """fra has no clock of its own that it could ask; limits that a way of 6 ms fits."""
+        self.site.slaves["fra"]["clock"] = {"source": "chrony", "chrony": "127.0.0.1:9", "poll": "500ms",
+                                            "max_error": "20ms", **more}
+        self.site.masters["master"]["clock"]["max_error"] = "20ms"
+        self.site.masters["master"]["control"]["heartbeat"] = "200ms"
+
+    def test_a_slave_without_a_clock_races_by_its_masters_heartbeats(self):
+        self.use_heartbeats(sync="relative")
+        self.site.start()
+        fra = self.slave()
+        self.assertEqual(fra["clock"]["provider"], "relative")
+        one_way = self.lab.delay_ms("master", "fra")
+        self.assertLessEqual(one_way, fra["clock"]["own_bound_ms"])
+        self.assertLess(fra["clock"]["own_bound_ms"], one_way + 5)
+        # All hosts share one clock, so that the correction is the error.
+        self.assertLess(abs(fra["clock"]["correction_ms"]), fra["clock"]["own_bound_ms"])
+        self.assertEqual(self.dig("berlin", "relative.race.example.test"), self.lab.address("fra"))
+        harness.wait_until(lambda: self.arrivals("berlin", "relative.race.example.test") == len(SLAVES), 5,
+                           "the answers of both")
+
+    def test_a_slave_that_loses_its_clock_falls_back_to_its_masters_and_returns_to_its_own(self):
+        self.use_heartbeats(fallback="relative", chrony="127.0.0.1:323")
+        self.site.start()
+        self.assertEqual(self.slave()["clock"]["provider"], "chrony")
+        self.site.programs["fra-chronyd"].stop()
+        harness.wait_until(lambda: self.slave()["clock"]["provider"] == "relative", 10, "the fallback")
+        self.site.wait_fit(seconds=5)
+        self.assertEqual(self.dig("berlin", "fallen-back.race.example.test"), self.lab.address("fra"))
+        self.site.start_chronyd("fra")
+        harness.wait_until(lambda: self.slave()["clock"]["provider"] == "chrony", 20, "its own clock again")
+        self.site.wait_fit(seconds=5)
 
 
 if __name__ == "__main__":

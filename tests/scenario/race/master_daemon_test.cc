@@ -164,7 +164,7 @@ answers = ["192.0.2.80"]
     callbacks.services = [](const wire::Services& s) {
       return wire::Ready{std::vector<std::uint32_t>(s.services.size(), 1)};
     };
-    callbacks.master_clock = [](const wire::Heartbeat&) {};
+    callbacks.master_clock = [](const wire::Heartbeat&, std::optional<MonoTime>) {};
     callbacks.lost = [this](const std::string&) { registered = false; };
     callbacks.clock = [] { return std::pair(wire::ClockStatus::synchronised, Nanos(1000)); };
     callbacks.reference_now = [this] { return reference(); };

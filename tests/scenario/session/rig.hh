@@ -178,18 +178,19 @@ struct Slave {
     options.instance = instance;
     link = std::make_unique<slave::MasterLink>(
         rig.loop, rig.clock, rig.random, options,
-        slave::LinkCallbacks{[this](const wire::Welcome& w, const net::SealKey& k) {
-                               welcomes.push_back(w);
-                               key = k;
-                             },
-                             [this](const wire::Services& s) {
-                               services.push_back(s);
-                               return wire::Ready{std::vector<std::uint32_t>(s.services.size(), 1)};
-                             },
-                             [this](const wire::Heartbeat& h) { heartbeats.push_back(h); },
-                             [this](const std::string& why) { losses.push_back(why); },
-                             [] { return std::make_pair(wire::ClockStatus::synchronised, Nanos(99)); },
-                             [this] { return from_ns<RefTime>(to_ns(rig.clock.real())); }});
+        slave::LinkCallbacks{
+            [this](const wire::Welcome& w, const net::SealKey& k) {
+              welcomes.push_back(w);
+              key = k;
+            },
+            [this](const wire::Services& s) {
+              services.push_back(s);
+              return wire::Ready{std::vector<std::uint32_t>(s.services.size(), 1)};
+            },
+            [this](const wire::Heartbeat& h, std::optional<MonoTime> /*echoed*/) { heartbeats.push_back(h); },
+            [this](const std::string& why) { losses.push_back(why); },
+            [] { return std::make_pair(wire::ClockStatus::synchronised, Nanos(99)); },
+            [this] { return from_ns<RefTime>(to_ns(rig.clock.real())); }});
   }
   [[nodiscard]] bool registered() const { return link->registered(); }
 };

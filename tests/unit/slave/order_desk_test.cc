@@ -416,6 +416,21 @@ BOOST_AUTO_TEST_CASE(any_plaintext_that_a_master_seals_is_survived) {
   BOOST_TEST(rig.pool.in_use() == 0U);
 }
 
+BOOST_AUTO_TEST_CASE(a_link_with_a_map_of_its_own_goes_by_that) {
+  Rig rig;
+  clocksync::RefMap theirs = rig.map;
+  theirs.offset += 10ms;
+  rig.desk.set_map(0, &theirs);
+  const auto shots = rig.give({rig.order(25ms)});
+  BOOST_REQUIRE_EQUAL(shots.size(), 1U);
+  BOOST_TEST((rig.pool[shots[0]].due == rig.now + 15ms));
+  BOOST_TEST((rig.pool[shots[0]].one_way == 13ms));
+  rig.desk.set_map(0, nullptr);
+  const auto host = rig.give({rig.order(25ms)});
+  BOOST_REQUIRE_EQUAL(host.size(), 1U);
+  BOOST_TEST((rig.pool[host[0]].due == rig.now + 25ms));
+}
+
 BOOST_AUTO_TEST_CASE(orders_beside_a_leap_second_are_refused) {
   Rig rig;
   const Counter& refused = rig.desk.counters().near_leap;

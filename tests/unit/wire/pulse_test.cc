@@ -52,7 +52,9 @@ BOOST_AUTO_TEST_CASE(the_round_trip_leaves_out_what_the_peer_held) {
   (void)theirs.due(at(20));                // echoes, held 0
   const auto pong = theirs.due(at(1020));  // echoes, held 1 s
   BOOST_TEST(pong->held.count() == Nanos(seconds(1)).count());
-  ours.received(*pong, at(1050).mono);
+  const auto sent = ours.received(*pong, at(1050).mono);
+  BOOST_REQUIRE(sent.has_value());
+  BOOST_TEST((*sent == at(0).mono));
   BOOST_TEST(ours.round_trip().count() == Nanos(milliseconds(50)).count());
 }
 
@@ -73,7 +75,8 @@ BOOST_AUTO_TEST_CASE(the_smallest_round_trip_counts_and_is_forgotten_after_a_min
 BOOST_AUTO_TEST_CASE(lying_echoes_give_no_round_trip) {
   Pulse pulse(at(0).mono, kInterval);
   const auto heartbeat = pulse.due(at(0));
-  pulse.received({RefTime(seconds(7)), RefTime(seconds(3)), Nanos(0)}, at(10).mono);  // never sent
+  BOOST_TEST(
+      !pulse.received({RefTime(seconds(7)), RefTime(seconds(3)), Nanos(0)}, at(10).mono));  // never sent
   pulse.received({RefTime(seconds(7)), heartbeat->sent, milliseconds(11)},
                  at(10).mono);  // held longer than it was away
   BOOST_TEST(pulse.round_trip().count() == 0);
