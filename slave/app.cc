@@ -121,6 +121,7 @@ void App::open_clock(net::Loop& loop) {
 void App::use_servers(const std::vector<wire::TimeServer>& servers) {
   if (learned_ == nullptr) return;
   std::vector<clocksync::NtpServerOptions> options;
+  options.reserve(servers.size());
   for (const wire::TimeServer& server : servers)
     options.push_back({server.address, server.key_id, {server.key.begin(), server.key.end()}});
   learned_->use(std::move(options));

@@ -88,7 +88,7 @@ BOOST_AUTO_TEST_CASE(what_cannot_work_is_an_error_at_its_line) {
   has("poll_least = \"20s\"", "is more than poll_most");
   has("chrony = \"localhost\"", "test.toml:1: chrony: ");
   has("asymmetry = 1.5", "asymmetry");
-  has("sync = \"loose\"", "expected \"absolute\" or \"relative\"");
+  has(R"(sync = "loose")", R"(expected "absolute" or "relative")");
   has("fallback = 1", "fallback");
   has("agree = 0", "agree");
   std::string many = "servers = [";
