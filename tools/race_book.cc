@@ -17,6 +17,11 @@ double percent(std::uint64_t part, std::uint64_t whole) {
   return whole == 0 ? 0.0 : 100.0 * static_cast<double>(part) / static_cast<double>(whole);
 }
 
+/// Of the first over the second.
+Nanos margin(const std::vector<Arrival>& arrivals) {
+  return arrivals[1].after - arrivals[0].after;
+}
+
 /// Wide enough for an IPv4 address; longer labels push their own line only.
 constexpr int kServerWidth = 16;
 
@@ -52,6 +57,9 @@ std::string RaceBook::arrive(unsigned race, Arrival arrival) {
   arrivals.push_back(std::move(arrival));
   line += site;
   line.erase(line.find_last_not_of(' ') + 1);
+  if (arrivals.size() != 2) return line;
+  if (const auto most = error(arrivals); most && margin(arrivals) < *most)
+    line += fmt::format("  within error ({:.3f} ms)", ms(*most));
   return line;
 }
 
@@ -76,9 +84,18 @@ std::string RaceBook::finish(unsigned race, Nanos waited) {
   }
   if (arrivals.size() > 1) {
     ++raced_;
-    lead_.add(arrivals[1].after - arrivals[0].after);
+    lead_.add(margin(arrivals));
+    if (const auto most = error(arrivals)) {
+      ++judged_;
+      if (margin(arrivals) < *most) ++within_error_;
+    }
   }
   return {};
+}
+
+std::optional<Nanos> RaceBook::error(const std::vector<Arrival>& arrivals) const {
+  if (arrivals.size() < 2) return {};
+  return error_between(errors_, arrivals[0].nsid, arrivals[1].nsid);
 }
 
 std::string RaceBook::json(unsigned race) const {
@@ -98,6 +115,10 @@ std::string RaceBook::json(unsigned race) const {
     one["gap_ms"] = ms(arrival.after - arrivals.front().after);
     if (!arrival.nsid.empty()) one["nsid"] = arrival.nsid;
     out["arrivals"].push_back(std::move(one));
+  }
+  if (const auto most = error(arrivals)) {
+    out["error_ms"] = ms(*most);
+    out["within_error"] = margin(arrivals) < *most;
   }
   return out.dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace);
 }
@@ -133,6 +154,9 @@ std::string RaceBook::summary(const std::string& title) const {
   if (answered_ == 0) return out;
   out += fmt::format("first answer min/avg/max = {} ms, ahead of the second by {} ms\n", first_.text(),
                      lead_.text());
+  if (judged_ > 0)
+    out += fmt::format("{} of {} races within error: their winner says nothing of the paths\n", within_error_,
+                       judged_);
   return out + table();
 }
 

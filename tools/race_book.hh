@@ -5,10 +5,13 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/base/time.hh"
+#include "tools/race_errors.hh"
 
 namespace flagfall::tools {
 
@@ -46,6 +49,8 @@ class Spread {
 
 class RaceBook {
  public:
+  /// Races whose margin is below the two slaves' `errors` are marked; none is where those are unknown.
+  explicit RaceBook(RaceErrors errors = {}) : errors_(std::move(errors)) {}
   /// A new race for `name`; its number, from 1.
   unsigned start(const std::string& name);
   /// The line to print for an arrival, the first marked as the winner. In the order in which they came.
@@ -77,7 +82,10 @@ class RaceBook {
     Spread behind;  // the gap to the first, where it lost
   };
   [[nodiscard]] std::string table() const;
+  /// What the margin of the first over the second must exceed; nothing without two answers, or unknown.
+  [[nodiscard]] std::optional<Nanos> error(const std::vector<Arrival>& arrivals) const;
 
+  RaceErrors errors_;
   unsigned next_ = 1;
   std::map<unsigned, Race> open_;
   std::map<std::string, Server> servers_;
@@ -85,6 +93,8 @@ class RaceBook {
   std::uint64_t answered_ = 0;
   std::uint64_t raced_ = 0;  // two answers or more
   std::uint64_t arrivals_ = 0;
+  std::uint64_t judged_ = 0;        // races whose error is known
+  std::uint64_t within_error_ = 0;  // of those, the ones that say nothing
   Spread first_;
   Spread lead_;  // of the first over the second
 };

@@ -3,12 +3,15 @@
 #include <netdb.h>
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
+#include <fstream>
 #include <iostream>
 #include <memory>
 
 #include "common/config/types.hh"
 #include "common/net/sockaddr.hh"
 #include "common/wire/dns.hh"
+#include "tools/admin_client.hh"
 #include "tools/commands.hh"
 #include "tools/dns_client.hh"
 #include "tools/racer.hh"
@@ -16,12 +19,15 @@
 namespace flagfall::tools {
 namespace {
 
+constexpr std::size_t kMostStatus = std::size_t{16} << 20;
+
 struct Words {
   std::string name;    // either order, as with dig
   std::string master;  //
   std::string type = "A";
   std::string interval = "1s";
   std::string wait = "1s";
+  std::string status;
   bool no_cookie = false;
 };
 
@@ -52,6 +58,26 @@ Result<Nanos> at_least_a_millisecond(const std::string& text, const char* option
   return parsed;
 }
 
+/// From the admin socket of the master on this host, or from a file that `flagfall status --json` wrote.
+Result<RaceErrors> load_errors(const std::string& path) {
+  std::error_code none;
+  if (!std::filesystem::is_socket(path, none)) {
+    std::ifstream file(path, std::ios::binary);
+    std::string text(kMostStatus + 1, '\0');
+    file.read(text.data(), static_cast<std::streamsize>(text.size()));
+    if (!file.is_open() || file.bad()) return Error{fmt::format("{}: cannot be read", path)};
+    text.resize(static_cast<std::size_t>(file.gcount()));
+    if (text.size() > kMostStatus) return Error{fmt::format("{}: too large for a status", path)};
+    auto errors = read_race_errors(text);
+    return errors ? std::move(errors) : Error{fmt::format("{}: {}", path, errors.error())};
+  }
+  const auto response = admin_request(path, "GET", "/status");
+  if (!response) return Error{response.error()};
+  if (response->status != 200)
+    return Error{fmt::format("{}: the master answered with HTTP status {}", path, response->status)};
+  return read_race_errors(response->body);
+}
+
 Status complete(const Words& words, RaceOptions& options) {
   std::string master;
   for (const std::string& word : {words.name, words.master}) {
@@ -75,6 +101,10 @@ Status complete(const Words& words, RaceOptions& options) {
   options.wait = *wait;
   options.type = words.type == "AAAA" ? wire::rrtype::kAaaa : wire::rrtype::kA;
   options.cookie = !words.no_cookie;
+  if (words.status.empty()) return Ok{};
+  auto errors = load_errors(words.status);
+  if (!errors) return Error{"--status: " + errors.error()};
+  options.errors = std::move(*errors);
   return Ok{};
 }
 
@@ -115,6 +145,10 @@ void add_race(CLI::App& app, int& status) {
       ->capture_default_str();
   race->add_option("-w,--wait", words->wait, "How long to listen for answers to a query")
       ->capture_default_str();
+  race->add_option(
+          "--status", words->status,
+          "The master's admin socket, or what flagfall status --json wrote: marks races within error")
+      ->type_name("PATH");
   race->add_flag("--json", options->json, "One JSON object a race, nothing else");
   race->add_flag("--random-case", options->random_case, "Random case in the name that is asked (0x20)");
   race->add_flag("--no-cookie", words->no_cookie,

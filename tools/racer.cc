@@ -26,7 +26,7 @@ constexpr std::size_t kMostOpen = 500;
 class Racer {
  public:
   Racer(const RaceOptions& options, const Clock& clock, Random& random, std::ostream& out, std::ostream& err)
-      : options_(options), clock_(clock), random_(random), out_(out), err_(err) {
+      : options_(options), clock_(clock), random_(random), out_(out), err_(err), book_(options.errors) {
     const std::uint64_t bits = random_.next();
     for (unsigned i = 0; i < cookie_.client.size(); ++i)
       cookie_.client.at(i) = static_cast<std::uint8_t>(bits >> (8 * i));

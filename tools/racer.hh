@@ -9,6 +9,7 @@
 #include "common/base/ip.hh"
 #include "common/base/random.hh"
 #include "common/base/time.hh"
+#include "tools/race_errors.hh"
 
 namespace flagfall::tools {
 
@@ -22,6 +23,7 @@ struct RaceOptions {
   bool json = false;
   bool random_case = false;
   bool cookie = true;
+  RaceErrors errors = {};  // of the slaves by NSID; empty: nothing is marked
 };
 
 /// 0: somebody answered; 1: nobody did. Throws std::system_error when the network cannot be used at all.

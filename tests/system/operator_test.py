@@ -22,6 +22,7 @@ class OperatorTest(unittest.TestCase):
         cls.addClassCleanup(cls.lab.stop)
         cls.lab.start_lab()
         cls.site = deployment.Deployment(cls.lab, SLAVES)
+        cls.site.masters["master"]["dns"]["nsid"] = "master-1"  # and slaves name themselves, too
         cls.site.start()
 
     def race(self, *words, family=4, check=True):
@@ -93,6 +94,23 @@ class OperatorTest(unittest.TestCase):
             self.assertRegex(done.stdout, rf"(?m)^{slave} .* races$")
         self.assertRegex(done.stdout, r"(?m)^dns_queries +\d+$")
         self.assertRegex(done.stdout, r"(?m)^race +25\.000 +send +3 of 3 +fra, nyc, sin")
+
+    def test_races_within_the_slaves_errors_are_marked(self):
+        self.races("--count", "20")  # stamps for every slave's report
+        harness.wait_until(lambda: all(s["stamp_error_us"]["p99"] is not None for s in self.site.status()["slaves"]),
+                           10, "a report of every slave's transmit stamps")
+        for race in self.races("--count", "5", "--status", self.site.socket()):
+            self.assertGreater(race["error_ms"], 0)
+            self.assertFalse(race["within_error"], race)  # a fraction of a millisecond against six
+        status = self.site.status()
+        for slave in status["slaves"]:
+            slave["clock"]["expected_error_ms"] = 50
+        file = self.lab.directory / "status.json"
+        file.write_text(json.dumps(status))
+        for race in self.races("--count", "5", "--status", file):
+            self.assertTrue(race["within_error"], race)
+        self.assertRegex(self.race("--count", "2", "--interval", "20ms", "--wait", "500ms", "--status", file),
+                         r"(?m)^2 of 2 races within error")
 
     def test_pause_racing_stops_races_at_once_and_nobody_is_left_unanswered(self):
         before = self.site.status()["fallback"]["paused"]

@@ -78,6 +78,27 @@ BOOST_AUTO_TEST_CASE(one_object_a_race_with_winner_and_gaps) {
   BOOST_TEST(empty["arrivals"].empty());
 }
 
+BOOST_AUTO_TEST_CASE(a_margin_below_the_two_slaves_errors_is_marked) {
+  RaceBook book({{"fra", 30us}, {"nyc", 70us}});
+  const auto race = [&](std::chrono::microseconds margin, const char* second) {
+    const unsigned number = book.start("a.test");
+    (void)book.arrive(number, {"192.0.2.10", 20ms, "fra"});
+    const std::string line = book.arrive(number, {"192.0.2.11", 20ms + margin, second});
+    const std::string third = book.arrive(number, {"192.0.2.12", 20ms + margin, "nyc"});
+    BOOST_TEST(!has(third, "within error"));
+    const auto json = nlohmann::json::parse(book.json(number));
+    (void)book.finish(number, 1s);
+    BOOST_TEST(has(line, "within error (0.100 ms)") == json.value("within_error", false));
+    return json;
+  };
+  BOOST_TEST(race(99us, "nyc")["within_error"].get<bool>());
+  const auto clear = race(100us, "nyc");
+  BOOST_TEST(!clear["within_error"].get<bool>());
+  BOOST_TEST(clear["error_ms"].get<double>() == 0.1);
+  BOOST_TEST(!race(1us, "sin").contains("within_error"));  // nothing is known of it
+  BOOST_TEST(has(book.summary("t"), "1 of 2 races within error"));
+}
+
 BOOST_AUTO_TEST_CASE(dozens_of_arrivals_and_races_that_overlap_are_kept_apart) {
   RaceBook book;
   const unsigned first = book.start("a.test");
