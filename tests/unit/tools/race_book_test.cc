@@ -86,7 +86,7 @@ BOOST_AUTO_TEST_CASE(a_margin_below_the_two_slaves_errors_is_marked) {
     const std::string line = book.arrive(number, {"192.0.2.11", 20ms + margin, second});
     const std::string third = book.arrive(number, {"192.0.2.12", 20ms + margin, "nyc"});
     BOOST_TEST(!has(third, "within error"));
-    const auto json = nlohmann::json::parse(book.json(number));
+    auto json = nlohmann::json::parse(book.json(number));
     (void)book.finish(number, 1s);
     BOOST_TEST(has(line, "within error (0.100 ms)") == json.value("within_error", false));
     return json;
