@@ -20,6 +20,16 @@ Estimator::Options options_for(double asymmetry) {
 
 }  // namespace
 
+Exchange exchange_of(const wire::Heartbeat& heartbeat, MonoTime echoed, MonoTime received) {
+  Exchange exchange;
+  exchange.t1 = echoed;
+  // Late is safe for t2: a limit that is too wide is still a limit.
+  exchange.t2 = heartbeat.sent - heartbeat.held + heartbeat.held / kHeldShare;
+  exchange.t3 = heartbeat.sent;
+  exchange.t4 = received;
+  return exchange;
+}
+
 SessionClock::SessionClock(double asymmetry) : options_(options_for(asymmetry)), estimator_(options_) {
   map_.why = "relative to the master: no heartbeat of it yet";
 }
@@ -40,13 +50,8 @@ void SessionClock::heartbeat(const wire::Heartbeat& heartbeat, std::optional<Mon
     return;
   }
   if (!echoed) return;
-  Exchange exchange;
+  Exchange exchange = exchange_of(heartbeat, *echoed, received);
   exchange.id = next_id_++;
-  exchange.t1 = *echoed;
-  // Late is safe for t2: a limit that is too wide is still a limit.
-  exchange.t2 = heartbeat.sent - heartbeat.held + heartbeat.held / kHeldShare;
-  exchange.t3 = heartbeat.sent;
-  exchange.t4 = received;
   (void)estimator_.add(exchange);
   const auto& estimate = estimator_.estimate();
   if (!estimate) {

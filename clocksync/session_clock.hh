@@ -14,6 +14,9 @@
 
 namespace flagfall::clocksync {
 
+/// `echoed`: when ours was sent that `heartbeat` echoes; `received`: when that came. t2 may be late, too.
+Exchange exchange_of(const wire::Heartbeat& heartbeat, MonoTime echoed, MonoTime received);
+
 class SessionClock {
  public:
   /// `asymmetry`: how much of the round trip may well be one way's alone, 0 to 1: enters the expected error.

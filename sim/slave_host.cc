@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "clocksync/session_clock.hh"
+
 namespace flagfall::sim {
 namespace {
 
@@ -25,7 +27,7 @@ struct SlaveHost::Link {
   net::SealKey key{};
   std::shared_ptr<SessionReader> reader;
   std::size_t told = 0;  // outcomes that the judge knows
-  bool heard = false;    // a heartbeat came in this session
+  bool heard = false;    // a heartbeat that echoes ours came in this session
   MonoTime armed = MonoTime::max();
 };
 
@@ -215,8 +217,12 @@ void SlaveHost::apply(Link& link, slave::LinkCore::Actions actions) {
     } else if (const auto* serve = std::get_if<Core::Serve>(&action)) {
       post(link, actions, process_->desk.set_services(link.index, serve->services));
     } else if (const auto* clock = std::get_if<Core::MasterClock>(&action)) {
-      link.master = {clock->heartbeat.clock, clock->heartbeat.bound, mono()};
-      link.heard = true;
+      link.master.status = clock->heartbeat.clock;
+      link.master.bound = clock->heartbeat.bound;
+      link.master.heard = mono();
+      if (clock->echoed)
+        link.master.exchange = clocksync::exchange_of(clock->heartbeat, *clock->echoed, mono());
+      link.heard = link.heard || clock->echoed;
       judge_fitness(link);
     } else if (std::holds_alternative<Core::Lost>(action)) {
       process_->desk.close_session(link.index);

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace flagfall::slave {
@@ -13,6 +14,14 @@ Nanos bound_at(const MasterClock& master, MonoTime now) {
   map.bound = master.bound;
   map.measured = master.heard;
   return map.bound_at(now);
+}
+
+/// How far the clock must be ahead of the master's, or, negative, behind it: by what one of the two
+/// heartbeats would have arrived before it was sent. 0 when none would.
+Nanos least_apart(const clocksync::RefMap& own, const clocksync::Exchange& exchange) {
+  const Nanos ahead = own.to_ref(exchange.t1) - exchange.t2;
+  const Nanos behind = exchange.t3 - own.to_ref(exchange.t4);
+  return ahead > Nanos(0) ? ahead : -std::max(behind, Nanos(0));
 }
 
 /// A reason without its figures, which change from look to look and are no news.
@@ -46,6 +55,14 @@ bool Fitness::update(const clocksync::RefMap& own, const MasterClock& master, Mo
     why = fmt::format(
         "clock bound {:.3f} ms (own {:.3f} + master's {:.3f}) is above clock.max_error {:.3f} ms",
         milliseconds(bound_), milliseconds(own_bound), milliseconds(masters_bound), milliseconds(most_));
+  } else if (const Nanos apart = master.exchange ? least_apart(own, *master.exchange) : Nanos(0);
+             abs(apart) > bound_) {
+    reason = Reason::apart;
+    why = fmt::format(
+        "our clock is {:.3f} ms or more {} the master's, say its heartbeats, and their bounds allow {:.3f} "
+        "ms: "
+        "one of the two is told a wrong time",
+        milliseconds(abs(apart)), apart > Nanos(0) ? "ahead of" : "behind", milliseconds(bound_));
   }
   // Of our own clock, what is wrong with it now may be the line that helps.
   std::string own_trouble = reason == Reason::own_clock ? kind_of(own.why) : std::string();

@@ -2,8 +2,11 @@
 // a master.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 
+#include "clocksync/estimator.hh"
 #include "clocksync/ref_clock.hh"
 #include "common/base/time.hh"
 #include "common/wire/session.hh"
@@ -15,6 +18,9 @@ struct MasterClock {
   wire::ClockStatus status = wire::ClockStatus::unknown;
   Nanos bound{};
   MonoTime heard;
+  /// Its last heartbeat and ours that it echoed: whatever our clock says, it may not say that one of the two
+  /// arrived before it was sent.
+  std::optional<clocksync::Exchange> exchange = {};
 };
 
 class Fitness {
@@ -33,13 +39,13 @@ class Fitness {
   [[nodiscard]] Nanos bound() const { return bound_; }
 
  private:
-  enum class Reason : std::uint8_t { none, not_yet, own_clock, master_clock, bound };
+  enum class Reason : std::uint8_t { none, not_yet, own_clock, master_clock, bound, apart };
   Nanos most_;
   Nanos bound_{};
   Reason reason_ = Reason::not_yet;
   std::string own_trouble_;  // the kind of it, of this host's clock
   bool racing_ = false;
-  std::string why_not_ = "no clock has been judged yet";
+  std::string why_not_ = "the master's first heartbeats have not come yet";
 };
 
 }  // namespace flagfall::slave

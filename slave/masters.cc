@@ -30,7 +30,7 @@ struct Masters::One {
   MasterClock clock;
   clocksync::SessionClock session;             // the master's time, from its heartbeats
   bool relative = false;                       // in use
-  bool heard = false;                          // a heartbeat came in this session
+  bool heard = false;                          // a heartbeat that echoes ours came in this session
   std::vector<wire::TimeServer> time_servers;  // of its last Welcome; kept when the session is lost
   std::unique_ptr<MasterLink> link;
 };
@@ -80,9 +80,12 @@ LinkCallbacks Masters::callbacks(One& one, Nanos max_error) {
   out.services = [this, &one](const wire::Services& services) { return take_services(one, services); };
   out.master_clock = [this, &one](const wire::Heartbeat& heartbeat, std::optional<MonoTime> echoed) {
     const MonoTime now = clock_.mono();
-    one.clock = {heartbeat.clock, heartbeat.bound, now};
     one.session.heartbeat(heartbeat, echoed, now);
-    one.heard = true;
+    one.clock.status = heartbeat.clock;
+    one.clock.bound = heartbeat.bound;
+    one.clock.heard = now;
+    if (echoed) one.clock.exchange = clocksync::exchange_of(heartbeat, *echoed, now);
+    one.heard = one.heard || echoed;
     judge(one);
   };
   out.lost = [this, &one, max_error](const std::string& /*reason: the link has logged it*/) {

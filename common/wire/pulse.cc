@@ -22,6 +22,9 @@ Nanos sendable_bound(Nanos d) {
 
 std::optional<MonoTime> Pulse::received(const Heartbeat& heartbeat, MonoTime now) {
   heard(now);
+  // The first one is answered at once: both sides know after one round trip how far their clocks can be
+  // apart.
+  if (echo_ == RefTime{} && sent_count_ <= 1) next_ = std::min(next_, now);
   echo_ = heartbeat.sent;
   echo_received_ = now;
   if (heartbeat.echo == RefTime{}) return std::nullopt;

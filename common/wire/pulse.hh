@@ -29,7 +29,8 @@ class Pulse {
   /// A session silent for as many intervals is dead.
   static constexpr int kSilence = 3;
 
-  /// The peer counts as heard at `now`; the first heartbeat is due at once.
+  /// The peer counts as heard at `now`; the first heartbeat is due at once,
+  /// and the second as soon as one came to echo.
   Pulse(MonoTime now, Nanos interval) : interval_(interval), heard_(now), next_(now) {}
 
   /// Any message came.

@@ -157,13 +157,13 @@ class Deployment:
         self.programs[name] = self.lab.start(host, name, argv)
         return self.programs[name]
 
-    def _chronyd(self, host, name, lines):
+    def _chronyd(self, host, name, lines, before=()):
         directory = self.directory / name
         directory.mkdir(mode=0o750, exist_ok=True)  # chronyd refuses to run from others' directories
         config = directory / "chrony.conf"
         config.write_text("\n".join([*lines, f"bindcmdaddress {directory}/chronyd.sock",
                                      f"pidfile {directory}/chronyd.pid"]) + "\n")
-        return self._start(host, name, ["chronyd", "-x", "-n", "-u", "root", "-f", config])
+        return self._start(host, name, [*before, "chronyd", "-x", "-n", "-u", "root", "-f", config])
 
     def start_time_server(self):
         """The source of all clocks here: the machine's own, over the management network."""

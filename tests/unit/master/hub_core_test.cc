@@ -219,9 +219,10 @@ BOOST_AUTO_TEST_CASE(heartbeats_go_out_every_interval_with_the_masters_clock) {
       BOOST_TEST(heartbeat->bound.count() == 7);
     }
     (void)rig.say(id, wire::Heartbeat{RefTime(rig.now), {}, {}});
-    BOOST_TEST((rig.core.next_deadline() > MonoTime(rig.now)));
+    BOOST_TEST(
+        (rig.core.next_deadline() > MonoTime(rig.now) || i == 0));  // the first that comes is echoed at once
   }
-  BOOST_TEST(sent == 10U);
+  BOOST_TEST(sent == 11U);
 }
 
 BOOST_AUTO_TEST_CASE(connections_without_hello_end_at_the_time_limit) {

@@ -239,6 +239,32 @@ BOOST_AUTO_TEST_CASE(an_unknown_clock_on_either_side_stands_the_slave_down_and_s
   BOOST_TEST(fitness.why_not().empty());
 }
 
+BOOST_AUTO_TEST_CASE(a_clock_by_which_a_heartbeat_would_arrive_before_it_was_sent_stands_the_slave_down) {
+  Fitness fitness(5ms);
+  MasterClock master{ClockStatus::synchronised, 1ms, at(1000s)};
+  auto own = own_clock(ClockStatus::synchronised, 2ms);
+  const Nanos truth = 5000s;
+  // 6 ms there, held 500 ms, 4 ms back.
+  const auto ref = [&](Nanos t) { return RefTime(at(1000s + t).time_since_epoch() + truth); };
+  master.exchange = clocksync::Exchange{0, at(1000s), ref(6ms), ref(506ms), at(1000s + 510ms)};
+  const auto races = [&](Nanos error) {
+    own.offset = truth + error;
+    fitness.update(own, master, at(1000s));
+    return fitness.racing();
+  };
+  // The way and the bounds explain so much, and no more.
+  BOOST_TEST(races(0ms));
+  BOOST_TEST(races(9ms));
+  BOOST_TEST(races(-7ms));
+  BOOST_TEST(!races(9'001us));
+  BOOST_TEST(fitness.why_not().starts_with("our clock is 3.001 ms or more ahead of the master's"));
+  BOOST_TEST(!races(-7'001us));
+  BOOST_TEST(fitness.why_not().starts_with("our clock is 3.001 ms or more behind the master's"));
+  BOOST_TEST(!races(1h));
+  BOOST_TEST(!races(-1h));
+  BOOST_TEST(races(1ms));
+}
+
 BOOST_AUTO_TEST_CASE(bounds_grow_with_age_on_both_sides_until_the_slave_stands_down) {
   Fitness fitness(5ms);
   const auto own = own_clock(ClockStatus::free_running, 2ms);

@@ -35,6 +35,28 @@ BOOST_AUTO_TEST_CASE(a_heartbeat_is_due_at_once_and_then_every_interval) {
   BOOST_TEST(heartbeat->bound.count() == 500);
 }
 
+BOOST_AUTO_TEST_CASE(the_first_heartbeat_that_comes_is_echoed_at_once_and_only_that) {
+  Pulse pulse(at(0).mono, kInterval);
+  BOOST_TEST(pulse.due(at(0)).has_value());
+  wire::Heartbeat theirs;
+  for (const int ms : {10, 20}) {
+    theirs.sent = at(ms).reference;
+    pulse.received(theirs, at(ms).mono);
+    const auto answer = pulse.due(at(ms));
+    BOOST_TEST(answer.has_value() == (ms == 10));
+    if (answer) BOOST_TEST((answer->echo == theirs.sent));
+  }
+  BOOST_TEST((pulse.next_deadline() == at(1010).mono));
+  // One that claims to be of the epoch asks for no more than the others do.
+  Pulse another(at(0).mono, kInterval);
+  int sent = 0;
+  for (int ms = 0; ms < 900; ms += 10) {
+    another.received(wire::Heartbeat{}, at(ms).mono);
+    sent += another.due(at(ms)) ? 1 : 0;
+  }
+  BOOST_TEST(sent == 2);
+}
+
 BOOST_AUTO_TEST_CASE(three_silent_intervals_are_death_and_any_message_is_life) {
   Pulse pulse(at(0).mono, kInterval);
   BOOST_TEST(!pulse.dead(at(2999).mono));
