@@ -41,7 +41,8 @@ Estimator::Estimator(const Options& options)
       limit_(options.max_rate_ppm * kNanosPerPpm),
       wander_(options.wander_ppm * kNanosPerPpm / 2),
       ring_(options.capacity),
-      suspects_(options.enough) {
+      suspects_{std::vector<Exchange>(options.enough)},
+      neutrals_{std::vector<Exchange>(options.enough)} {
   assert(options.enough >= 2 && options.capacity > options.enough);
   for (Cloud* cloud : {&upper_, &lower_}) {
     cloud->points.reserve(options.capacity + 1);
@@ -50,7 +51,7 @@ Estimator::Estimator(const Options& options)
 }
 
 void Estimator::clear() {
-  first_ = used_ = suspects_used_ = 0;
+  first_ = used_ = suspects_.used = neutrals_.used = 0;
   estimate_.reset();
 }
 
@@ -72,8 +73,8 @@ Estimator::Verdict Estimator::add(const Exchange& exchange) {
   if (!fits) return doubt(exchange);
   Verdict verdict = from > 0 ? Verdict::shortened : Verdict::taken;
   if (in_doubt()) {
-    if (suspects_agree(exchange)) return Verdict::neutral;
-    suspects_used_ = 0;
+    if (agrees(suspects_, exchange)) return collect(neutrals_, exchange, Verdict::neutral);
+    suspects_.used = neutrals_.used = 0;
     verdict = Verdict::absolved;
   }
   drop_oldest(from);
@@ -96,12 +97,17 @@ Estimator::Verdict Estimator::replace(Exchange& known, const Exchange& exchange)
 
 Estimator::Verdict Estimator::doubt(const Exchange& exchange) {
   estimate_.reset();
-  if (!suspects_agree(exchange)) suspects_used_ = 0;
-  suspects_[suspects_used_++] = exchange;
-  if (suspects_used_ < options_.enough) return Verdict::doubted;
+  if (!agrees(suspects_, exchange)) neutrals_.used = 0;  // the side that they agree with is forgotten
+  return collect(suspects_, exchange, Verdict::doubted);
+}
+
+Estimator::Verdict Estimator::collect(List& list, const Exchange& exchange, Verdict meanwhile) {
+  if (list.used > 0 && !agrees(list, exchange)) list.used = 0;
+  list.items[list.used++] = exchange;
+  if (list.used < options_.enough) return meanwhile;
   first_ = used_ = 0;
-  for (const Exchange& suspect : suspects_) push(suspect);
-  suspects_used_ = 0;
+  for (const Exchange& item : list.items) push(item);
+  suspects_.used = neutrals_.used = 0;
   refit();
   return Verdict::restarted;
 }
@@ -120,8 +126,9 @@ void Estimator::drop_oldest(std::size_t n) {
 Exchange* Estimator::find(std::uint64_t id) {
   for (std::size_t i = used_; i-- > 0;)
     if (at(i).id == id) return &at(i);
-  for (std::size_t i = 0; i < suspects_used_; ++i)
-    if (suspects_[i].id == id) return &suspects_[i];
+  for (List* list : {&suspects_, &neutrals_})
+    for (std::size_t i = 0; i < list->used; ++i)
+      if (list->items[i].id == id) return &list->items[i];
   return nullptr;
 }
 
@@ -175,13 +182,13 @@ bool Estimator::feasible(std::size_t from, const Exchange& extra) {
   return gap(widest()).room() >= 0;
 }
 
-bool Estimator::suspects_agree(const Exchange& extra) {
+bool Estimator::agrees(const List& list, const Exchange& extra) {
   upper_.points.clear();
   lower_.points.clear();
   anchor_ = extra.lower();
   now_ = extra.t4;
-  for (std::size_t i = 0; i < suspects_used_; ++i) now_ = std::max(now_, suspects_[i].t4);
-  for (std::size_t i = 0; i < suspects_used_; ++i) load_one(suspects_[i]);
+  for (std::size_t i = 0; i < list.used; ++i) now_ = std::max(now_, list.items[i].t4);
+  for (std::size_t i = 0; i < list.used; ++i) load_one(list.items[i]);
   load_one(extra);
   build_hulls();
   return gap(widest()).room() >= 0;

@@ -69,9 +69,10 @@ class Estimator {
     replaced,   // better stamps of an exchange that is known
     absurd,     // arrives before it was sent, or out of order: ignored
     doubted,   // contradicts the window: a step of a clock, or a lie; nothing is said until it is clear which
-    neutral,   // while in doubt: wide enough to agree with both sides
+    neutral,   // while in doubt: agrees with both sides
     absolved,  // the window was right, what contradicted it is forgotten; this one is taken
-    restarted,  // a clock was set: the window begins with what contradicted the old one
+    restarted,  // a clock was set: the window begins with what contradicted the old one; or, where both sides
+                // differ so little that nothing since then tells them apart, with what agrees with both
   };
 
   explicit Estimator(const Options& options);
@@ -82,7 +83,7 @@ class Estimator {
 
   /// None before `enough` exchanges agree and while in doubt.
   [[nodiscard]] const std::optional<Estimate>& estimate() const { return estimate_; }
-  [[nodiscard]] bool in_doubt() const { return suspects_used_ > 0; }
+  [[nodiscard]] bool in_doubt() const { return suspects_.used > 0; }
   [[nodiscard]] std::size_t size() const { return used_; }
 
  private:
@@ -103,6 +104,12 @@ class Estimator {
     std::vector<Point> hull;
   };
 
+  /// Exchanges in waiting: at most `enough`.
+  struct List {
+    std::vector<Exchange> items;
+    std::size_t used = 0;
+  };
+
   void push(const Exchange& exchange);
   void drop_oldest(std::size_t n);
   [[nodiscard]] const Exchange& at(std::size_t i) const { return ring_[(first_ + i) % ring_.size()]; }
@@ -113,7 +120,7 @@ class Estimator {
   void load_one(const Exchange& exchange);
   void build_hulls();
   [[nodiscard]] bool feasible(std::size_t from, const Exchange& extra);
-  [[nodiscard]] bool suspects_agree(const Exchange& extra);
+  [[nodiscard]] bool agrees(const List& list, const Exchange& extra);
 
   [[nodiscard]] Gap gap(double slope) const;
   [[nodiscard]] double widest() const;
@@ -123,6 +130,8 @@ class Estimator {
 
   Verdict replace(Exchange& known, const Exchange& exchange);
   Verdict doubt(const Exchange& exchange);
+  /// Joins the list, or is its first where they contradict each other. A full one becomes the window.
+  Verdict collect(List& list, const Exchange& exchange, Verdict meanwhile);
   void refit();
 
   Options options_;
@@ -131,8 +140,8 @@ class Estimator {
   std::vector<Exchange> ring_;
   std::size_t first_ = 0;
   std::size_t used_ = 0;
-  std::vector<Exchange> suspects_;
-  std::size_t suspects_used_ = 0;
+  List suspects_;  // contradict the window
+  List neutrals_;  // came since, and contradict neither it nor them
   double last_slope_ = 0;
   Cloud upper_, lower_;
   MonoTime now_;    // what ages count from

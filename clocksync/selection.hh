@@ -1,6 +1,10 @@
 // Which of several servers to believe: the intersection algorithm (Marzullo;
 // RFC 5905 §11.2.1). Each claims that the offset lies in an interval; the largest
 // number of them that can all be right, if a majority, is. Pure.
+//
+// Without the RFC's rule that the middles, too, lie in what is common: our bounds
+// are bounds, and a server at hand claims so little that it often misses the middle
+// of what another claims from far away.
 #pragma once
 
 #include <array>

@@ -274,6 +274,30 @@ BOOST_AUTO_TEST_CASE(a_reply_that_lies_silences_for_a_moment_and_is_forgotten) {
   BOOST_TEST(world.judge(*estimator.estimate(), 26.5 * kSecond).holds());
 }
 
+BOOST_AUTO_TEST_CASE(a_doubt_that_nothing_resolves_ends_with_what_agrees_with_both_sides) {
+  Estimator estimator({});
+  // Reference is monotonic time, and the stamps of some replies are 3 us off, either way.
+  std::uint64_t id = 0;
+  const auto exchange = [&](std::chrono::microseconds way, std::chrono::microseconds off) {
+    const MonoTime t(++id * 1s);
+    return Exchange{
+        id,          t,  RefTime(t.time_since_epoch() + way + off), RefTime(t.time_since_epoch() + way + off),
+        t + 2 * way, 0ns};
+  };
+  for (int i = 0; i < 5; ++i) BOOST_TEST((estimator.add(exchange(1us, -3us)) == Verdict::taken));
+  BOOST_TEST((estimator.add(exchange(1us, 3us)) == Verdict::doubted));
+  for (int i = 0; i < 3; ++i) {
+    BOOST_TEST((estimator.add(exchange(10us, 0us)) == Verdict::neutral));
+    BOOST_TEST(!estimator.estimate());
+  }
+  BOOST_TEST((estimator.add(exchange(10us, 0us)) == Verdict::restarted));
+  BOOST_TEST(!estimator.in_doubt());
+  BOOST_REQUIRE(estimator.estimate().has_value());
+  BOOST_TEST(abs(estimator.estimate()->offset) <= estimator.estimate()->bound);
+  BOOST_TEST(estimator.estimate()->bound >= 10us);
+  BOOST_TEST(estimator.size() == 4U);
+}
+
 BOOST_AUTO_TEST_CASE(a_step_is_believed_once_four_exchanges_say_the_same) {
   for (const double by : {-3600.0, -1.0, 0.01, 1.0, 3600.0}) {
     World world(4, 100 * kSecond, 10, 0);
