@@ -106,7 +106,12 @@ void ChronyTracker::take(RefMap next) {
   if (last_ && !agrees) ++counters_.contradicted;
   if (agrees) {
     next.remember_leap(map_);
+    // chronyd may be slewing the clock, and CLOCK_MONOTONIC with it: what moved since the last look goes on.
+    const double moved = std::abs(static_cast<double>((next.offset - last_->offset).count())) * 1e6 /
+                         std::max(static_cast<double>((next.measured - last_->measured).count()), 1.0);
     map_ = next;
+    map_.drift_ppm = std::max(map_.drift_ppm, moved);
+    map_.expected_drift_ppm = std::max(map_.expected_drift_ppm, moved);
   } else {
     set_unknown(last_ ? fmt::format("{} moves the clock: waiting for it to settle", options_.name)
                       : fmt::format("{} has answered once, waiting for its second answer", options_.name));

@@ -38,6 +38,7 @@ Nanos up(double ns) {
 
 Estimator::Estimator(const Options& options)
     : options_(options),
+      window_(options.window),
       limit_(options.max_rate_ppm * kNanosPerPpm),
       wander_(options.wander_ppm * kNanosPerPpm / 2),
       ring_(options.capacity),
@@ -59,8 +60,8 @@ Estimator::Verdict Estimator::add(const Exchange& exchange) {
   if (exchange.t4 < exchange.t1 || exchange.t3 < exchange.t2 || exchange.round_trip() < Nanos(0))
     return Verdict::absurd;
   if (Exchange* known = find(exchange.id)) return replace(*known, exchange);
-  if (used_ > 0 && exchange.t4 + options_.window < at(used_ - 1).t4) return Verdict::absurd;
-  while (used_ > 0 && at(0).t4 + options_.window < exchange.t4) drop_oldest(1);
+  if (used_ > 0 && exchange.t4 + window_ < at(used_ - 1).t4) return Verdict::absurd;
+  while (used_ > 0 && at(0).t4 + window_ < exchange.t4) drop_oldest(1);
 
   // The longest part of the window that it agrees with: a rate that changed
   // contradicts the oldest exchanges, a step contradicts them all.
@@ -290,7 +291,11 @@ void Estimator::refit() {
   const double best = widest();
   const double slope = nearest_to_last(best);
   Nanos least = Nanos::max();
-  for (std::size_t i = 0; i < used_; ++i) least = std::min(least, at(i).round_trip());
+  Nanos own{};  // a server that was worse a minute ago has left its limits in the window
+  for (std::size_t i = 0; i < used_; ++i) {
+    least = std::min(least, at(i).round_trip());
+    own = std::max(own, at(i).source_bound);
+  }
   const double floor = static_cast<double>(least.count()) / 2;
 
   // Every line that lies between the clouds is possible: the steepest one is
@@ -306,7 +311,6 @@ void Estimator::refit() {
   const double centre = std::clamp(likely, highest - allowed, lowest + allowed);
   const double half = std::max(highest - centre, centre - lowest);
   const double noise = kSpreads * spread(slope) + std::abs(centre - likely);
-  const Nanos own = at(used_ - 1).source_bound;
   const double span = std::max(upper_.points.front().age, 1e-3);  // seconds
 
   Estimate e;

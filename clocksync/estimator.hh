@@ -43,7 +43,7 @@ struct Estimate {
   Nanos expected{};       // likely error at `at`
   double expected_growth_ppm = 0;
   Nanos round_trip{};    // the least in the window
-  Nanos source_bound{};  // of the newest exchange
+  Nanos source_bound{};  // the largest in the window
 };
 
 class Estimator {
@@ -78,6 +78,8 @@ class Estimator {
   explicit Estimator(const Options& options);
 
   Verdict add(const Exchange& exchange);
+  /// Keeps exchanges for at least so long: a source that is seldom asked.
+  void keep(Nanos least) { window_ = std::max(options_.window, least); }
   /// Forgets everything but the rate.
   void clear();
 
@@ -135,6 +137,7 @@ class Estimator {
   void refit();
 
   Options options_;
+  Nanos window_;
   double limit_;   // of slopes, ns/s
   double wander_;  // ns/s, to either side of the middle of all rates in the window
   std::vector<Exchange> ring_;

@@ -29,6 +29,8 @@ constexpr double kGain = 0.1;
 /// Exchanges that the window should hold, so that the line is as good as the path allows.
 constexpr std::size_t kFill = 32;
 constexpr unsigned kPollsBeforeSlower = 8;
+/// So many good replies after a RATE kiss, half of the interval that it made is tried again.
+constexpr unsigned kRelent = 256;
 
 Nanos precision(int log2_seconds) {
   return Nanos(std::llround(std::ceil(std::ldexp(1e9, log2_seconds))));
@@ -44,7 +46,7 @@ NtpClient::NtpClient(Options options)
       why_(fmt::format("{} has not answered yet", options_.name)) {}
 
 NtpClient::Request NtpClient::request(MonoTime now, const Cookies& cookies) {
-  assert(!stopped_ && cookies.transmit != cookies.receive);
+  assert(cookies.transmit != cookies.receive);
   if (!second_) finish_pair();
   Probe& probe = probes_.at(next_id_ % kProbes);
   const Lane& lane = lanes_.at(second_ ? 1 : 0);
@@ -65,7 +67,8 @@ NtpClient::Request NtpClient::request(MonoTime now, const Cookies& cookies) {
   if (options_.mac) out.size = wire::sign_ntp(out.bytes, out.size, options_.key, options_.mac);
   ++counters_.requests;
 
-  const bool pairs = options_.pair_distance > Nanos(0);
+  // Who limits rates counts the second of a pair as one too many, whatever the interval.
+  const bool pairs = options_.pair_distance > Nanos(0) && counters_.kiss_rate.get() == 0 && !stopped_;
   if (pairs && !second_) {
     next_ = now + options_.pair_distance;
     second_ = true;
@@ -74,7 +77,7 @@ NtpClient::Request NtpClient::request(MonoTime now, const Cookies& cookies) {
   second_ = false;
   const bool quick = hurry_ && quick_left_ > 0;
   if (quick) --quick_left_;
-  next_ = now + (quick ? std::min(options_.quick_poll, interval_) : interval_);
+  next_ = now + (stopped_ ? kSlowest : quick ? std::min(options_.quick_poll, interval_) : interval_);
   return out;
 }
 
@@ -136,7 +139,7 @@ bool NtpClient::believable(const wire::NtpDatagram& datagram, Probe& probe, Mono
   }
   probe.state = State::answered;
   if (packet.stratum == 0) {
-    kiss(packet, now);
+    kiss(packet, probe, now);
     return false;
   }
   if (packet.leap == wire::NtpLeap::unsynchronised || packet.stratum >= wire::kNtpUnsynchronised ||
@@ -148,11 +151,14 @@ bool NtpClient::believable(const wire::NtpDatagram& datagram, Probe& probe, Mono
   return true;
 }
 
-void NtpClient::kiss(const wire::NtpPacket& packet, MonoTime now) {
+void NtpClient::kiss(const wire::NtpPacket& packet, const Probe& probe, MonoTime now) {
   const std::string code = wire::kiss_code(packet);
   if (code == "RATE") {
     ++counters_.kiss_rate;
-    pair_answered_ = true;  // it is there
+    pair_answered_ = true;                                                 // it is there
+    if (relented_ != MonoTime() && probe.exchange.t1 < relented_) return;  // was under way when we were told
+    relented_ = now;
+    good_at_least_ = 0;
     least_ = std::min(std::max(least_, interval_) * 2, kSlowest);
     interval_ = least_;
     next_ = now + least_;
@@ -163,8 +169,11 @@ void NtpClient::kiss(const wire::NtpPacket& packet, MonoTime now) {
   } else if (code == "DENY" || code == "RSTR") {
     ++counters_.kiss_deny;
     stopped_ = true;
-    next_ = MonoTime::max();
-    why_ = fmt::format("{} refuses us ({}); see its `allow` lines", options_.name, code);
+    denied_ = now;
+    next_ = now + kSlowest;
+    second_ = false;
+    why_ = fmt::format("{} refuses us ({}); see its `allow` lines; it is asked again in an hour",
+                       options_.name, code);
   } else {
     ++counters_.kiss_other;
   }
@@ -206,6 +215,10 @@ NtpClient::Reply NtpClient::reply(Bytes datagram, MonoTime t4) {
   interleaving_ = interleaved;
   missed_ = 0;
   pair_answered_ = true;
+  if (++good_at_least_ >= kRelent) {
+    good_at_least_ = 0;
+    least_ = std::max(options_.poll_least, least_ / 2);
+  }
   why_.clear();
   leap_pending_ = packet.leap == wire::NtpLeap::insert || packet.leap == wire::NtpLeap::remove;
   out.good = true;
@@ -213,6 +226,10 @@ NtpClient::Reply NtpClient::reply(Bytes datagram, MonoTime t4) {
 
   Lane& lane = lanes_.at(probe->second ? 1 : 0);
   Exchange& now = probe->exchange;
+  if (stopped_ && now.t1 > denied_) {
+    stopped_ = false;
+    next_ = t4 + interval_;
+  }
   now.t2 = *t2;
   // Interleaved, this reply's own t3 comes with the next one; that it left after t2 is true meanwhile.
   now.t3 = interleaved ? *t2 : *t3;

@@ -74,7 +74,7 @@ class NtpClient {
 
   explicit NtpClient(Options options);
 
-  /// When to call request(); the end of time when the server wants no more.
+  /// When to call request(); an hour away when the server wants no more: it may have changed its mind.
   [[nodiscard]] MonoTime next_request() const { return next_; }
   /// A request to be sent right after `now` was read.
   Request request(MonoTime now, const Cookies& cookies);
@@ -125,7 +125,7 @@ class NtpClient {
   Probe* find(std::uint64_t id);
   Probe* match(const wire::NtpPacket& packet, bool& interleaved);
   bool believable(const wire::NtpDatagram& datagram, Probe& probe, MonoTime now);
-  void kiss(const wire::NtpPacket& packet, MonoTime now);
+  void kiss(const wire::NtpPacket& packet, const Probe& probe, MonoTime now);
   void finish_pair();
   void complete(Lane& lane, const Exchange& exchange, std::uint64_t pair);
 
@@ -137,7 +137,10 @@ class NtpClient {
   std::uint64_t pair_ = 0;
   MonoTime next_{};
   Nanos interval_;
-  Nanos least_;  // grows when the server asks for it
+  Nanos least_;                 // grows when the server asks for it
+  MonoTime relented_{};         // when that was last
+  unsigned good_at_least_ = 0;  // replies since
+  MonoTime denied_{};           // when it last refused us
   bool hurry_ = true;
   unsigned quick_left_;
   unsigned polls_at_interval_ = 0;

@@ -13,6 +13,8 @@ namespace {
 constexpr double kBetter = 0.8;
 /// Polls without a reply after which a server does not count any more for a majority.
 constexpr unsigned kDeadAfter = 8;
+/// The window holds at least so many polls, however seldom they are.
+constexpr int kWindowPolls = 6;
 
 Nanos grown(Nanos start, MonoTime since, MonoTime now, double ppm) {
   return start + Nanos(std::llround(static_cast<double>((now - since).count()) * ppm * 1e-6));
@@ -66,6 +68,7 @@ bool NtpPool::take(std::size_t i, const NtpClient::Reply& reply, MonoTime now) {
     }
   }
   server.client.adapt(server.estimator);
+  server.estimator.keep(server.client.interval() * kWindowPolls);
   const bool changed = judge(now);
   return changed || (reply.count > 0 && i == best_ && map_.status != wire::ClockStatus::unknown);
 }
@@ -128,12 +131,12 @@ bool NtpPool::judge(MonoTime now) {
     if (server.falseticker && !before) ++counters_.outvoted;
   }
   const RefMap previous = map_;
-  choose(eligible, now);
+  choose(eligible, *agreed, now);
   return map_.status != previous.status || map_.measured != previous.measured;
 }
 
 /// The narrowest bound of those that agree; the present choice stays unless clearly beaten.
-void NtpPool::choose(const std::array<bool, kMostServers>& eligible, MonoTime now) {
+void NtpPool::choose(const std::array<bool, kMostServers>& eligible, const Agreement& agreed, MonoTime now) {
   const auto bound = [&](std::size_t i) {
     return static_cast<double>(bound_at(*servers_[i]->estimator.estimate(), now).count());
   };
@@ -144,7 +147,12 @@ void NtpPool::choose(const std::array<bool, kMostServers>& eligible, MonoTime no
   if (!eligible.at(best_) || bound(narrowest) < kBetter * bound(best_)) best_ = narrowest;
 
   const Server& server = *servers_[best_];
-  RefMap next = to_map(*server.estimator.estimate());
+  const Estimate& e = *server.estimator.estimate();
+  RefMap next = to_map(e);
+  // Its own bound, as long as all overlap in one place. Where they do not, one of those that agree with some
+  // of the others is wrong, and it may be this one.
+  const Nanos offset = grown(e.offset, e.at, now, e.rate_ppm);
+  next.bound = std::max({next.bound, agreed.high - offset, offset - agreed.low});
   next.leap_pending = server.client.leap_pending();
   next.remember_leap(map_);
   map_ = std::move(next);

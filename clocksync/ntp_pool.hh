@@ -70,7 +70,7 @@ class NtpPool {
   [[nodiscard]] bool fresh(const Server& server, MonoTime now) const;
   static bool alive(const Server& server);
   [[nodiscard]] std::string silence() const;
-  void choose(const std::array<bool, kMostServers>& eligible, MonoTime now);
+  void choose(const std::array<bool, kMostServers>& eligible, const Agreement& agreed, MonoTime now);
   bool set_unknown(std::string why);
 
   Options options_;

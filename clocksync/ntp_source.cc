@@ -88,9 +88,8 @@ struct NtpSource::Shell {
 
   void poll(std::size_t i) {
     const MonoTime now = clock.mono();
-    if (!pool.client(i).stopped() && pool.client(i).next_request() <= now) ask(i);
+    if (pool.client(i).next_request() <= now) ask(i);
     if (pool.judge(clock.mono())) updated(pool.map());
-    if (pool.client(i).stopped()) return;
     const Nanos wait = std::max(pool.client(i).next_request() - clock.mono(), Nanos(0));
     servers[i].timer = loop.after(wait, [this, i] { poll(i); });
   }
@@ -145,8 +144,7 @@ struct NtpSource::Shell {
     }
     const MonoTime now = clock.mono();
     // A reply may have changed when the next request is due.
-    const Nanos wait =
-        pool.client(i).stopped() ? Nanos(0) : std::max(pool.client(i).next_request() - now, Nanos(0));
+    const Nanos wait = std::max(pool.client(i).next_request() - now, Nanos(0));
     server.timer = loop.after(wait, [this, i] { poll(i); });
   }
 

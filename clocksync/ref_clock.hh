@@ -56,11 +56,13 @@ struct RefMap {
     still.leap_pending = before.leap_pending;
     leap_pending = leap_pending || still.near_leap(to_ref(measured), std::chrono::seconds(10));
   }
-  /// True within `margin` of a leap second that is announced, and just after the midnight of one.
+  /// True within `margin` of a leap second that is announced, just after the midnight of one, and after it
+  /// as long as nothing newer was measured: the map is of the scale before.
   [[nodiscard]] bool near_leap(RefTime t, Nanos margin = std::chrono::seconds(2)) const {
     const Nanos day = std::chrono::hours(24);
     const Nanos into = t.time_since_epoch() % day;
-    return leap_pending && (into <= margin || day - into <= margin);
+    const bool outlived = t.time_since_epoch() - into > to_ref(measured).time_since_epoch();
+    return leap_pending && (outlived || into <= margin || day - into <= margin);
   }
 
  private:

@@ -258,7 +258,7 @@ void SlaveHost::judge_fitness(Link& link) {
   if (!link.heard) return;
   const bool was = link.fitness.racing();
   (void)link.fitness.update(process_->time->map(), link.master, mono());
-  process_->desk.set_racing(link.index, link.fitness.racing());
+  process_->desk.set_racing(link.index, link.fitness.racing(), link.fitness.bound());
   if (was != link.fitness.racing()) after(Nanos(0), [this, &link] { report(link); });
 }
 

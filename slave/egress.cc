@@ -160,6 +160,8 @@ void Egress::send_group(Socket& socket, std::size_t from, std::size_t to, bool t
         timed = false;
       }
       tries = 0;
+      // What stopped it in between is not told, and may have taken a number.
+      if (from < to) socket.miscounted = true;
       continue;
     }
     timed = false;

@@ -58,11 +58,16 @@ bool Fitness::update(const clocksync::RefMap& own, const MasterClock& master, Mo
   } else if (const Nanos apart = master.exchange ? least_apart(own, *master.exchange) : Nanos(0);
              abs(apart) > bound_) {
     reason = Reason::apart;
+    contradicted_ = now;
     why = fmt::format(
         "our clock is {:.3f} ms or more {} the master's, say its heartbeats, and their bounds allow {:.3f} "
         "ms: "
         "one of the two is told a wrong time",
         milliseconds(abs(apart)), apart > Nanos(0) ? "ahead of" : "behind", milliseconds(bound_));
+  }
+  if (reason == Reason::none && contradicted_ && now - *contradicted_ < kPenance) {
+    reason = Reason::apart;
+    why = reason_ == Reason::apart ? why_not_ : "the master's heartbeats contradicted our clock a moment ago";
   }
   // Of our own clock, what is wrong with it now may be the line that helps.
   std::string own_trouble = reason == Reason::own_clock ? kind_of(own.why) : std::string();

@@ -25,6 +25,9 @@ struct MasterClock {
 
 class Fitness {
  public:
+  /// A heartbeat that was long under way contradicts nothing: one is not enough to believe a clock again.
+  static constexpr Nanos kPenance = std::chrono::seconds(10);
+
   /// `most`: clock.max_error, for both bounds together.
   explicit Fitness(Nanos most) : most_(most) {}
 
@@ -43,7 +46,8 @@ class Fitness {
   Nanos most_;
   Nanos bound_{};
   Reason reason_ = Reason::not_yet;
-  std::string own_trouble_;  // the kind of it, of this host's clock
+  std::optional<MonoTime> contradicted_;  // when a heartbeat last did so
+  std::string own_trouble_;               // the kind of it, of this host's clock
   bool racing_ = false;
   std::string why_not_ = "the master's first heartbeats have not come yet";
 };

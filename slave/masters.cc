@@ -24,7 +24,12 @@ Nanos drift_of(const clocksync::RefMap& map) {
 }  // namespace
 
 struct Masters::One {
-  std::size_t index = 0;
+  One(std::size_t i, const MasterConfig& master, const clocksync::ClockConfig& clock_config)
+      : index(i),
+        name(fmt::format("{} at {}", master.name, to_string(master.address))),
+        fitness(clock_config.max_error),
+        session(clock_config.asymmetry) {}
+  std::size_t index;
   std::string name;  // for the log: "master-1 at 192.0.2.1:4953"
   Fitness fitness;
   MasterClock clock;
@@ -33,6 +38,7 @@ struct Masters::One {
   bool heard = false;                          // a heartbeat that echoes ours came in this session
   std::vector<wire::TimeServer> time_servers;  // of its last Welcome; kept when the session is lost
   std::unique_ptr<MasterLink> link;
+  Histogram own_bounds, expected_errors;  // of the clock that its races go by
 };
 
 Masters::Masters(net::Loop& loop, const Clock& clock, Random& random, const Config& config,
@@ -41,16 +47,7 @@ Masters::Masters(net::Loop& loop, const Clock& clock, Random& random, const Conf
   report_.outcomes.reserve(OrderDesk::kMostOutcomes);
   const std::uint64_t instance = random.next();
   for (const MasterConfig& master : config.masters) {
-    auto& one = *all_.emplace_back(
-        std::make_unique<One>(One{all_.size(),
-                                  fmt::format("{} at {}", master.name, to_string(master.address)),
-                                  Fitness(config.clock.max_error),
-                                  {},
-                                  clocksync::SessionClock(config.clock.asymmetry),
-                                  false,
-                                  false,
-                                  {},
-                                  nullptr}));
+    auto& one = *all_.emplace_back(std::make_unique<One>(all_.size(), master, config.clock));
     LinkOptions options;
     options.master = master.address;
     options.ca_file = config.control.ca.text;
@@ -147,7 +144,7 @@ void Masters::judge(One& one) {
   desk_.set_map(one.index, relative ? &map : nullptr);
   const bool was = one.fitness.racing();
   const bool changed = one.fitness.update(map, one.clock, clock_.mono());
-  desk_.set_racing(one.index, one.fitness.racing());
+  desk_.set_racing(one.index, one.fitness.racing(), one.fitness.bound());
   if (!changed) return;
   if (one.fitness.racing()) {
     log::info("{}: racing, clock bound {:.3f} ms", one.name,
@@ -164,10 +161,12 @@ void Masters::clock_changed() {
 }
 
 void Masters::look_at_clock() {
-  const clocksync::RefMap& map = sources_.map();
-  if (map.status == wire::ClockStatus::unknown) return;
-  own_bounds_.add(map.bound_at(clock_.mono()));
-  expected_errors_.add(map.expected_at(clock_.mono()));
+  for (const auto& one : all_) {
+    const clocksync::RefMap& map = map_of(*one);
+    if (map.status == wire::ClockStatus::unknown) continue;
+    one->own_bounds.add(map.bound_at(clock_.mono()));
+    one->expected_errors.add(map.expected_at(clock_.mono()));
+  }
 }
 
 void Masters::judge_and_report() {
@@ -201,8 +200,8 @@ void Masters::report(One& one) {
   report_.expected = wire::sendable_bound(map.expected_at(now));
   report_.drift = drift_of(map);
   report_.age = map.measured == MonoTime() ? Nanos(0) : wire::sendable_bound(now - map.measured);
-  report_.own_bounds = wire::spread_of(own_bounds_);
-  report_.expected_errors = wire::spread_of(expected_errors_);
+  report_.own_bounds = wire::spread_of(one.own_bounds);
+  report_.expected_errors = wire::spread_of(one.expected_errors);
   report_.transmit_errors = sources_.transmit_errors();
   report_.bound = wire::sendable_bound(one.fitness.bound());
   report_.counters = sources_.counters();

@@ -73,8 +73,6 @@ class Masters {
   Sources sources_;
   std::vector<std::unique_ptr<One>> all_;
   wire::Report report_;  // reused: outcomes keep their room
-  Histogram own_bounds_;
-  Histogram expected_errors_;
   net::Watch every_second_;
   net::Watch soon_;
 };

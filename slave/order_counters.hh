@@ -22,6 +22,7 @@ struct OrderCounters {
   Counter unknown_service;
   Counter foreign_source;  // an address that is not in transmit.sources
   Counter bad_client;      // an address that nothing may be sent to
+  Counter unsent;          // by our clock it has not been sent yet: ours or the master's is wrong
   Counter too_far;         // the instant is too far ahead
   Counter near_leap;       // a leap second is announced, and less than 2 s from now or from the instant
   Counter late_sent;       // late, sent at once
@@ -47,6 +48,7 @@ struct OrderCounters {
     f("orders_unknown_service", unknown_service);
     f("orders_foreign_source", foreign_source);
     f("orders_bad_client", bad_client);
+    f("orders_unsent", unsent);
     f("orders_too_far", too_far);
     f("orders_near_leap", near_leap);
     f("orders_late_sent", late_sent);

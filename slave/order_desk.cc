@@ -146,6 +146,7 @@ const PreparedService* OrderDesk::judge(const wire::Order& order, const Arrival&
     return nullptr;
   };
   if (!link.racing) return refused(counters_.stood_down);
+  if (arrival.one_way < -link.bounds) return refused(counters_.unsent);
   if (service == nullptr || order.address >= service->sources.size())
     return refused(counters_.unknown_service);
   const std::uint16_t source = service->sources[order.address];

@@ -43,8 +43,11 @@ class OrderDesk {
   wire::Ready set_services(std::size_t link, const wire::Services& services);
   /// Datagrams of it are strangers from now on; shots that are under way stay.
   void close_session(std::size_t link);
-  /// While false, orders of this link are refused.
-  void set_racing(std::size_t link, bool racing) { links_[link].racing = racing; }
+  /// While false, orders of this link are refused. `bounds`: both clocks' together.
+  void set_racing(std::size_t link, bool racing, Nanos bounds = Nanos(0)) {
+    links_[link].racing = racing;
+    links_[link].bounds = bounds;
+  }
 
   /// How our clock maps to this master's reference time, where that is not the host's own map; null: it is.
   /// Outlives its use.
@@ -74,6 +77,7 @@ class OrderDesk {
   struct Link {
     bool open = false;
     bool racing = false;
+    Nanos bounds{};
     const clocksync::RefMap* map = nullptr;  // instead of the host's
     std::uint32_t session = 0;
     std::vector<net::Opener> opener;  // one, or none

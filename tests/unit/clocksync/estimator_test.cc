@@ -298,6 +298,21 @@ BOOST_AUTO_TEST_CASE(a_doubt_that_nothing_resolves_ends_with_what_agrees_with_bo
   BOOST_TEST(estimator.size() == 4U);
 }
 
+BOOST_AUTO_TEST_CASE(a_server_that_has_become_better_has_left_its_past_in_the_window) {
+  Estimator estimator({});
+  std::uint64_t id = 0;
+  // Reference is monotonic time. All of the 10 ms are on the way back: the lower limits are far off.
+  const auto add = [&](Nanos error, Nanos bound) {
+    const MonoTime t(++id * 1s);
+    const RefTime there(t.time_since_epoch() + 200us + error);
+    (void)estimator.add(Exchange{id, t, there, there, t + 10ms, bound});
+    if (const auto& e = estimator.estimate()) BOOST_TEST_REQUIRE((abs(e->offset) <= e->bound));
+  };
+  for (int i = 0; i < 20; ++i) add(-2ms, 2150us);
+  for (int i = 0; i < 100; ++i) add(0ms, 50us);
+  BOOST_TEST((estimator.estimate()->source_bound == 50us));  // and it passes
+}
+
 BOOST_AUTO_TEST_CASE(a_step_is_believed_once_four_exchanges_say_the_same) {
   for (const double by : {-3600.0, -1.0, 0.01, 1.0, 3600.0}) {
     World world(4, 100 * kSecond, 10, 0);

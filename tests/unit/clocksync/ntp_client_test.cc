@@ -151,13 +151,34 @@ BOOST_AUTO_TEST_CASE(a_kiss_of_death_is_obeyed) {
   BOOST_TEST(rate.exchange().good);
   BOOST_TEST(
       (rate.client.next_request() - rate.now == 4s));  // not quick any more, though nothing is known yet
+  // A row of requests that were under way when the first was refused counts once.
+  Scene burst;
+  std::vector<NtpPacket> refusals;
+  for (int i = 0; i < 4; ++i) {
+    refusals.push_back(burst.answer(burst.ask()));
+    refusals.back().stratum = 0;
+    refusals.back().reference_id = 0x52415445;
+  }
+  for (const NtpPacket& packet : refusals) burst.deliver(burst.bytes(packet));
+  BOOST_TEST(burst.client.counters().kiss_rate.get() == 4U);
+  BOOST_TEST((burst.client.interval() == 2s));
+  // From then on one request at a time: the second of a pair would be one too many.
+  (void)burst.exchange();
+  BOOST_TEST((burst.client.next_request() - burst.now > 1s));
   for (const std::uint32_t code : {0x44454e59U, 0x52535452U}) {
     Scene deny;
     kissed(code, deny);
     BOOST_TEST(deny.client.stopped());
-    BOOST_TEST((deny.client.next_request() == MonoTime::max()));
+    BOOST_TEST((deny.client.next_request() - deny.now > 59min));
     BOOST_TEST(deny.client.why().find("refuses us") != std::string::npos);
   }
+  // It is asked again after an hour, and believed when it has changed its mind.
+  Scene pardoned({.pair_distance = 0ns});
+  kissed(0x44454e59, pardoned);
+  pardoned.now += 1h;
+  BOOST_TEST(pardoned.exchange().good);
+  BOOST_TEST(!pardoned.client.stopped());
+  BOOST_TEST((pardoned.client.next_request() - pardoned.now < 2s));
   Scene other;
   kissed(0x4e545053, other);
   BOOST_TEST(!other.client.stopped());

@@ -21,11 +21,11 @@ struct Servers {
   MonoTime now{1000s};
   std::vector<bool> silent;
 
-  explicit Servers(std::size_t n, NtpPool::Options options = {})
-      : scenes(n), pool(names(n), options), silent(n) {}
-  static std::vector<NtpClient::Options> names(std::size_t n) {
-    std::vector<NtpClient::Options> out;
-    for (std::size_t i = 0; i < n; ++i) out.push_back({.name = "server" + std::to_string(i)});
+  explicit Servers(std::size_t n, const NtpClient::Options& each = {})
+      : scenes(n), pool(named(n, each), {}), silent(n) {}
+  static std::vector<NtpClient::Options> named(std::size_t n, const NtpClient::Options& each) {
+    std::vector<NtpClient::Options> out(n, each);
+    for (std::size_t i = 0; i < n; ++i) out[i].name = "server" + std::to_string(i);
     return out;
   }
   void run(Nanos length) {
@@ -72,6 +72,31 @@ BOOST_AUTO_TEST_CASE(a_server_that_lies_by_a_second_is_out_voted_by_two_and_name
   BOOST_TEST(!servers.pool.falseticker(0));
   BOOST_TEST(servers.pool.counters().outvoted.get() == 1U);
   BOOST_TEST((std::chrono::abs(servers.error()) <= servers.pool.map().bound_at(servers.now)));
+}
+
+BOOST_AUTO_TEST_CASE(a_liar_within_what_a_far_server_claims_is_not_trusted_for_its_narrow_bound) {
+  // Near: right, within 0.1 ms. Far: right, within 10 ms. The liar overlaps with the far one only, and claims
+  // least.
+  Servers servers(3);
+  servers.scenes[1].server.error = 2ms;
+  servers.scenes[1].server.base.root_dispersion = 10ms;
+  servers.scenes[2].server.error = 5ms;
+  servers.scenes[2].server.base.root_dispersion = 0ns;
+  for (int i = 0; i < 100; ++i) {
+    servers.run(100ms);
+    if (servers.pool.map().status != wire::ClockStatus::synchronised) continue;
+    BOOST_TEST((std::chrono::abs(servers.error()) <= servers.pool.map().bound_at(servers.now)));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_server_that_is_seldom_asked_is_a_clock_all_the_same) {
+  Servers servers(1, {.poll_least = 120s, .poll_most = 120s});
+  servers.run(10s);
+  BOOST_TEST((servers.pool.map().status == wire::ClockStatus::synchronised));
+  for (int i = 0; i < 100; ++i) {
+    servers.run(10s);
+    BOOST_TEST((servers.pool.map().status != wire::ClockStatus::unknown));
+  }
 }
 
 BOOST_AUTO_TEST_CASE(a_liar_that_answers_first_is_not_believed_meanwhile) {
@@ -132,11 +157,13 @@ BOOST_AUTO_TEST_CASE(a_leap_second_that_is_announced_is_known) {
   servers.run(1s);
   const RefMap& map = servers.pool.map();
   BOOST_TEST(map.leap_pending);
-  const RefTime midnight{std::chrono::hours(24) * 20000};
+  const RefTime midnight{(map.to_ref(map.measured).time_since_epoch() / 24h + 1) * 24h};
   BOOST_TEST(map.near_leap(midnight));
   BOOST_TEST(map.near_leap(midnight - 2s));
   BOOST_TEST(map.near_leap(midnight + 2s));
-  BOOST_TEST(!map.near_leap(midnight + 3s));
+  // This map is of the scale before the leap: good for nothing after it, however late the next one comes.
+  BOOST_TEST(map.near_leap(midnight + 3s));
+  BOOST_TEST(map.near_leap(midnight + 10min));
   // The server forgets at midnight; we do not for some seconds more.
   RefMap after;
   after.offset = (midnight + 1s).time_since_epoch();

@@ -431,6 +431,17 @@ BOOST_AUTO_TEST_CASE(a_link_with_a_map_of_its_own_goes_by_that) {
   BOOST_TEST((rig.pool[host[0]].due == rig.now + 25ms));
 }
 
+BOOST_AUTO_TEST_CASE(orders_that_by_our_clock_have_not_been_sent_yet_are_refused) {
+  Rig rig;
+  rig.desk.set_racing(0, true, 2ms);
+  const wire::Order order = rig.order(25ms);
+  // Sent by the bounds of both clocks ahead of ours: still possible. A nanosecond more is not.
+  BOOST_REQUIRE_EQUAL(rig.give({order}, -2ms).size(), 1U);
+  BOOST_TEST(rig.give({order}, -2ms - 1ns).empty());
+  BOOST_TEST(rig.desk.counters().unsent.get() == 1U);
+  BOOST_TEST((rig.outcome().fate == Fate::refused));
+}
+
 BOOST_AUTO_TEST_CASE(orders_beside_a_leap_second_are_refused) {
   Rig rig;
   const Counter& refused = rig.desk.counters().near_leap;

@@ -247,9 +247,12 @@ BOOST_AUTO_TEST_CASE(a_clock_by_which_a_heartbeat_would_arrive_before_it_was_sen
   // 6 ms there, held 500 ms, 4 ms back.
   const auto ref = [&](Nanos t) { return RefTime(at(1000s + t).time_since_epoch() + truth); };
   master.exchange = clocksync::Exchange{0, at(1000s), ref(6ms), ref(506ms), at(1000s + 510ms)};
+  Nanos when = 1000s;
   const auto races = [&](Nanos error) {
     own.offset = truth + error;
-    fitness.update(own, master, at(1000s));
+    own.measured = at(when += Fitness::kPenance);
+    master.heard = own.measured;
+    fitness.update(own, master, own.measured);
     return fitness.racing();
   };
   // The way and the bounds explain so much, and no more.
@@ -262,6 +265,11 @@ BOOST_AUTO_TEST_CASE(a_clock_by_which_a_heartbeat_would_arrive_before_it_was_sen
   BOOST_TEST(fitness.why_not().starts_with("our clock is 3.001 ms or more behind the master's"));
   BOOST_TEST(!races(1h));
   BOOST_TEST(!races(-1h));
+  // What contradicts nothing proves nothing either: it takes some time to be believed again.
+  own.offset = truth;
+  fitness.update(own, master, at(when + Fitness::kPenance - 1ns));
+  BOOST_TEST(!fitness.racing());
+  BOOST_TEST(fitness.why_not().find("or more behind the master's") != std::string::npos);
   BOOST_TEST(races(1ms));
 }
 
