@@ -142,7 +142,11 @@ void Estimator::load(std::size_t from, const Exchange* extra) {
   const Exchange& newest = extra != nullptr ? *extra : at(used_ - 1);
   anchor_ = newest.lower();
   now_ = newest.t4;
-  for (std::size_t i = from; i < used_; ++i) now_ = std::max(now_, at(i).t4);
+  source_bound_ = newest.source_bound;
+  for (std::size_t i = from; i < used_; ++i) {
+    now_ = std::max(now_, at(i).t4);
+    source_bound_ = std::min(source_bound_, at(i).source_bound);
+  }
   for (std::size_t i = from; i < used_; ++i) load_one(at(i));
   if (extra != nullptr) load_one(*extra);
   build_hulls();
@@ -156,8 +160,11 @@ void Estimator::load_one(const Exchange& exchange) {
     while (place != cloud.points.begin() && std::prev(place)->age < p.age) --place;
     cloud.points.insert(place, p);
   };
-  insert(upper_, exchange.t1, static_cast<double>((exchange.upper() - anchor_).count()));
-  insert(lower_, exchange.t4, -static_cast<double>((exchange.lower() - anchor_).count()));
+  // What the source itself may be wrong by loosens its limits, but for what is common to all: that is added
+  // to the bound in the end. So a server that was worse a minute ago spoils nothing.
+  const Nanos loose = exchange.source_bound - source_bound_;
+  insert(upper_, exchange.t1, static_cast<double>((exchange.upper() + loose - anchor_).count()));
+  insert(lower_, exchange.t4, -static_cast<double>((exchange.lower() - loose - anchor_).count()));
 }
 
 /// The lower hull of each cloud: lower limits were turned over, so one way serves both.
@@ -188,7 +195,11 @@ bool Estimator::agrees(const List& list, const Exchange& extra) {
   lower_.points.clear();
   anchor_ = extra.lower();
   now_ = extra.t4;
-  for (std::size_t i = 0; i < list.used; ++i) now_ = std::max(now_, list.items[i].t4);
+  source_bound_ = extra.source_bound;
+  for (std::size_t i = 0; i < list.used; ++i) {
+    now_ = std::max(now_, list.items[i].t4);
+    source_bound_ = std::min(source_bound_, list.items[i].source_bound);
+  }
   for (std::size_t i = 0; i < list.used; ++i) load_one(list.items[i]);
   load_one(extra);
   build_hulls();
@@ -291,11 +302,7 @@ void Estimator::refit() {
   const double best = widest();
   const double slope = nearest_to_last(best);
   Nanos least = Nanos::max();
-  Nanos own{};  // a server that was worse a minute ago has left its limits in the window
-  for (std::size_t i = 0; i < used_; ++i) {
-    least = std::min(least, at(i).round_trip());
-    own = std::max(own, at(i).source_bound);
-  }
+  for (std::size_t i = 0; i < used_; ++i) least = std::min(least, at(i).round_trip());
   const double floor = static_cast<double>(least.count()) / 2;
 
   // Every line that lies between the clouds is possible: the steepest one is
@@ -319,13 +326,13 @@ void Estimator::refit() {
   e.rate_ppm = slope / kNanosPerPpm;
   // Never below half the round trip, though queueing may have left less room:
   // room that is too small also comes from a rate that changed.
-  e.bound = up(std::max(half, floor)) + kRounding + own;
+  e.bound = up(std::max(half, floor)) + kRounding + source_bound_;
   e.growth_ppm =
       std::max(options_.drift_ppm, (std::max(steepest - slope, slope - flattest) + wander_) / kNanosPerPpm);
   e.expected = up(noise + options_.asymmetry * floor);
   e.expected_growth_ppm = kQuietPpm + std::min(2 * noise / span, 2 * limit_) / kNanosPerPpm;
   e.round_trip = least;
-  e.source_bound = own;
+  e.source_bound = source_bound_;
   estimate_ = e;
   last_slope_ = slope;
 }

@@ -43,7 +43,7 @@ struct Estimate {
   Nanos expected{};       // likely error at `at`
   double expected_growth_ppm = 0;
   Nanos round_trip{};    // the least in the window
-  Nanos source_bound{};  // the largest in the window
+  Nanos source_bound{};  // the least in the window; the rest of the others is in `bound`, too
 };
 
 class Estimator {
@@ -147,8 +147,9 @@ class Estimator {
   List neutrals_;  // came since, and contradict neither it nor them
   double last_slope_ = 0;
   Cloud upper_, lower_;
-  MonoTime now_;    // what ages count from
-  Nanos anchor_{};  // what `y` counts from
+  MonoTime now_;          // what ages count from
+  Nanos anchor_{};        // what `y` counts from
+  Nanos source_bound_{};  // what all exchanges' source bounds have in common
   std::optional<Estimate> estimate_;
 };
 

@@ -310,7 +310,7 @@ BOOST_AUTO_TEST_CASE(a_server_that_has_become_better_has_left_its_past_in_the_wi
   };
   for (int i = 0; i < 20; ++i) add(-2ms, 2150us);
   for (int i = 0; i < 100; ++i) add(0ms, 50us);
-  BOOST_TEST((estimator.estimate()->source_bound == 50us));  // and it passes
+  BOOST_TEST((estimator.estimate()->bound < 10ms / 2 * 1.2));  // and costs no width
 }
 
 BOOST_AUTO_TEST_CASE(a_step_is_believed_once_four_exchanges_say_the_same) {

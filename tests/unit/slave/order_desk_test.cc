@@ -462,6 +462,8 @@ BOOST_AUTO_TEST_CASE(orders_beside_a_leap_second_are_refused) {
   rig.refused(rig.order(25ms), refused);  // just after it
   rig.refused(rig.order(1500ms), refused);
   rig.map.offset += 2s;
+  rig.refused(rig.order(25ms), refused);  // nothing was measured since
+  rig.map.measured = rig.now;
   accepted(rig.order(25ms));
 }
 
