@@ -1,6 +1,7 @@
 #include "common/net/admin.hh"
 
 #include <event2/buffer.h>
+#include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/http.h>
 #include <event2/listener.h>
@@ -71,17 +72,33 @@ Fd listen_unix(const std::string& path) {
   return fd;
 }
 
-std::string json_error(std::string_view text) {
-  std::string out = R"({"error": ")";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
-  }
-  return out + R"("})";
+AdminServer::SlowHandler at_once(AdminServer::Handler handler) {
+  return [handler = std::move(handler)](const AdminRequest& request, const AdminServer::Answer& answer) {
+    answer(handler(request));
+  };
 }
 
-AdminServer::SlowHandler at_once(AdminServer::Handler handler) {
-  return [handler = std::move(handler)](const AdminServer::Answer& answer) { answer(handler()); };
+AdminServer::Handler without_request(AdminServer::PlainHandler handler) {
+  return [handler = std::move(handler)](const AdminRequest& /*request*/) { return handler(); };
+}
+
+/// Who sent it: the kernel's word, not the client's.
+AdminPeer peer_of(evhttp_request* request) {
+  AdminPeer peer;
+  const evutil_socket_t fd =
+      bufferevent_getfd(evhttp_connection_get_bufferevent(evhttp_request_get_connection(request)));
+  ucred process{};
+  socklen_t size = sizeof process;
+  if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &process, &size) == 0)
+    peer.process = {process.uid, process.gid, process.pid};
+  return peer;
+}
+
+std::string body_of(evhttp_request* request) {
+  evbuffer* in = evhttp_request_get_input_buffer(request);
+  std::string body(evbuffer_get_length(in), '\0');  // kMostBody at most
+  evbuffer_copyout(in, body.data(), body.size());
+  return body;
 }
 
 struct HttpDeleter {
@@ -89,6 +106,15 @@ struct HttpDeleter {
 };
 
 }  // namespace
+
+AdminReply admin_error(int status, std::string_view text) {
+  std::string out = R"({"error": ")";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
+  }
+  return {status, out + R"("})"};
+}
 
 struct AdminServer::Shell : std::enable_shared_from_this<AdminServer::Shell> {
   /// A request whose reply comes later; its connection tells when it is gone.
@@ -109,18 +135,22 @@ struct AdminServer::Shell : std::enable_shared_from_this<AdminServer::Shell> {
     const char* wanted = uri == nullptr ? nullptr : evhttp_uri_get_path(uri);
     const auto route = wanted == nullptr ? routes.end() : routes.find(std::string_view(wanted));
     if (route == routes.end())
-      return send(request, {HTTP_NOTFOUND, json_error("no such path; see docs/admin.md")});
+      return send(request, admin_error(HTTP_NOTFOUND, "no such path; see docs/admin.md"));
     const auto handler = route->second.find(evhttp_request_get_command(request));
     if (handler == route->second.end())
-      return send(request, {HTTP_BADMETHOD, json_error("wrong method; see docs/admin.md")});
+      return send(request, admin_error(HTTP_BADMETHOD, "wrong method; see docs/admin.md"));
+    const char* query = evhttp_uri_get_query(uri);
+    auto parameters = parse_query(query == nullptr ? "" : query);
+    if (!parameters) return send(request, admin_error(HTTP_BADREQUEST, parameters.error()));
+    const AdminRequest asked{wanted, std::move(*parameters), body_of(request), peer_of(request)};
     const std::uint64_t number = wait(request);
     const Answer answer = [number, self = weak_from_this()](const AdminReply& reply) {
       if (const auto shell = self.lock()) shell->reply(number, reply);
     };
     try {
-      handler->second(answer);
+      handler->second(asked, answer);
     } catch (const std::exception& e) {
-      answer({HTTP_INTERNAL, json_error(e.what())});
+      answer(admin_error(HTTP_INTERNAL, e.what()));
     }
   }
 
@@ -145,10 +175,10 @@ struct AdminServer::Shell : std::enable_shared_from_this<AdminServer::Shell> {
   }
 
   static void send(evhttp_request* request, const AdminReply& reply) {
-    evhttp_add_header(evhttp_request_get_output_headers(request), "Content-Type", "application/json");
+    evhttp_add_header(evhttp_request_get_output_headers(request), "Content-Type", reply.content_type.c_str());
     evbuffer* out = evhttp_request_get_output_buffer(request);
     evbuffer_add(out, reply.body.data(), reply.body.size());
-    evbuffer_add(out, "\n", 1);
+    if (!reply.body.ends_with('\n')) evbuffer_add(out, "\n", 1);
     evhttp_send_reply(request, reply.status, nullptr, nullptr);
   }
 };
@@ -178,13 +208,27 @@ AdminServer::~AdminServer() {
 }
 
 void AdminServer::get(const std::string& path, Handler handler) {
-  shell_->routes[path][EVHTTP_REQ_GET] = at_once(std::move(handler));
+  get_slow(path, at_once(std::move(handler)));
+}
+void AdminServer::get(const std::string& path, PlainHandler handler) {
+  get(path, without_request(std::move(handler)));
 }
 void AdminServer::post(const std::string& path, Handler handler) {
-  shell_->routes[path][EVHTTP_REQ_POST] = at_once(std::move(handler));
+  post_slow(path, at_once(std::move(handler)));
+}
+void AdminServer::post(const std::string& path, PlainHandler handler) {
+  post(path, without_request(std::move(handler)));
+}
+void AdminServer::get_slow(const std::string& path, SlowHandler handler) {
+  shell_->routes[path][EVHTTP_REQ_GET] = std::move(handler);
 }
 void AdminServer::post_slow(const std::string& path, SlowHandler handler) {
   shell_->routes[path][EVHTTP_REQ_POST] = std::move(handler);
+}
+void AdminServer::post_slow(const std::string& path, PlainSlowHandler handler) {
+  post_slow(path, [handler = std::move(handler)](const AdminRequest& /*request*/, Answer answer) {
+    handler(std::move(answer));
+  });
 }
 
 }  // namespace flagfall::net

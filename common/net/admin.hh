@@ -6,22 +6,29 @@
 #include <memory>
 #include <string>
 
+#include "common/net/admin_request.hh"
 #include "common/net/loop.hh"
 
 namespace flagfall::net {
 
 struct AdminReply {
   int status = 200;
-  std::string body;  // JSON
+  std::string body;
+  std::string content_type = "application/json";
 };
+
+/// An error as the JSON that clients expect: {"error": text}.
+AdminReply admin_error(int status, std::string_view text);
 
 class AdminServer {
  public:
-  using Handler = std::function<AdminReply()>;
+  using Handler = std::function<AdminReply(const AdminRequest&)>;
+  using PlainHandler = std::function<AdminReply()>;
   /// Gives the reply to a request; once, on the loop's thread, at any time: the client or the server may be
   /// gone by then.
   using Answer = std::function<void(const AdminReply&)>;
-  using SlowHandler = std::function<void(Answer)>;
+  using SlowHandler = std::function<void(const AdminRequest&, Answer)>;
+  using PlainSlowHandler = std::function<void(Answer)>;
 
   /// Binds `path` with mode 0660. A socket file that nobody listens on is
   /// replaced. Throws std::system_error with a line that says what to do.
@@ -33,11 +40,16 @@ class AdminServer {
   AdminServer(AdminServer&&) = delete;
   AdminServer& operator=(AdminServer&&) = delete;
 
-  /// `path` as in "/status"; query strings are ignored. A handler that throws is a 500 with its text.
+  /// `path` as in "/status", without a query. A handler that throws is a 500 with its text; a malformed query
+  /// is a 400 that no handler sees.
   void get(const std::string& path, Handler handler);
+  void get(const std::string& path, PlainHandler handler);
   void post(const std::string& path, Handler handler);
-  /// For what takes longer than a callback may.
+  void post(const std::string& path, PlainHandler handler);
+  /// For what takes longer than a callback may. The request ends with the call: copy what is needed later.
+  void get_slow(const std::string& path, SlowHandler handler);
   void post_slow(const std::string& path, SlowHandler handler);
+  void post_slow(const std::string& path, PlainSlowHandler handler);
 
  private:
   struct Shell;

@@ -88,6 +88,42 @@ BOOST_AUTO_TEST_CASE(routes_answer_by_method_and_path) {
   BOOST_TEST(holds(broken, R"({"error": "no \"luck\""})"));
 }
 
+BOOST_AUTO_TEST_CASE(handlers_see_the_query_the_body_and_who_asks) {
+  const Folder folder;
+  net::Loop loop;
+  net::AdminServer server(loop, folder.socket());
+  std::optional<net::AdminRequest> seen;
+  const auto look = [&](const net::AdminRequest& request) {
+    seen = request;
+    return net::AdminReply{200, "done", "text/plain; charset=utf-8"};
+  };
+  server.get("/stats", look);
+  server.post("/arrivals", look);
+  const std::string got =
+      ask(loop, folder.socket(), "GET /stats?by=server&name=a%20b%26c&flag HTTP/1.1\r\nHost: m\r\n\r\n");
+  BOOST_TEST(holds(got, "Content-Type: text/plain; charset=utf-8\r\n"));
+  BOOST_REQUIRE(seen);
+  BOOST_TEST(seen->path == "/stats");
+  BOOST_REQUIRE(seen->query.size() == 3U);
+  BOOST_TEST(*seen->parameter("by") == "server");
+  BOOST_TEST(*seen->parameter("name") == "a b&c");
+  BOOST_TEST(seen->parameter("flag")->empty());
+  BOOST_TEST(seen->parameter("b") == nullptr);
+  BOOST_REQUIRE(seen->peer.process);
+  BOOST_TEST(seen->peer.process->uid == getuid());
+  BOOST_TEST(seen->peer.process->gid == getgid());
+  BOOST_TEST(seen->peer.process->pid == getpid());
+  BOOST_TEST(to_string(seen->peer) ==
+             "uid " + std::to_string(getuid()) + ", pid " + std::to_string(getpid()));
+  (void)ask(loop, folder.socket(), "POST /arrivals HTTP/1.1\r\nHost: m\r\nContent-Length: 5\r\n\r\n{1,2}");
+  BOOST_TEST(seen->body == "{1,2}");
+  seen.reset();
+  const std::string bad = ask(loop, folder.socket(), "GET /stats?by=%zz HTTP/1.1\r\nHost: m\r\n\r\n");
+  BOOST_TEST(holds(bad, " 400 "));
+  BOOST_TEST(holds(bad, R"({"error": "query: )"));
+  BOOST_TEST(!seen);
+}
+
 BOOST_AUTO_TEST_CASE(a_slow_route_answers_when_it_is_done_and_the_others_meanwhile) {
   const Folder folder;
   net::Loop loop;
