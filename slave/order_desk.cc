@@ -106,7 +106,8 @@ std::span<const std::uint32_t> OrderDesk::datagram(MutableBytes datagram, MonoTi
   }
   const Now theirs{now.mono, link->map != nullptr ? *link->map : now.map};
   const Arrival arrival{static_cast<std::size_t>(link - links_.data()), received,
-                        theirs.map.to_ref(received) - reader.sent(), theirs};
+                        theirs.map.to_ref(received) - reader.sent(),
+                        theirs.map.to_ref(theirs.mono) - reader.sent(), theirs};
   wire::Order one;
   while (shots_.size() < kMostShots && reader.next(one)) order(one, arrival);
   if (!reader.ok()) ++counters_.bad_plaintext;
@@ -146,7 +147,7 @@ const PreparedService* OrderDesk::judge(const wire::Order& order, const Arrival&
     return nullptr;
   };
   if (!link.racing) return refused(counters_.stood_down);
-  if (arrival.one_way < -link.bounds) return refused(counters_.unsent);
+  if (arrival.way < -link.bounds) return refused(counters_.unsent);
   if (service == nullptr || order.address >= service->sources.size())
     return refused(counters_.unknown_service);
   const std::uint16_t source = service->sources[order.address];

@@ -87,7 +87,8 @@ class OrderDesk {
   struct Arrival {
     std::size_t link;
     MonoTime received;
-    Nanos one_way;
+    Nanos way;      // until the kernel had it
+    Nanos one_way;  // until it is judged: what decides whether it is late, and so what is reported
     const Now& now;
   };
   Link* find(std::uint32_t session);

@@ -37,7 +37,7 @@ inline constexpr std::array<std::string_view, 7> kFateNames{
 struct RunnerResult {
   std::uint16_t slave = 0;  // index into the configuration's sorted slave names
   Fate fate = Fate::unreported;
-  Nanos one_way{};         // the order's way, in reference time; with any reported fate but unreported
+  Nanos one_way{};         // the order's way until it was judged, in reference time; with any fate but unreported
   Nanos bound{};           // worst error of one_way: both clocks' bounds
   Nanos expected{};        // its likely error
   Nanos transmit_error{};  // transmit time minus instant; sent and sent_late

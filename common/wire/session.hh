@@ -107,7 +107,8 @@ struct RaceOutcome {
     refused = 3,
     failed = 4
   } fate = Fate::sent;
-  Nanos one_way{};         // order's receipt minus its sending, in reference time
+  Nanos one_way{};  // from the order's sending until the slave judged it, in reference time: what decides
+                    // lateness
   Nanos transmit_error{};  // transmit time minus instant; zero when nothing was sent
 };
 

@@ -162,6 +162,20 @@ BOOST_AUTO_TEST_CASE(a_shot_that_comes_back_is_an_outcome_with_its_transmit_erro
   BOOST_TEST(rig.pool.in_use() == 0U);
 }
 
+BOOST_AUTO_TEST_CASE(the_way_that_is_reported_is_late_exactly_when_the_order_is) {
+  // The kernel had the datagram 2 ms before the desk: a busy host. What was sent 3 ms before that needs 5 ms.
+  for (const Nanos ahead : {Nanos(5ms), Nanos(5ms) - Nanos(1)}) {
+    Rig rig;
+    wire::Order order = rig.order();
+    order.instant = rig.map.to_ref(rig.now - 5ms) + ahead;
+    auto datagram = rig.master.seal({order}, rig.map.to_ref(rig.now - 5ms));
+    const auto shots = rig.desk.datagram(datagram, rig.now - 2ms, {rig.now, rig.map});
+    BOOST_REQUIRE_EQUAL(shots.size(), 1U);
+    BOOST_TEST((rig.pool[shots[0]].one_way == 5ms));
+    BOOST_TEST(rig.pool[shots[0]].late == (ahead < 5ms));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_late_order_is_sent_at_once_or_dropped_as_its_service_says) {
   Rig rig;
   const auto shots = rig.give({rig.order(-2ms)});
