@@ -18,6 +18,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "common/config/table.hh"
@@ -60,6 +61,34 @@ class Schema {
       const auto at =
           std::find_if(words.begin(), words.end(), [&](const auto& w) { return w.second == value; });
       return at == words.end() ? std::string() : toml_string(at->first);
+    };
+    return add_scalar(std::move(item));
+  }
+
+  /// A key that is written as a value (`delay = "25ms"`) or as a table of keys (`delay = { on_time = 0.99
+  /// }`).
+  template <class V, class S>
+  Schema& value_or_table(const std::string& name, std::variant<V, S> T::*member, const Schema<S>& schema,
+                         const Key& info) {
+    Table::Item item = scalar(name, info, Codec<V>::name() + " or table", Codec<V>::example());
+    item.child = schema.table_;
+    item.read = [member, child = schema.table_](const Value& v, const Context& c, void* object) {
+      auto& out = static_cast<T*>(object)->*member;
+      if (!std::holds_alternative<Value::Table>(v.data)) {
+        V value{};
+        if (!Codec<V>::read(v, c, value)) return false;
+        out = std::move(value);
+        return true;
+      }
+      S table{};
+      child->read(v, c.name + ".", &table, c.errors);
+      out = std::move(table);
+      return c.errors.empty();
+    };
+    item.write = [member, child = schema.table_](const void* object) {
+      const auto& value = static_cast<const T*>(object)->*member;
+      const S* const table = std::get_if<S>(&value);
+      return table != nullptr ? child->inline_text(table) : Codec<V>::write(std::get<V>(value));
     };
     return add_scalar(std::move(item));
   }

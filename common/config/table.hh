@@ -41,7 +41,7 @@ class Table {
     std::vector<std::string> choices = {};
     std::function<bool(const Value&, const Context&, void* object)> read = {};
     std::function<std::string(const void* object)> write = {};
-    // section and list
+    // section and list; a scalar that may be written as a table instead
     std::shared_ptr<const Table> child = {};
     std::function<void*(void* object)> enter = {};                             // section
     std::function<void*(void* object)> append = {};                            // list
@@ -58,6 +58,8 @@ class Table {
   void read(const Value& value, const std::string& prefix, void* object, Errors& errors) const;
   /// Commented TOML of the object; `path` is the header's name, empty at the root.
   void print(const std::string& path, const void* object, std::string& out) const;
+  /// The object as one TOML value: { on_time = 0.99, at_most = "80ms" }. Scalars only.
+  [[nodiscard]] std::string inline_text(const void* object) const;
   /// Markdown: one table a section.
   void reference(const std::string& path, std::string& out) const;
   /// Full names of all keys: "dns.listen", "service.slave.name".

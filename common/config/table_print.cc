@@ -1,5 +1,6 @@
 // The table as text: commented TOML for --print-config, markdown for the docs.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "common/config/table.hh"
 
@@ -27,6 +28,11 @@ std::string join(const std::string& path, const std::string& name) {
 /// "help (type; range; default ...)"
 std::string comment(const Table::Item& item) {
   std::string facts = item.type;
+  if (item.child != nullptr) {
+    std::vector<std::string> keys;
+    item.child->names("", keys);
+    facts += fmt::format(" of {}", fmt::join(keys, ", "));
+  }
   if (const std::string r = range(item); !r.empty()) facts += "; " + r;
   if (item.key.required) {
     facts += "; required";
@@ -55,14 +61,22 @@ std::string code(const std::string& text) {
   return text.empty() ? std::string() : "`" + cell(text) + "`";
 }
 
-void reference_row(const Table::Item& item, std::string& out) {
+void reference_row(const Table::Item& item, const std::string& name, std::string& out) {
   const std::string initial = item.key.required ? "required" : code(item.initial());
   std::string r = range(item);
-  out += fmt::format("| `{}` | {} | {} | {} | {} |\n", item.name, cell(item.type), initial, cell(r),
+  out += fmt::format("| `{}` | {} | {} | {} | {} |\n", name, cell(item.type), initial, cell(r),
                      cell(item.key.help));
 }
 
 }  // namespace
+
+std::string Table::inline_text(const void* object) const {
+  std::string out;
+  for (const Item& item : items_)
+    if (const std::string value = item.write(object); !value.empty())
+      out += fmt::format("{} {} = {}", out.empty() ? "" : ",", item.name, value);
+  return "{" + out + " }";
+}
 
 void Table::print(const std::string& path, const void* object, std::string& out) const {
   // A table's own keys come before its sub-tables, as TOML wants it.
@@ -93,7 +107,9 @@ void Table::reference(const std::string& path, std::string& out) const {
     if (item.kind != Kind::scalar) continue;
     if (!header) out += "| key | type | default | range | what it is |\n|---|---|---|---|---|\n";
     header = true;
-    reference_row(item, out);
+    reference_row(item, item.name, out);
+    if (item.child == nullptr) continue;
+    for (const Item& inner : item.child->items_) reference_row(inner, item.name + "." + inner.name, out);
   }
   for (const Item& item : items_) {
     if (item.kind == Kind::scalar) continue;

@@ -274,4 +274,84 @@ BOOST_AUTO_TEST_CASE(a_suggestion_is_made_only_for_what_is_near) {
   BOOST_TEST(config::nearest(std::string(100'000, 'l'), known).empty());
 }
 
+namespace {
+
+struct Follow {
+  double share = 0.9;
+  std::optional<unsigned> nearest;
+  Nanos most = 80ms;
+};
+struct Race {
+  std::variant<Nanos, Follow> delay = Nanos(25ms);
+};
+
+config::Schema<Race> either_schema() {
+  const auto follow = config::Schema<Follow>()
+                          .key("share", &Follow::share, {.help = "A share", .least = "0.5", .most = "1"})
+                          .key("nearest", &Follow::nearest, {.help = "How many", .least = "1", .most = "16"})
+                          .key("most", &Follow::most, {.help = "The longest", .least = "1ms", .most = "5s"})
+                          .check([](const Follow& f, const config::Where& where) {
+                            if (f.most < 2ms && f.share > 0.95)
+                              where.error("most", "is too little for such a share");
+                          });
+  return config::Schema<Race>().value_or_table("delay", &Race::delay, follow,
+                                               {.help = "The delay",
+                                                .least = "1ms",
+                                                .most = "1s",
+                                                .example = R"("25ms" or { share = 0.95, most = "80ms" })"});
+}
+
+Race either(const std::string& text) {
+  const auto read = either_schema().parse(text, "m.toml");
+  BOOST_REQUIRE_MESSAGE(read.ok(), (read ? std::string() : read.error()));
+  return *read;
+}
+
+std::string either_error(const std::string& text) {
+  const auto read = either_schema().parse(text, "m.toml");
+  return read ? "no error" : read.error();
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_key_may_be_a_value_or_a_table) {
+  BOOST_CHECK(std::get<Nanos>(either("").delay) == 25ms);
+  BOOST_CHECK(std::get<Nanos>(either("delay = '7ms'").delay) == 7ms);
+  const auto follow = std::get<Follow>(either("delay = { nearest = 3, most = '60ms' }").delay);
+  BOOST_TEST(follow.share == 0.9);
+  BOOST_TEST(*follow.nearest == 3U);
+  BOOST_CHECK(follow.most == 60ms);
+  BOOST_CHECK(std::get<Follow>(either("[delay]\nshare = 0.75").delay).share == 0.75);
+  BOOST_TEST(std::get<Follow>(either("delay = {}").delay).share == 0.9);
+}
+
+BOOST_AUTO_TEST_CASE(errors_in_either_form_say_where_and_what_would_do) {
+  BOOST_TEST(either_error("delay = 25") ==
+             R"(m.toml:1: delay: expected a duration, such as "25ms" or { share = 0.95, )"
+             R"(most = "80ms" }, found the integer 25)");
+  BOOST_TEST(either_error("delay = '2s'") == "m.toml:1: delay: 2s is too large: at most 1s");
+  BOOST_TEST(either_error("\ndelay = { share = 2 }") == "m.toml:2: delay.share: 2 is too large: at most 1");
+  BOOST_TEST(either_error("delay = { shar = 0.9 }") ==
+             "m.toml:1: delay.shar: no such key; did you mean share?");
+  BOOST_TEST(either_error("delay = { most = '1500us', share = 0.99 }") ==
+             "m.toml:1: delay.most: is too little for such a share");
+  BOOST_TEST(either_error("delay = { most = 5 }").starts_with("m.toml:1: delay.most: expected a duration"));
+  BOOST_TEST(either_error("delay = []").find("found an array") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(either_form_prints_as_it_is_read_and_both_are_documented) {
+  const auto schema = either_schema();
+  const std::string text = schema.print(either("delay = { nearest = 3, most = '60ms' }"));
+  BOOST_TEST(text.find("\ndelay = { share = 0.9, nearest = 3, most = \"60ms\" }\n") != std::string::npos);
+  BOOST_TEST(text.find("(duration or table of share, nearest, most; 1ms to 1s; default \"25ms\")") !=
+             std::string::npos);
+  BOOST_TEST(*std::get<Follow>(either(text).delay).nearest == 3U);
+  BOOST_TEST(schema.print(Race()).find("\ndelay = \"25ms\"\n") != std::string::npos);
+  const std::string reference = schema.reference();
+  BOOST_TEST(reference.find("| `delay` | duration or table | `\"25ms\"` | 1ms to 1s | The delay |") !=
+             std::string::npos);
+  BOOST_TEST(reference.find("| `delay.nearest` | integer |") != std::string::npos);
+  BOOST_TEST(schema.names() == std::vector<std::string>{"delay"}, boost::test_tools::per_element());
+}
+
 BOOST_AUTO_TEST_SUITE_END()
