@@ -72,6 +72,28 @@ net::AdminReply reply(int status, const nlohmann::json& body) {
   return {status, body.dump()};
 }
 
+/// What an operator's command was, and how it ended: refusals say why in "error".
+daemon::AuditEntry audit_entry(RealTime now, const net::AdminRequest& request, const net::AdminReply& reply) {
+  daemon::AuditEntry entry;
+  entry.at = now;
+  entry.command = "POST " + request.path;
+  entry.peer = "the admin socket";
+  if (const auto& process = request.peer.process) {
+    entry.uid = process->uid;
+    entry.pid = process->pid;
+  } else if (request.peer.address.port != 0) {
+    entry.peer = to_string(request.peer.address);
+  }
+  entry.done = reply.status == 200;
+  entry.result = "done";
+  if (entry.done) return entry;
+  const auto body = nlohmann::json::parse(reply.body, nullptr, false);
+  entry.result = body.is_object() && body.contains("error") && body["error"].is_string()
+                     ? body["error"].get<std::string>()
+                     : fmt::format("HTTP status {}", reply.status);
+  return entry;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<daemon::Program>> App::load(const Config& config) {
@@ -163,6 +185,7 @@ void App::open_control(net::Loop& loop) {
 
 void App::open_admin(net::Loop& loop) {
   admin_ = std::make_unique<net::AdminServer>(loop, config_.admin.socket.text);
+  audit_commands();
   admin_->get("/status", [this] {
     return net::AdminReply{200, with_status([](const StatusSource& s) { return status_json(s).dump(); })};
   });
@@ -179,6 +202,13 @@ void App::open_admin(net::Loop& loop) {
       answer(error.empty() ? reply(200, {{"reloaded", true}, {"zones", zones_->size()}})
                            : reply(409, {{"error", error}}));
     });
+  });
+}
+
+void App::audit_commands() {
+  audit_.emplace(config_.admin.audit.text);
+  admin_->on_command([this](const net::AdminRequest& request, const net::AdminReply& reply) {
+    audit_->write(audit_entry(clock_.real(), request, reply));
   });
 }
 
@@ -233,7 +263,10 @@ void App::reload(const Reloaded& done) {
 }
 
 void App::hang_up() {
-  reload([](const std::string&) {});  // the log says how it ended
+  reload([this](const std::string& error) {
+    audit_->write(
+        {clock_.real(), "SIGHUP", "a signal", {}, {}, error.empty(), error.empty() ? "done" : error});
+  });
 }
 
 std::string App::take_over(Files files) {
@@ -311,7 +344,9 @@ void App::log_failed_orders() {
 
 std::string App::with_status(const std::function<std::string(const StatusSource&)>& tell) const {
   const auto slaves = hub_->slaves();
-  const auto control = hub_->counters();
+  auto control = hub_->counters();
+  control.emplace_back("operator_commands", audit_->counters().commands.get());
+  control.emplace_back("audit_lost", audit_->counters().lost.get());
   return tell({config_, *builder_, published_, *source_, slaves, control, stats_, loops_, listen_,
                clock_.mono(), started_, read_real_minus_mono(clock_).offset});
 }

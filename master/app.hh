@@ -11,6 +11,7 @@
 #include "clocksync/clock_source.hh"
 #include "common/base/log_limit.hh"
 #include "common/base/random.hh"
+#include "common/daemon/audit.hh"
 #include "common/daemon/daemon.hh"
 #include "common/net/admin.hh"
 #include "common/net/worker.hh"
@@ -41,6 +42,7 @@ class App final : public daemon::Program {
   void open_loops();
   void open_control(net::Loop& loop);
   void open_admin(net::Loop& loop);
+  void audit_commands();
   /// Makes a snapshot of what is now, and gives it to all loops.
   void publish();
   [[nodiscard]] Snapshot snapshot_now() const;
@@ -75,6 +77,7 @@ class App final : public daemon::Program {
   std::vector<std::unique_ptr<RequestLoop>> loops_;
   std::unique_ptr<clocksync::ClockSource> source_;
   std::unique_ptr<SlaveHub> hub_;
+  std::optional<daemon::AuditLog> audit_;
   std::unique_ptr<net::AdminServer> admin_;
   std::unique_ptr<net::Worker> reader_;
   Snapshot published_;

@@ -240,6 +240,11 @@ config::Schema<Config> schema() {
 
   config::Schema<AdminConfig> admin;
   admin.key("socket", &AdminConfig::socket, {.help = "Unix socket of the operator's command"});
+  admin.key(
+      "audit", &AdminConfig::audit,
+      {.help = "Every operator's command is appended to this file, a line of JSON each; they are in the "
+               "log in any case",
+       .example = R"("/var/log/flagfall/audit.jsonl")"});
 
   config::Schema<Config> s;
   s.section("log", &Config::log, daemon::log_schema());

@@ -73,6 +73,7 @@ struct GuardConfig {
 
 struct AdminConfig {
   config::Path socket{"/run/flagfall/master.sock"};
+  config::Path audit;
 };
 
 struct SlaveConfig {

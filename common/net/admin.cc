@@ -125,6 +125,7 @@ struct AdminServer::Shell : std::enable_shared_from_this<AdminServer::Shell> {
   };
   std::string path;
   std::map<std::string, std::map<evhttp_cmd_type, SlowHandler>, std::less<>> routes;
+  Observer on_command;
   std::map<std::uint64_t, Waiting> waiting;
   std::uint64_t next = 0;
   Fd listener;
@@ -144,14 +145,24 @@ struct AdminServer::Shell : std::enable_shared_from_this<AdminServer::Shell> {
     if (!parameters) return send(request, admin_error(HTTP_BADREQUEST, parameters.error()));
     const AdminRequest asked{wanted, std::move(*parameters), body_of(request), peer_of(request)};
     const std::uint64_t number = wait(request);
-    const Answer answer = [number, self = weak_from_this()](const AdminReply& reply) {
+    Answer answer = [number, self = weak_from_this()](const AdminReply& reply) {
       if (const auto shell = self.lock()) shell->reply(number, reply);
     };
+    if (evhttp_request_get_command(request) == EVHTTP_REQ_POST) answer = observed(asked, std::move(answer));
     try {
       handler->second(asked, answer);
     } catch (const std::exception& e) {
       answer(admin_error(HTTP_INTERNAL, e.what()));
     }
+  }
+
+  /// Also when the client has gone meanwhile: what it asked for was done.
+  Answer observed(AdminRequest asked, Answer answer) {
+    return [asked = std::move(asked), answer = std::move(answer),
+            self = weak_from_this()](const AdminReply& reply) {
+      if (const auto shell = self.lock(); shell && shell->on_command) shell->on_command(asked, reply);
+      answer(reply);
+    };
   }
 
   std::uint64_t wait(evhttp_request* request) {
@@ -224,6 +235,9 @@ void AdminServer::get_slow(const std::string& path, SlowHandler handler) {
 }
 void AdminServer::post_slow(const std::string& path, SlowHandler handler) {
   shell_->routes[path][EVHTTP_REQ_POST] = std::move(handler);
+}
+void AdminServer::on_command(Observer observer) {
+  shell_->on_command = std::move(observer);
 }
 void AdminServer::post_slow(const std::string& path, PlainSlowHandler handler) {
   post_slow(path, [handler = std::move(handler)](const AdminRequest& /*request*/, Answer answer) {

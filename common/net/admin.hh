@@ -50,6 +50,9 @@ class AdminServer {
   void get_slow(const std::string& path, SlowHandler handler);
   void post_slow(const std::string& path, SlowHandler handler);
   void post_slow(const std::string& path, PlainSlowHandler handler);
+  /// Is told of every POST that a handler took, with its reply, right before that is sent: for the audit log.
+  using Observer = std::function<void(const AdminRequest&, const AdminReply&)>;
+  void on_command(Observer observer);
 
  private:
   struct Shell;

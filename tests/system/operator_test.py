@@ -23,6 +23,8 @@ class OperatorTest(unittest.TestCase):
         cls.lab.start_lab()
         cls.site = deployment.Deployment(cls.lab, SLAVES)
         cls.site.masters["master"]["dns"]["nsid"] = "master-1"  # and slaves name themselves, too
+        cls.audit = cls.lab.directory / "audit" / "commands.jsonl"  # a folder that is not there yet
+        cls.site.masters["master"]["admin"]["audit"] = str(cls.audit)
         cls.site.start()
 
     def race(self, *words, family=4, check=True):
@@ -138,6 +140,44 @@ class OperatorTest(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertRegex(done.stderr, r"^flagfall reload: .*example\.test\.zone:\d+: ")
         self.assertEqual(self.lab.run(CLIENT, dig).stdout, "192.0.2.77\n")
+
+    def test_every_command_is_in_the_audit_file_and_the_log_with_who_gave_it(self):
+        master = self.site.programs["master"]
+        self.assertEqual(master.output().count(f"audit file {self.audit}: No such file or directory"), 1)
+        lost = self.site.status()["control"]["audit_lost"]  # what other tests asked for
+        self.audit.parent.mkdir()
+        self.flagfall("status")  # changes nothing: no command
+        self.flagfall("pause-racing")
+        self.flagfall("resume-racing", before=["setpriv", "--reuid=65534", "--clear-groups", "--inh-caps=-all"])
+        zone = self.lab.directory / "example.test.zone"
+        good = zone.read_text()
+        self.addCleanup(zone.write_text, good)
+        zone.write_text(good + "broken IN A 192.0.2.777\n")
+        self.flagfall("reload")
+        zone.write_text(good)
+        os.kill(master.pid, signal.SIGHUP)
+
+        def entries():
+            return [json.loads(line) for line in self.audit.read_text().splitlines()]
+        harness.wait_until(lambda: len(entries()) == 4, 10, lambda: f"four entries: {entries()}")
+        told = [(e["command"], e["user"], e["peer"], e["done"]) for e in entries()]
+        self.assertEqual(told, [("POST /pause-racing", "root", "the admin socket", True),
+                                ("POST /resume-racing", "nobody", "the admin socket", True),
+                                ("POST /reload", "root", "the admin socket", False),
+                                ("SIGHUP", None, "a signal", True)])
+        self.assertRegex(entries()[2]["result"], r"example\.test\.zone:\d+: ")
+        self.assertRegex(entries()[0]["time"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$")
+        self.assertRegex(master.output(), r"operator: POST /resume-racing by nobody \(uid 65534, pid \d+\) over the "
+                                          r"admin socket: done")
+        self.assertEqual(self.site.status()["control"]["audit_lost"], lost)
+        # A file that cannot be written stops nothing, and is said once.
+        self.audit.unlink()
+        self.audit.symlink_to("/dev/full")
+        for _ in range(2):
+            self.assertEqual(self.flagfall("pause-racing").returncode, 0)
+            self.assertEqual(self.flagfall("resume-racing").returncode, 0)
+        self.assertEqual(master.output().count(f"audit file {self.audit}: No space left on device"), 1)
+        self.assertEqual(self.site.status()["control"]["audit_lost"], lost + 4)
 
     def test_who_may_not_open_the_socket_is_told_how(self):
         os.chmod(self.lab.directory, 0o755)

@@ -62,6 +62,36 @@ bool holds(const std::string& text, const std::string& part) {
 
 BOOST_AUTO_TEST_SUITE(admin)
 
+BOOST_AUTO_TEST_CASE(every_post_that_was_taken_is_told_with_its_reply_and_by_whom) {
+  const Folder folder;
+  net::Loop loop;
+  net::AdminServer server(loop, folder.socket());
+  std::vector<std::string> told;
+  server.on_command([&](const net::AdminRequest& request, const net::AdminReply& reply) {
+    told.push_back(request.path + " " + std::to_string(reply.status));
+    BOOST_REQUIRE(request.peer.process.has_value());
+    BOOST_TEST(request.peer.process->uid == getuid());
+    BOOST_TEST(request.peer.process->pid == getpid());
+  });
+  server.get("/status", [] { return net::AdminReply{200, "{}"}; });
+  server.post("/pause", [] { return net::AdminReply{200, "{}"}; });
+  server.post("/broken", []() -> net::AdminReply { throw std::runtime_error("no luck"); });
+  net::AdminServer::Answer later;
+  server.post_slow("/reload", [&](net::AdminServer::Answer answer) { later = std::move(answer); });
+  for (const char* line : {"GET /status", "POST /pause", "POST /status", "POST /nothing", "POST /broken"})
+    (void)ask(loop, folder.socket(), std::string(line) + " HTTP/1.1\r\nHost: m\r\nContent-Length: 0\r\n\r\n");
+  BOOST_TEST(told == (std::vector<std::string>{"/pause 200", "/broken 500"}),
+             boost::test_tools::per_element());
+  // Who asks may have gone when it is done.
+  (void)ask(loop, folder.socket(), "POST /reload HTTP/1.1\r\nHost: m\r\nContent-Length: 0\r\n\r\n");
+  const net::Watch end = loop.after(30ms, [&] { loop.stop(); });
+  loop.run();
+  BOOST_TEST(told.size() == 2U);
+  later({409, "{}"});
+  BOOST_REQUIRE(told.size() == 3U);
+  BOOST_TEST(told[2] == "/reload 409");
+}
+
 BOOST_AUTO_TEST_CASE(routes_answer_by_method_and_path) {
   const Folder folder;
   net::Loop loop;
