@@ -14,17 +14,17 @@
 #include <vector>
 
 #include "common/base/time.hh"
-#include "master/dns_frontend.hh"
+#include "common/dns/front_end.hh"
 
 namespace {
 
 using flagfall::Bytes;
 using flagfall::ByteWriter;
 using flagfall::Endpoint;
-using flagfall::master::Cookies;
-using flagfall::master::DnsFrontEnd;
-using flagfall::master::Transport;
-using flagfall::master::Zone;
+using flagfall::dns::Cookies;
+using flagfall::dns::FrontEnd;
+using flagfall::dns::Transport;
+using flagfall::dns::Zone;
 using Octets = std::vector<std::uint8_t>;
 
 constexpr unsigned kNames = 100'000;
@@ -93,7 +93,7 @@ double cpu_ns() {
   return static_cast<double>(flagfall::from_timespec(t).count());
 }
 
-double measure(DnsFrontEnd& front, const Kind& kind, const Endpoint& client) {
+double measure(FrontEnd& front, const Kind& kind, const Endpoint& client) {
   Octets room(1232);
   flagfall::wire::DnsQuery query;
   double best = 1e9;
@@ -104,7 +104,7 @@ double measure(DnsFrontEnd& front, const Kind& kind, const Endpoint& client) {
       const auto result =
           front.handle(kind.queries[i % kDistinct], client, Transport::udp, kNow, query, room);
       sink += result.length;
-      if (result.action == DnsFrontEnd::Result::Action::race)
+      if (result.action == FrontEnd::Result::Action::race)
         sink += front.ordinary(query, result, Transport::udp, room);
     }
     best = std::min(best, (cpu_ns() - start) / kQueries);
@@ -143,7 +143,7 @@ int main(int argc, char** argv) {
     zones.push_back(make_zone());
     const std::chrono::duration<double> load = std::chrono::steady_clock::now() - start;
     const Cookies cookies({Cookies::Secret{1, 2, 3}});
-    DnsFrontEnd front(zones, cookies, {.nsid = "bench"});
+    FrontEnd front(zones, cookies, {.nsid = "bench"});
     const Endpoint client{*flagfall::parse_ip("192.0.2.99"), 5353};
     fmt::print("zone of {} records written and loaded in {:.2f} s\n", zones[0]->record_count(), load.count());
     std::string line = fmt::format("{{\"load_s\": {:.3f}", load.count());

@@ -54,18 +54,18 @@ LoopOptions loop_options(const Config& config, const std::vector<Endpoint>& list
 }
 
 /// From the configured file, or a random one that nobody shares.
-Result<std::shared_ptr<const Cookies>> load_cookies(const Config& config, Random& random) {
+Result<std::shared_ptr<const dns::Cookies>> load_cookies(const Config& config, Random& random) {
   if (!config.cookies.secrets.empty()) {
-    auto loaded = Cookies::load(config.cookies.secrets.text);
+    auto loaded = dns::Cookies::load(config.cookies.secrets.text);
     if (!loaded) return Error{loaded.error()};
-    return std::make_shared<const Cookies>(std::move(*loaded));
+    return std::make_shared<const dns::Cookies>(std::move(*loaded));
   }
-  Cookies::Secret secret{};
+  dns::Cookies::Secret secret{};
   for (std::size_t i = 0; i < secret.size(); i += 8) {
     const std::uint64_t word = random.next();
     std::memcpy(secret.data() + i, &word, sizeof word);
   }
-  return std::make_shared<const Cookies>(std::vector{secret});
+  return std::make_shared<const dns::Cookies>(std::vector{secret});
 }
 
 net::AdminReply reply(int status, const nlohmann::json& body) {
@@ -112,7 +112,8 @@ Result<std::unique_ptr<daemon::Program>> App::load(const Config& config) {
   return std::unique_ptr<daemon::Program>(new App(config, std::move(*zones), std::move(*cookies)));
 }
 
-App::App(const Config& config, std::shared_ptr<const Zones> zones, std::shared_ptr<const Cookies> cookies)
+App::App(const Config& config, std::shared_ptr<const Zones> zones,
+         std::shared_ptr<const dns::Cookies> cookies)
     : config_(config), zones_(std::move(zones)), cookies_(std::move(cookies)), started_(clock_.mono()) {}
 
 void App::start(net::Loop& loop) {
@@ -256,7 +257,7 @@ void App::reload(const Reloaded& done) {
   reader_->start([this, done]() -> net::Callback {
     SystemRandom random;
     auto files =
-        std::make_shared<Files>(Files{load_zones(config_, random), std::shared_ptr<const Cookies>()});
+        std::make_shared<Files>(Files{load_zones(config_, random), std::shared_ptr<const dns::Cookies>()});
     if (!config_.cookies.secrets.empty()) files->cookies = load_cookies(config_, random);
     return [this, done, files] { done(take_over(std::move(*files))); };
   });

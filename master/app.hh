@@ -13,10 +13,10 @@
 #include "common/base/random.hh"
 #include "common/daemon/audit.hh"
 #include "common/daemon/daemon.hh"
+#include "common/dns/cookies.hh"
 #include "common/net/admin.hh"
 #include "common/net/worker.hh"
 #include "master/config.hh"
-#include "master/cookies.hh"
 #include "master/request_loop.hh"
 #include "master/slave_hub.hh"
 #include "master/slave_stats.hh"
@@ -36,7 +36,7 @@ class App final : public daemon::Program {
   [[nodiscard]] std::string status() const override;
 
  private:
-  App(const Config& config, std::shared_ptr<const Zones> zones, std::shared_ptr<const Cookies> cookies);
+  App(const Config& config, std::shared_ptr<const Zones> zones, std::shared_ptr<const dns::Cookies> cookies);
 
   void open(net::Loop& loop);
   void open_loops();
@@ -53,7 +53,7 @@ class App final : public daemon::Program {
   void reload(const Reloaded& done);
   struct Files {
     Result<std::shared_ptr<const Zones>> zones;
-    Result<std::shared_ptr<const Cookies>> cookies;  // null: those that there are stay
+    Result<std::shared_ptr<const dns::Cookies>> cookies;  // null: those that there are stay
   };
   std::string take_over(Files files);
   void tick();
@@ -64,7 +64,7 @@ class App final : public daemon::Program {
 
   const Config& config_;
   std::shared_ptr<const Zones> zones_;
-  std::shared_ptr<const Cookies> cookies_;
+  std::shared_ptr<const dns::Cookies> cookies_;
   std::vector<std::shared_ptr<const Zones>> retired_;  // freed here, and not by a request loop
   SystemClock clock_;
   SystemRandom random_;

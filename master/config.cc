@@ -7,7 +7,7 @@
 #include <map>
 #include <set>
 
-#include "master/zone.hh"
+#include "common/dns/zone.hh"
 
 namespace flagfall::master {
 namespace {
@@ -272,9 +272,9 @@ int zone_of(const Config& config, const std::string& name) {
   int best = -1;
   for (std::size_t i = 0; i < config.zones.size(); ++i) {
     const std::string& origin = config.zones[i].origin;
-    if (!name_in_zone(name, origin).ok() || !*name_in_zone(name, origin)) continue;
+    if (!dns::name_in_zone(name, origin).ok() || !*dns::name_in_zone(name, origin)) continue;
     // Of two zones that hold the name, one holds the other.
-    if (best < 0 || *name_in_zone(origin, config.zones[static_cast<std::size_t>(best)].origin))
+    if (best < 0 || *dns::name_in_zone(origin, config.zones[static_cast<std::size_t>(best)].origin))
       best = static_cast<int>(i);
   }
   return best;

@@ -11,10 +11,10 @@
 #include <cstdint>
 #include <optional>
 
+#include "common/base/bucket_table.hh"
 #include "common/base/hash.hh"
 #include "common/base/ip.hh"
 #include "master/fallback.hh"
-#include "master/token_bucket.hh"
 
 namespace flagfall::master {
 

@@ -21,7 +21,7 @@ std::uint32_t cookie_time(const BurstTimes& times) {
 
 }  // namespace
 
-RequestCore::RequestCore(const RequestOptions& options, DnsFrontEnd& front_end, Random& random)
+RequestCore::RequestCore(const RequestOptions& options, dns::FrontEnd& front_end, Random& random)
     : front_end_(front_end),
       book_(options.order_size, static_cast<std::uint8_t>(options.loop), options.slaves,
             options.race.max_slaves),
@@ -48,14 +48,15 @@ void RequestCore::query(Bytes packet, const Endpoint& client, RealTime stamp, st
   if (stamp != RealTime()) counters_.queue_age.add(times_.now - received);
   wire::DnsQuery query;
   const MutableBytes room = output.answer_room();
-  const auto result = front_end_.handle(packet, client, Transport::udp, cookie_time(times_), query, room);
+  const auto result =
+      front_end_.handle(packet, client, dns::Transport::udp, cookie_time(times_), query, room);
   switch (result.action) {
-    case DnsFrontEnd::Result::Action::silence:
+    case dns::FrontEnd::Result::Action::silence:
       break;
-    case DnsFrontEnd::Result::Action::answer:
+    case dns::FrontEnd::Result::Action::answer:
       output.send_answer(result.length, client);
       break;
-    case DnsFrontEnd::Result::Action::race:
+    case dns::FrontEnd::Result::Action::race:
       race_or_answer(query, result,
                      {.client = client.ip,
                       .name = query.name_bytes(),
@@ -71,7 +72,7 @@ void RequestCore::query(Bytes packet, const Endpoint& client, RealTime stamp, st
   ++queries_;
 }
 
-void RequestCore::race_or_answer(const wire::DnsQuery& query, const DnsFrontEnd::Result& result,
+void RequestCore::race_or_answer(const wire::DnsQuery& query, const dns::FrontEnd::Result& result,
                                  const RaceQuestion& question, const Endpoint& client,
                                  RequestOutput& output) noexcept {
   const RacePlan plan = race_.decide(*snapshot_, question, times_);
@@ -101,9 +102,9 @@ void RequestCore::order(const RacePlan& plan, const Raced& raced, std::uint8_t a
   }
 }
 
-void RequestCore::answer(const wire::DnsQuery& query, const DnsFrontEnd::Result& result,
+void RequestCore::answer(const wire::DnsQuery& query, const dns::FrontEnd::Result& result,
                          const Endpoint& client, RequestOutput& output) noexcept {
-  const std::size_t length = front_end_.ordinary(query, result, Transport::udp, output.answer_room());
+  const std::size_t length = front_end_.ordinary(query, result, dns::Transport::udp, output.answer_room());
   if (length > 0) output.send_answer(length, client);
 }
 
@@ -125,8 +126,8 @@ void RequestCore::finish(MonoTime now, RequestOutput& output) noexcept {
 std::size_t RequestCore::stream_query(Bytes packet, const Endpoint& client, const BurstTimes& times,
                                       MutableBytes room) noexcept {
   wire::DnsQuery query;
-  const auto result = front_end_.handle(packet, client, Transport::tcp, cookie_time(times), query, room);
-  assert(result.action != DnsFrontEnd::Result::Action::race);
+  const auto result = front_end_.handle(packet, client, dns::Transport::tcp, cookie_time(times), query, room);
+  assert(result.action != dns::FrontEnd::Result::Action::race);
   if (result.raced_name) counters_.fallback.count(Fallback::tcp);
   return result.length;
 }

@@ -11,7 +11,7 @@
 #include <memory>
 
 #include "common/base/histogram.hh"
-#include "master/dns_frontend.hh"
+#include "common/dns/front_end.hh"
 #include "master/order_book.hh"
 #include "master/race_core.hh"
 #include "master/snapshot.hh"
@@ -47,7 +47,7 @@ struct RequestOptions {
 class RequestCore {
  public:
   /// `front_end` outlives the core.
-  RequestCore(const RequestOptions& options, DnsFrontEnd& front_end, Random& random);
+  RequestCore(const RequestOptions& options, dns::FrontEnd& front_end, Random& random);
 
   /// Between bursts; before the first.
   void take_over(std::shared_ptr<const Snapshot> snapshot);
@@ -77,15 +77,15 @@ class RequestCore {
   struct Raced {  // what is needed to answer after all when no order could be sent
     Bytes packet;
     Endpoint client;
-    DnsFrontEnd::Result result;
+    dns::FrontEnd::Result result;
   };
-  void race_or_answer(const wire::DnsQuery& query, const DnsFrontEnd::Result& result,
+  void race_or_answer(const wire::DnsQuery& query, const dns::FrontEnd::Result& result,
                       const RaceQuestion& question, const Endpoint& client, RequestOutput& output) noexcept;
   void order(const RacePlan& plan, const Raced& raced, std::uint8_t address) noexcept;
-  void answer(const wire::DnsQuery& query, const DnsFrontEnd::Result& result, const Endpoint& client,
+  void answer(const wire::DnsQuery& query, const dns::FrontEnd::Result& result, const Endpoint& client,
               RequestOutput& output) noexcept;
 
-  DnsFrontEnd& front_end_;
+  dns::FrontEnd& front_end_;
   OrderBook book_;
   RaceCore race_;
   std::shared_ptr<const Snapshot> snapshot_;

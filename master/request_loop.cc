@@ -12,11 +12,11 @@
 #include <thread>
 #include <utility>
 
+#include "common/dns/dns_tcp.hh"
 #include "common/net/loop.hh"
 #include "common/net/steering.hh"
 #include "common/net/udp.hh"
 #include "common/net/udp_errors.hh"
-#include "master/dns_tcp.hh"
 #include "master/gather.hh"
 
 namespace flagfall::master {
@@ -62,7 +62,7 @@ struct RequestLoop::Shell final : RequestOutput {
 
   LoopOptions options;
   const Clock& clock;
-  DnsFrontEnd front_end;
+  dns::FrontEnd front_end;
   RequestCore core;
   LoopCounters counters;
   net::Loop loop{net::Loop::Timers::coarse};
@@ -72,14 +72,17 @@ struct RequestLoop::Shell final : RequestOutput {
   net::UdpSender answers;
   net::UdpSender orders;
   net::UdpErrors errors;
-  std::vector<std::uint8_t> tcp_room = std::vector<std::uint8_t>(DnsTcp::kRoom);
+  std::vector<std::uint8_t> tcp_room = std::vector<std::uint8_t>(dns::DnsTcp::kRoom);
+  const dns::DnsTcp::Answer answer_stream = [this](Bytes message, const Endpoint& peer, MutableBytes room) {
+    return core.stream_query(message, peer, {clock.mono(), read_real_minus_mono(clock).offset}, room);
+  };
   const net::Fd* answer_from = nullptr;
   Gather gather;
   net::Watch gauges;
   std::thread thread;
 
-  Shell(const LoopOptions& o, const std::vector<std::unique_ptr<Zone>>& zones, const Cookies& cookies,
-        const Clock& c, Random& random)
+  Shell(const LoopOptions& o, const std::vector<std::unique_ptr<dns::Zone>>& zones,
+        const dns::Cookies& cookies, const Clock& c, Random& random)
       : options(o),
         clock(c),
         front_end(zones, cookies, o.dns),
@@ -99,8 +102,9 @@ struct RequestLoop::Shell final : RequestOutput {
     s.local = net::local_endpoint(s.fd);
     net::Fd listener = net::tcp_listener(s.local, shared);
     s.tcp = std::make_unique<net::TcpServer>(
-        loop, std::move(listener), options.tcp,
-        [this](const Endpoint& peer) { return std::make_unique<DnsTcp>(core, clock, peer, tcp_room); });
+        loop, std::move(listener), options.tcp, [this](const Endpoint& peer) {
+          return std::make_unique<dns::DnsTcp>(answer_stream, peer, tcp_room);
+        });
   }
 
   void open_orders() {
@@ -208,8 +212,8 @@ struct RequestLoop::Shell final : RequestOutput {
   }
 };
 
-RequestLoop::RequestLoop(const LoopOptions& options, const std::vector<std::unique_ptr<Zone>>& zones,
-                         const Cookies& cookies, const Clock& clock, Random& random,
+RequestLoop::RequestLoop(const LoopOptions& options, const std::vector<std::unique_ptr<dns::Zone>>& zones,
+                         const dns::Cookies& cookies, const Clock& clock, Random& random,
                          std::shared_ptr<const Snapshot> first)
     : shell_(std::make_unique<Shell>(options, zones, cookies, clock, random)) {
   assert(options.index < options.count && options.listen.size() <= 32);
@@ -264,7 +268,7 @@ const LoopCounters& RequestLoop::counters() const {
 const RequestCounters& RequestLoop::requests() const {
   return std::as_const(shell_->core).counters();
 }
-const DnsCounters& RequestLoop::dns() const {
+const dns::DnsCounters& RequestLoop::dns() const {
   return shell_->front_end.counters();
 }
 const OrderCounters& RequestLoop::orders(std::size_t slave) const {

@@ -9,11 +9,11 @@
 #include <memory>
 #include <vector>
 
+#include "common/dns/cookies.hh"
+#include "common/dns/front_end.hh"
+#include "common/dns/zone.hh"
 #include "common/net/tcp.hh"
-#include "master/cookies.hh"
-#include "master/dns_frontend.hh"
 #include "master/request_core.hh"
-#include "master/zone.hh"
 
 namespace flagfall::master {
 
@@ -27,7 +27,7 @@ struct LoopOptions {
   std::vector<IpAddress> order_sources;
   int order_dscp = 0;
   Nanos gather{};  // see gather.hh
-  DnsFrontEnd::Options dns;
+  dns::FrontEnd::Options dns;
   RequestOptions core;  // loop and loops are filled in
 };
 
@@ -47,8 +47,8 @@ class RequestLoop {
   /// Binds the sockets: loops are made in the order of their index, then steered
   /// (steer()). `zones`, `cookies`, `clock` and `random` outlive it; `random` is
   /// only used here. Throws std::system_error.
-  RequestLoop(const LoopOptions& options, const std::vector<std::unique_ptr<Zone>>& zones,
-              const Cookies& cookies, const Clock& clock, Random& random,
+  RequestLoop(const LoopOptions& options, const std::vector<std::unique_ptr<dns::Zone>>& zones,
+              const dns::Cookies& cookies, const Clock& clock, Random& random,
               std::shared_ptr<const Snapshot> first);
   /// Ends the thread.
   ~RequestLoop();
@@ -69,7 +69,7 @@ class RequestLoop {
   [[nodiscard]] int granted_receive_buffer() const;
   [[nodiscard]] const LoopCounters& counters() const;
   [[nodiscard]] const RequestCounters& requests() const;
-  [[nodiscard]] const DnsCounters& dns() const;
+  [[nodiscard]] const dns::DnsCounters& dns() const;
   [[nodiscard]] const OrderCounters& orders(std::size_t slave) const;
   /// One a service address, in order.
   [[nodiscard]] std::vector<const net::TcpCounters*> tcp() const;

@@ -10,9 +10,9 @@
 #include "clocksync/ref_clock.hh"
 #include "common/base/ip.hh"
 #include "common/base/time.hh"
+#include "common/dns/cookies.hh"
+#include "common/dns/zone.hh"
 #include "common/net/seal.hh"
-#include "master/cookies.hh"
-#include "master/zone.hh"
 
 namespace flagfall::master {
 
@@ -49,11 +49,11 @@ struct RacedService {
   bool operator==(const RacedService&) const = default;
 };
 
-using Zones = std::vector<std::unique_ptr<Zone>>;
+using Zones = dns::Zones;
 
 struct Snapshot {
-  std::shared_ptr<const Zones> zones;      // none: those that the front end has stay
-  std::shared_ptr<const Cookies> cookies;  // the same
+  std::shared_ptr<const Zones> zones;           // none: those that the front end has stay
+  std::shared_ptr<const dns::Cookies> cookies;  // the same
   std::vector<SlaveSession> slaves;
   std::vector<RacedService> services;
   clocksync::RefMap clock;  // the master's own

@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "common/base/log.hh"
+#include "common/dns/zone_name.hh"
 #include "master/snapshot_builder.hh"
-#include "master/zone_name.hh"
 
 namespace flagfall::master {
 
@@ -35,10 +35,10 @@ std::vector<std::string> missing_families(const Config& config, const Zones& zon
       if (!any_answers(service, record.family)) continue;
       for (const std::string& name : service.names) {
         const int zone = zone_of(config, name);
-        const auto wire = parse_name(name);
+        const auto wire = dns::parse_name(name);
         if (zone < 0 || !wire) continue;
         const auto at = static_cast<std::size_t>(zone);
-        if (zones.at(at)->find(bytes_of(*wire), record.type).kind == Lookup::Kind::answer) continue;
+        if (zones.at(at)->find(dns::bytes_of(*wire), record.type).kind == dns::Lookup::Kind::answer) continue;
         out.push_back(fmt::format(
             "{}: {} has no {} record, so {} queries for it get an empty answer and are not raced, although "
             "slaves of service '{}' have {} answers; add the {} record for the case that there is no race",
@@ -50,14 +50,14 @@ std::vector<std::string> missing_families(const Config& config, const Zones& zon
 }
 
 Result<std::shared_ptr<const Zones>> load_zones(const Config& config, Random& random) {
-  std::vector<std::vector<RacedName>> raced(config.zones.size());
+  std::vector<std::vector<dns::RacedName>> raced(config.zones.size());
   for (std::size_t s = 0; s < config.services.size(); ++s)
     for (const std::string& name : config.services[s].names)
       if (const int zone = zone_of(config, name); zone >= 0)
         raced[static_cast<std::size_t>(zone)].push_back({name, static_cast<std::uint16_t>(s)});
   auto zones = std::make_shared<Zones>();
   for (std::size_t i = 0; i < config.zones.size(); ++i) {
-    auto zone = Zone::load(config.zones[i].file.text, config.zones[i].origin, raced[i], random);
+    auto zone = dns::Zone::load(config.zones[i].file.text, config.zones[i].origin, raced[i], random);
     if (!zone) return Error{zone.error()};
     for (const std::string& warning : (*zone)->warnings()) log::warn("{}", warning);
     zones->push_back(std::move(*zone));

@@ -20,7 +20,7 @@ constexpr std::size_t kSocketQueue = 4096;
 
 struct MasterHost::Process {
   SeededRandom random;
-  master::DnsFrontEnd front_end;
+  dns::FrontEnd front_end;
   master::RequestCore requests;
   master::HubCore hub;
   std::map<StreamId, std::shared_ptr<SessionReader>> readers;

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "common/dns/front_end.hh"
 #include "master/config.hh"
-#include "master/dns_frontend.hh"
 #include "master/hub_core.hh"
 #include "master/request_core.hh"
 #include "master/snapshot_builder.hh"
@@ -27,7 +27,7 @@ struct MasterOptions {
 /// What all masters serve, loaded once: a zone as from a file, and the secrets of the cookies.
 struct ServedData {
   std::shared_ptr<const master::Zones> zones;
-  master::Cookies cookies;
+  dns::Cookies cookies;
 };
 
 class MasterHost : public Host, protected master::RequestOutput {

@@ -51,13 +51,13 @@ class TemporaryFile {
 ServedData serve_sample_zone() {
   const TemporaryFile file(kZone);
   SeededRandom random(1);
-  auto zone = master::Zone::load(file.path(), "example.test",
-                                 {{kFirstWildcard, 0}, {kSecondWildcard, 1}, {kRacedName, 0}}, random);
+  auto zone = dns::Zone::load(file.path(), "example.test",
+                              {{kFirstWildcard, 0}, {kSecondWildcard, 1}, {kRacedName, 0}}, random);
   if (!zone) throw std::runtime_error(zone.error());
   master::Zones zones;
   zones.push_back(std::move(*zone));
   return {std::make_shared<const master::Zones>(std::move(zones)),
-          master::Cookies({{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}})};
+          dns::Cookies({{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}})};
 }
 
 std::vector<IpAddress> zone_addresses() {

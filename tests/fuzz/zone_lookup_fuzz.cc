@@ -14,10 +14,10 @@
 #include <string>
 #include <vector>
 
-#include "master/dns_frontend.hh"
+#include "common/dns/front_end.hh"
 
 using flagfall::Bytes;
-using flagfall::master::Zone;
+using flagfall::dns::Zone;
 namespace wire = flagfall::wire;
 
 namespace {
@@ -90,7 +90,7 @@ void check(const Zone& zone, Bytes name, std::uint16_t type) {
   wire::DnsQuery query;
   if (wire::parse_query(packet, query) != wire::QueryVerdict::ok) std::abort();
   const auto found = zone.find(query.name_bytes(), type);
-  if (found.kind == flagfall::master::Lookup::Kind::other_zone) std::abort();
+  if (found.kind == flagfall::dns::Lookup::Kind::other_zone) std::abort();
   for (const std::size_t limit : {512UL, wire::kMaxDnsMessage}) {
     const std::size_t n = wire::write_answer(
         query, {found.answer, found.authority, found.additional, found.additional_required}, {}, limit, room);

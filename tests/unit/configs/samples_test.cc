@@ -3,8 +3,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "common/dns/zone.hh"
 #include "master/config.hh"
-#include "master/zone.hh"
 #include "master/zones.hh"
 #include "slave/config.hh"
 
@@ -105,7 +105,7 @@ BOOST_AUTO_TEST_CASE(the_samples_zone_loads_and_holds_the_raced_names) {
   const auto zones = master::load_zones(*config, random);
   BOOST_REQUIRE_MESSAGE(zones.ok(), (zones ? std::string() : zones.error()));
   BOOST_REQUIRE((*zones)->size() == 1U);
-  const master::Zone& zone = *(*zones)->front();
+  const flagfall::dns::Zone& zone = *(*zones)->front();
   BOOST_TEST(zone.record_count() >= 12U);
   BOOST_TEST(zone.warnings().empty());
 }

@@ -4,22 +4,22 @@
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
 
-#include "master/dns_frontend.hh"
+#include "common/dns/front_end.hh"
 #include "tests/unit/dns_path/allocation_count.hh"
 #include "tests/unit/wire/dns_bytes.hh"
 
 using flagfall::Bytes;
 using flagfall::Endpoint;
 using flagfall::SeededRandom;
-using flagfall::master::Cookies;
-using flagfall::master::DnsFrontEnd;
-using flagfall::master::Transport;
-using flagfall::master::Zone;
+using flagfall::dns::Cookies;
+using flagfall::dns::FrontEnd;
+using flagfall::dns::Transport;
+using flagfall::dns::Zone;
 using flagfall::test::allocations;
 using flagfall::test::Octets;
 using flagfall::test::Query;
 namespace rr = flagfall::wire::rrtype;
-using Action = DnsFrontEnd::Result::Action;
+using Action = FrontEnd::Result::Action;
 
 namespace {
 
@@ -28,7 +28,7 @@ constexpr std::uint16_t kCookie = 10;
 
 std::vector<std::unique_ptr<Zone>> zones() {
   SeededRandom random(1);
-  auto zone = Zone::load(FLAGFALL_SOURCE_DIR "/tests/unit/master/example.zone", "example.test",
+  auto zone = Zone::load(FLAGFALL_SOURCE_DIR "/tests/unit/dns/example.zone", "example.test",
                          {{"www.example.test", 0}, {"*.race.example.test", 1}}, random);
   if (!zone) throw std::runtime_error(zone.error());
   std::vector<std::unique_ptr<Zone>> out;
@@ -94,7 +94,7 @@ BOOST_AUTO_TEST_CASE(the_count_sees_every_allocation) {
 BOOST_AUTO_TEST_CASE(ten_thousand_queries_allocate_nothing) {
   const auto served = zones();
   const Cookies cookies({Cookies::Secret{1}, Cookies::Secret{2}});
-  DnsFrontEnd front(served, cookies, {.nsid = "site-a"});
+  FrontEnd front(served, cookies, {.nsid = "site-a"});
   const Endpoint client{*flagfall::parse_ip("2001:db8::77"), 4711};
   SeededRandom random(42);
   std::vector<Octets> queries;

@@ -2,17 +2,17 @@
 
 #include <boost/test/unit_test.hpp>
 
+using flagfall::BucketLimit;
+using flagfall::BucketTable;
 using flagfall::Family;
 using flagfall::IpAddress;
 using flagfall::MonoTime;
 using flagfall::Nanos;
 using flagfall::SeededRandom;
-using flagfall::master::BucketLimit;
-using flagfall::master::BucketTable;
+using flagfall::TokenBucket;
 using flagfall::master::Fallback;
 using flagfall::master::GuardOptions;
 using flagfall::master::RaceGuard;
-using flagfall::master::TokenBucket;
 using namespace std::chrono_literals;
 
 namespace {

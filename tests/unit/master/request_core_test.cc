@@ -6,7 +6,7 @@
 #include <map>
 
 #include "allocation_count.hh"
-#include "dns_text.hh"
+#include "tests/unit/dns/dns_text.hh"
 
 using namespace flagfall;  // NOLINT(google-build-using-namespace): a test
 using namespace std::chrono_literals;
@@ -81,9 +81,9 @@ struct Output final : master::RequestOutput {
 /// The example zone ("*.race" is service 1, "www" service 0), three slaves fit for both.
 struct Fixture {
   SeededRandom random{3};
-  std::vector<std::unique_ptr<master::Zone>> zones;
-  master::Cookies cookies{{{1, 2, 3}}};
-  std::unique_ptr<master::DnsFrontEnd> front_end;
+  std::vector<std::unique_ptr<dns::Zone>> zones;
+  dns::Cookies cookies{{{1, 2, 3}}};
+  std::unique_ptr<dns::FrontEnd> front_end;
   master::RequestOptions options;
   std::shared_ptr<master::Snapshot> snapshot = std::make_shared<master::Snapshot>();
   std::unique_ptr<RequestCore> core;
@@ -92,8 +92,7 @@ struct Fixture {
 
   explicit Fixture(bool open_guard = true) {
     zones.push_back(test::example_zone());
-    front_end = std::make_unique<master::DnsFrontEnd>(zones, cookies,
-                                                      master::DnsFrontEnd::Options{"m1", 1232, false});
+    front_end = std::make_unique<dns::FrontEnd>(zones, cookies, dns::FrontEnd::Options{"m1", 1232, false});
     options.slaves = 3;
     if (open_guard) options.race.guard.total = options.race.guard.prefix = {1e6, 1e6};
     snapshot->slaves.resize(3);

@@ -1,12 +1,13 @@
 // DNS over one TCP connection: messages out of the stream, each answered at once
-// and in order by the loop's request core; never raced.
+// and in order. What the answers are is its owner's.
 #pragma once
+
+#include <functional>
 
 #include "common/net/tcp.hh"
 #include "common/wire/dns_stream.hh"
-#include "master/request_core.hh"
 
-namespace flagfall::master {
+namespace flagfall::dns {
 
 class DnsTcp final : public net::TcpProtocol {
  public:
@@ -14,16 +15,18 @@ class DnsTcp final : public net::TcpProtocol {
   static constexpr std::size_t kMostQuery = 4096;
   static constexpr std::size_t kRoom = wire::kStreamPrefix + 65535;
 
+  /// The answer's length in `room`, 0 for none.
+  using Answer = std::function<std::size_t(Bytes message, const Endpoint& peer, MutableBytes room)>;
+
   /// Everything outlives the connection. `room`: kRoom octets, shared by the connections of a loop.
-  DnsTcp(RequestCore& core, const Clock& clock, const Endpoint& peer, MutableBytes room);
+  DnsTcp(const Answer& answer, const Endpoint& peer, MutableBytes room);
   Step take(Bytes bytes) override;
 
  private:
-  RequestCore& core_;
-  const Clock& clock_;
+  const Answer& answer_;
   Endpoint peer_;
   MutableBytes room_;
   wire::DnsStreamReader reader_{kMostQuery};
 };
 
-}  // namespace flagfall::master
+}  // namespace flagfall::dns

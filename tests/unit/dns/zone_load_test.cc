@@ -4,15 +4,15 @@
 #include <filesystem>
 #include <fstream>
 
-#include "master/zone.hh"
-#include "tests/unit/master/dns_text.hh"
+#include "common/dns/zone.hh"
+#include "tests/unit/dns/dns_text.hh"
 #include "tests/unit/wire/dns_bytes.hh"
 
 using flagfall::Bytes;
 using flagfall::SeededRandom;
-using flagfall::master::Lookup;
-using flagfall::master::RacedName;
-using flagfall::master::Zone;
+using flagfall::dns::Lookup;
+using flagfall::dns::RacedName;
+using flagfall::dns::Zone;
 using flagfall::test::TempDir;
 using flagfall::test::wire_name;
 namespace rr = flagfall::wire::rrtype;
@@ -223,11 +223,11 @@ BOOST_AUTO_TEST_CASE(a_raced_name_needs_addresses_of_its_own) {
 }
 
 BOOST_AUTO_TEST_CASE(names_know_their_zone) {
-  BOOST_TEST(*flagfall::master::name_in_zone("www.Example.test", "eXample.test."));
-  BOOST_TEST(*flagfall::master::name_in_zone("example.test", "example.test"));
-  BOOST_TEST(!*flagfall::master::name_in_zone("xexample.test", "example.test"));
-  BOOST_TEST(*flagfall::master::name_in_zone("example.test", "."));
-  BOOST_TEST(!flagfall::master::name_in_zone("", "example.test").ok());
+  BOOST_TEST(*flagfall::dns::name_in_zone("www.Example.test", "eXample.test."));
+  BOOST_TEST(*flagfall::dns::name_in_zone("example.test", "example.test"));
+  BOOST_TEST(!*flagfall::dns::name_in_zone("xexample.test", "example.test"));
+  BOOST_TEST(*flagfall::dns::name_in_zone("example.test", "."));
+  BOOST_TEST(!flagfall::dns::name_in_zone("", "example.test").ok());
 }
 
 BOOST_AUTO_TEST_CASE(records_that_fit_no_answer_are_refused) {

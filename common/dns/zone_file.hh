@@ -1,5 +1,5 @@
-// Reads an RFC 1035 zone file into plain records. All of ldns that the master
-// uses is here and in zone_name.cc. Load time only; touches the file system,
+// Reads an RFC 1035 zone file into plain records. All of ldns that we
+// use is here and in zone_name.cc. Load time only; touches the file system,
 // and nothing else.
 #pragma once
 
@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "common/base/result.hh"
-#include "master/zone_name.hh"
+#include "common/dns/zone_name.hh"
 
-namespace flagfall::master {
+namespace flagfall::dns {
 
 /// One record, its owner in lower case.
 struct ZoneRecord {
@@ -36,4 +36,4 @@ struct ZoneText {
 /// data that ldns cannot read and names outside `origin` are errors, with "file:line: ".
 Result<ZoneText> read_zone_file(const std::string& file, const WireName& origin);
 
-}  // namespace flagfall::master
+}  // namespace flagfall::dns

@@ -6,14 +6,14 @@
 #include <vector>
 
 #include "common/base/result.hh"
-#include "master/zone_data.hh"
-#include "master/zone_file.hh"
+#include "common/dns/zone_data.hh"
+#include "common/dns/zone_file.hh"
 
-namespace flagfall::master {
+namespace flagfall::dns {
 
 /// Errors are "file:line: text", or "file: text" about a raced name.
 Result<std::unique_ptr<const ZoneData>> build_zone(const ZoneText& text, const WireName& apex,
                                                    const std::vector<RacedName>& raced,
                                                    const wire::SipKey& key);
 
-}  // namespace flagfall::master
+}  // namespace flagfall::dns

@@ -8,12 +8,12 @@
 
 #include "common/base/counters.hh"
 #include "common/base/ip.hh"
+#include "common/dns/cookies.hh"
+#include "common/dns/zone.hh"
 #include "common/wire/dns.hh"
 #include "common/wire/dns_answer.hh"
-#include "master/cookies.hh"
-#include "master/zone.hh"
 
-namespace flagfall::master {
+namespace flagfall::dns {
 
 enum class Transport : std::uint8_t { udp, tcp };
 
@@ -26,7 +26,7 @@ struct DnsCounters {
   void for_each(F f) const;
 };
 
-class DnsFrontEnd {
+class FrontEnd {
  public:
   struct Options {
     std::string nsid;
@@ -35,7 +35,7 @@ class DnsFrontEnd {
         false;  // answer BADCOOKIE to a client that sends a client cookie only (RFC 7873 §5.2.3)
   };
   /// `zones` and `cookies` outlive the front end, or stay until use() brings others.
-  DnsFrontEnd(const std::vector<std::unique_ptr<Zone>>& zones, const Cookies& cookies, Options options);
+  FrontEnd(const Zones& zones, const Cookies& cookies, Options options);
 
   struct Result {
     enum class Action : std::uint8_t {
@@ -59,7 +59,7 @@ class DnsFrontEnd {
                        MutableBytes room) noexcept;
 
   /// Other zones, other cookies, which stay as long; between queries.
-  void use(const std::vector<std::unique_ptr<Zone>>& zones) { zones_ = &zones; }
+  void use(const Zones& zones) { zones_ = &zones; }
   void use(const Cookies& cookies) { cookies_ = &cookies; }
 
   [[nodiscard]] const DnsCounters& counters() const { return counters_; }
@@ -77,7 +77,7 @@ class DnsFrontEnd {
   std::size_t answer(const wire::DnsQuery& query, const Result& result, Transport transport,
                      const Lookup& found, MutableBytes room) noexcept;
 
-  const std::vector<std::unique_ptr<Zone>>* zones_;
+  const Zones* zones_;
   const Cookies* cookies_;
   Options options_;
   DnsCounters counters_;
@@ -100,4 +100,4 @@ void DnsCounters::for_each(F f) const {
   f("dns_cookies_new", cookies_new);
 }
 
-}  // namespace flagfall::master
+}  // namespace flagfall::dns

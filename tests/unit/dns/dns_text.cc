@@ -1,4 +1,4 @@
-#include "tests/unit/master/dns_text.hh"
+#include "tests/unit/dns/dns_text.hh"
 
 #include <ldns/ldns.h>
 #undef bool
@@ -92,22 +92,21 @@ std::string TempDir::file(const std::string& name, const std::string& text) cons
   return path;
 }
 
-std::unique_ptr<master::Zone> load_zone_text(const std::string& text,
-                                             const std::vector<master::RacedName>& raced, std::string& error,
-                                             const std::string& origin) {
+std::unique_ptr<dns::Zone> load_zone_text(const std::string& text, const std::vector<dns::RacedName>& raced,
+                                          std::string& error, const std::string& origin) {
   const TempDir dir;
   SeededRandom random(1);
-  auto zone = master::Zone::load(dir.file("zone", text), origin, raced, random);
+  auto zone = dns::Zone::load(dir.file("zone", text), origin, raced, random);
   error = zone ? "" : zone.error();
   for (std::size_t at = 0; (at = error.find(dir.path() + "/")) != std::string::npos;)
     error.erase(at, dir.path().size() + 1);
   return zone ? std::move(*zone) : nullptr;
 }
 
-std::unique_ptr<master::Zone> example_zone() {
+std::unique_ptr<dns::Zone> example_zone() {
   SeededRandom random(1);
-  auto zone = master::Zone::load(FLAGFALL_SOURCE_DIR "/tests/unit/master/example.zone", "example.test",
-                                 {{"www.example.test", 0}, {"*.race.example.test", 1}}, random);
+  auto zone = dns::Zone::load(FLAGFALL_SOURCE_DIR "/tests/unit/dns/example.zone", "example.test",
+                              {{"www.example.test", 0}, {"*.race.example.test", 1}}, random);
   if (!zone) throw std::runtime_error(zone.error());
   return std::move(*zone);
 }

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "common/base/bytes.hh"
-#include "master/zone.hh"
+#include "common/dns/zone.hh"
 
 namespace flagfall::test {
 
@@ -42,11 +42,10 @@ class TempDir {
 };
 
 /// The zone, or the error in `error` with the directory's path cut off.
-std::unique_ptr<master::Zone> load_zone_text(const std::string& text,
-                                             const std::vector<master::RacedName>& raced, std::string& error,
-                                             const std::string& origin = "example.test");
+std::unique_ptr<dns::Zone> load_zone_text(const std::string& text, const std::vector<dns::RacedName>& raced,
+                                          std::string& error, const std::string& origin = "example.test");
 
-/// tests/unit/master/example.zone, with "www" and "*.race" raced by services 0 and 1.
-std::unique_ptr<master::Zone> example_zone();
+/// tests/unit/dns/example.zone, with "www" and "*.race" raced by services 0 and 1.
+std::unique_ptr<dns::Zone> example_zone();
 
 }  // namespace flagfall::test

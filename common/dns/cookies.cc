@@ -1,4 +1,4 @@
-#include "master/cookies.hh"
+#include "common/dns/cookies.hh"
 
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -12,7 +12,7 @@
 
 #include "common/wire/siphash.hh"
 
-namespace flagfall::master {
+namespace flagfall::dns {
 namespace {
 
 constexpr std::uint8_t kVersion = 1;    // RFC 9018 §4.1
@@ -123,4 +123,4 @@ Cookies::Verdict Cookies::check(const Client& client, Bytes server, const IpAddr
   return Verdict::invalid;
 }
 
-}  // namespace flagfall::master
+}  // namespace flagfall::dns

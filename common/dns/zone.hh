@@ -12,7 +12,7 @@
 #include "common/base/result.hh"
 #include "common/wire/dns_answer.hh"
 
-namespace flagfall::master {
+namespace flagfall::dns {
 
 /// What a look-up found; pointers into the zone.
 struct Lookup {
@@ -32,7 +32,7 @@ struct Lookup {
   std::int32_t service = -1;
 };
 
-struct ZoneData;  // master/zone_data.hh
+struct ZoneData;  // common/dns/zone_data.hh
 
 /// A name, wildcard or not, whose A and AAAA queries may be raced.
 struct RacedName {
@@ -70,4 +70,6 @@ class Zone {
   std::unique_ptr<const ZoneData> data_;
 };
 
-}  // namespace flagfall::master
+using Zones = std::vector<std::unique_ptr<Zone>>;
+
+}  // namespace flagfall::dns

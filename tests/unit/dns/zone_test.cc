@@ -1,13 +1,13 @@
-#include "master/zone.hh"
+#include "common/dns/zone.hh"
 
 #include <boost/test/unit_test.hpp>
 #include <string>
 
-#include "tests/unit/master/dns_text.hh"
+#include "tests/unit/dns/dns_text.hh"
 #include "tests/unit/wire/dns_bytes.hh"
 
-using flagfall::master::Lookup;
-using flagfall::master::Zone;
+using flagfall::dns::Lookup;
+using flagfall::dns::Zone;
 using flagfall::test::Answer;
 using flagfall::test::Octets;
 namespace rr = flagfall::wire::rrtype;

@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "common/dns/zone_file.hh"
 #include "common/wire/dns_answer.hh"
-#include "master/zone_file.hh"
 
-namespace flagfall::master {
+namespace flagfall::dns {
 
 /// The records of one owner and type; not empty.
 struct RrSet {
@@ -59,4 +59,4 @@ class RecordBlock {
   std::vector<Written> written_;
 };
 
-}  // namespace flagfall::master
+}  // namespace flagfall::dns

@@ -14,10 +14,7 @@
 #include "common/base/time.hh"
 #include "common/base/token_bucket.hh"
 
-namespace flagfall::master {
-
-using flagfall::BucketLimit;
-using flagfall::TokenBucket;
+namespace flagfall {
 
 /// Buckets by hash, kWays to a set, all of one limit. Two keys of equal 64-bit
 /// hash share one bucket, which gives less, never more.
@@ -66,4 +63,4 @@ class BucketTable {
   std::size_t next_sample_ = 0;
 };
 
-}  // namespace flagfall::master
+}  // namespace flagfall

@@ -1,12 +1,12 @@
-#include "master/zone_build.hh"
+#include "common/dns/zone_build.hh"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "master/zone_sets.hh"
+#include "common/dns/zone_sets.hh"
 
-namespace flagfall::master {
+namespace flagfall::dns {
 namespace {
 
 namespace rr = wire::rrtype;
@@ -337,4 +337,4 @@ Result<std::unique_ptr<const ZoneData>> build_zone(const ZoneText& text, const W
   return std::unique_ptr<const ZoneData>(std::move(zone));
 }
 
-}  // namespace flagfall::master
+}  // namespace flagfall::dns

@@ -1,4 +1,4 @@
-#include "master/zone_file.hh"
+#include "common/dns/zone_file.hh"
 
 #include <fmt/format.h>
 
@@ -9,10 +9,10 @@
 #include <memory>
 #include <optional>
 
+#include "common/dns/ldns.hh"
 #include "common/wire/dns.hh"
-#include "master/ldns.hh"
 
-namespace flagfall::master {
+namespace flagfall::dns {
 namespace {
 
 using FilePtr = std::unique_ptr<std::FILE, decltype(&std::fclose)>;
@@ -262,4 +262,4 @@ Result<ZoneText> read_zone_file(const std::string& file, const WireName& origin)
   return reader.take();
 }
 
-}  // namespace flagfall::master
+}  // namespace flagfall::dns

@@ -9,7 +9,7 @@
 #include "common/base/bytes.hh"
 #include "common/base/result.hh"
 
-namespace flagfall::master {
+namespace flagfall::dns {
 
 /// A name's octets. A string, since it is a cheap value that hashes and compares.
 using WireName = std::string;
@@ -35,4 +35,4 @@ std::size_t shared_suffix(Bytes a, Bytes b);
 /// The name without its first label; not for the root.
 Bytes parent_of(Bytes name);
 
-}  // namespace flagfall::master
+}  // namespace flagfall::dns

@@ -1,12 +1,12 @@
-#include "master/dns_tcp.hh"
+#include "common/dns/dns_tcp.hh"
 
 #include <algorithm>
 #include <cassert>
 
-namespace flagfall::master {
+namespace flagfall::dns {
 
-DnsTcp::DnsTcp(RequestCore& core, const Clock& clock, const Endpoint& peer, MutableBytes room)
-    : core_(core), clock_(clock), peer_(peer), room_(room) {
+DnsTcp::DnsTcp(const Answer& answer, const Endpoint& peer, MutableBytes room)
+    : answer_(answer), peer_(peer), room_(room) {
   assert(room.size() >= kRoom);
 }
 
@@ -22,9 +22,7 @@ net::TcpProtocol::Step DnsTcp::take(Bytes bytes) {
       step.close = true;
       break;
     case State::complete: {
-      const BurstTimes times{clock_.mono(), read_real_minus_mono(clock_).offset};
-      const std::size_t length =
-          core_.stream_query(got.message, peer_, times, room_.subspan(wire::kStreamPrefix));
+      const std::size_t length = answer_(got.message, peer_, room_.subspan(wire::kStreamPrefix));
       step.message = true;
       step.close = length == 0;  // nothing to say to who speaks no DNS
       if (length == 0) break;
@@ -36,4 +34,4 @@ net::TcpProtocol::Step DnsTcp::take(Bytes bytes) {
   return step;
 }
 
-}  // namespace flagfall::master
+}  // namespace flagfall::dns

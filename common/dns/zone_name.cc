@@ -1,14 +1,14 @@
-#include "master/zone_name.hh"
+#include "common/dns/zone_name.hh"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <memory>
 
+#include "common/dns/ldns.hh"
 #include "common/wire/dns.hh"
-#include "master/ldns.hh"
 
-namespace flagfall::master {
+namespace flagfall::dns {
 
 Result<WireName> parse_name(const std::string& text) {
   const std::unique_ptr<ldns_rdf, decltype(&ldns_rdf_deep_free)> rdf(ldns_dname_new_frm_str(text.c_str()),
@@ -73,4 +73,4 @@ Bytes parent_of(Bytes name) {
   return name.subspan(1U + name[0]);
 }
 
-}  // namespace flagfall::master
+}  // namespace flagfall::dns

@@ -12,7 +12,7 @@
 #include "common/base/ip.hh"
 #include "common/base/result.hh"
 
-namespace flagfall::master {
+namespace flagfall::dns {
 
 class Cookies {
  public:
@@ -40,4 +40,4 @@ class Cookies {
   std::vector<Secret> secrets_;
 };
 
-}  // namespace flagfall::master
+}  // namespace flagfall::dns

@@ -1,4 +1,4 @@
-#include "master/zone_tree.hh"
+#include "common/dns/zone_tree.hh"
 
 #include <algorithm>
 #include <array>
@@ -6,7 +6,7 @@
 
 #include "common/wire/dns.hh"
 
-namespace flagfall::master {
+namespace flagfall::dns {
 namespace {
 constexpr std::size_t kFirstSlots = 64;
 std::uint32_t tag_of(std::uint64_t hash) {
@@ -73,4 +73,4 @@ void NameTree::grow() {
   }
 }
 
-}  // namespace flagfall::master
+}  // namespace flagfall::dns

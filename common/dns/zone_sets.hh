@@ -6,11 +6,11 @@
 #include <string>
 #include <vector>
 
-#include "master/zone_file.hh"
-#include "master/zone_records.hh"
-#include "master/zone_tree.hh"
+#include "common/dns/zone_file.hh"
+#include "common/dns/zone_records.hh"
+#include "common/dns/zone_tree.hh"
 
-namespace flagfall::master {
+namespace flagfall::dns {
 
 class ZoneSets {
  public:
@@ -55,4 +55,4 @@ class ZoneSets {
   std::vector<std::string> warnings_;
 };
 
-}  // namespace flagfall::master
+}  // namespace flagfall::dns

@@ -1,4 +1,4 @@
-#include "master/zone_sets.hh"
+#include "common/dns/zone_sets.hh"
 
 #include <fmt/format.h>
 
@@ -8,7 +8,7 @@
 
 #include "common/wire/dns.hh"
 
-namespace flagfall::master {
+namespace flagfall::dns {
 namespace {
 
 namespace rr = wire::rrtype;
@@ -182,4 +182,4 @@ void ZoneSets::warn() {
   }
 }
 
-}  // namespace flagfall::master
+}  // namespace flagfall::dns

@@ -1,8 +1,8 @@
-#include "master/zone_records.hh"
+#include "common/dns/zone_records.hh"
 
 #include <algorithm>
 
-namespace flagfall::master {
+namespace flagfall::dns {
 namespace {
 
 constexpr std::size_t kOwnerIsQuestion = 0xc00c;
@@ -113,4 +113,4 @@ void RecordBlock::add_dname(const RrSet& set) {
   head({}, wire::rrtype::kCname, set.ttl);
 }
 
-}  // namespace flagfall::master
+}  // namespace flagfall::dns

@@ -1,23 +1,23 @@
-#include "master/dns_frontend.hh"
+#include "common/dns/front_end.hh"
 
 #include <boost/test/unit_test.hpp>
 
-#include "tests/unit/master/dns_text.hh"
+#include "tests/unit/dns/dns_text.hh"
 #include "tests/unit/wire/dns_bytes.hh"
 
 using flagfall::Bytes;
 using flagfall::Endpoint;
-using flagfall::master::Cookies;
-using flagfall::master::DnsFrontEnd;
-using flagfall::master::Transport;
-using flagfall::master::Zone;
+using flagfall::dns::Cookies;
+using flagfall::dns::FrontEnd;
+using flagfall::dns::Transport;
+using flagfall::dns::Zone;
 using flagfall::test::Answer;
 using flagfall::test::hex;
 using flagfall::test::Octets;
 using flagfall::test::Query;
 namespace wire = flagfall::wire;
 namespace rr = flagfall::wire::rrtype;
-using Action = DnsFrontEnd::Result::Action;
+using Action = FrontEnd::Result::Action;
 using Lines = std::vector<std::string>;
 
 namespace std {  // NOLINT(cert-dcl58-cpp): Boost.Test prints what it compares
@@ -44,19 +44,18 @@ enum : unsigned {
   kBadCookie = 23
 };
 
-struct FrontEnd {
+struct Rig {
   std::vector<std::unique_ptr<Zone>> zones;
   Cookies cookies{{Cookies::Secret{1, 2, 3}}};
-  DnsFrontEnd front;
+  FrontEnd front;
   Endpoint client{*flagfall::parse_ip("192.0.2.200"), 4711};
   Octets room = Octets(65535);
   Octets packet;
   wire::DnsQuery query;
-  DnsFrontEnd::Result result;
+  FrontEnd::Result result;
 
-  FrontEnd() : FrontEnd({.nsid = "site-a"}) {}
-  explicit FrontEnd(DnsFrontEnd::Options options)
-      : zones(make_zones()), front(zones, cookies, std::move(options)) {}
+  Rig() : Rig({.nsid = "site-a"}) {}
+  explicit Rig(FrontEnd::Options options) : zones(make_zones()), front(zones, cookies, std::move(options)) {}
 
   static std::vector<std::unique_ptr<Zone>> make_zones() {
     std::vector<std::unique_ptr<Zone>> out;
@@ -118,7 +117,7 @@ unsigned ede(const Answer& answer) {
 
 }  // namespace
 
-BOOST_FIXTURE_TEST_SUITE(dns_frontend, FrontEnd)
+BOOST_FIXTURE_TEST_SUITE(front_end, Rig)
 
 BOOST_AUTO_TEST_CASE(an_ordinary_name_is_answered_with_authority) {
   const Answer a = ask("mail.example.test", rr::kA);
@@ -276,7 +275,7 @@ BOOST_AUTO_TEST_CASE(what_does_not_fit_is_truncated_over_udp_and_whole_over_tcp)
 }
 
 BOOST_AUTO_TEST_CASE(the_client_may_not_ask_for_more_than_our_size) {
-  FrontEnd tight({.nsid = "", .udp_size = 512});
+  Rig tight({.nsid = "", .udp_size = 512});
   Query q = edns("big.example.test", kTxt);
   q.size = 65535;
   const Answer a = tight.ask(q);
@@ -362,7 +361,7 @@ BOOST_AUTO_TEST_CASE(a_query_without_a_question_gets_just_a_cookie) {
 }
 
 BOOST_AUTO_TEST_CASE(cookies_may_be_required_of_clients_that_know_them) {
-  FrontEnd strict({.nsid = "", .udp_size = 1232, .require_cookie = true});
+  Rig strict({.nsid = "", .udp_size = 1232, .require_cookie = true});
   const Query q = edns("www.example.test").option(kCookie, hex("0102030405060708"));
   const Answer a = strict.ask(q);
   BOOST_TEST(a.extended_rcode == kBadCookie);

@@ -1,11 +1,11 @@
-#include "master/dns_frontend.hh"
+#include "common/dns/front_end.hh"
 
 #include <algorithm>
 #include <cassert>
 
-#include "master/zone_name.hh"
+#include "common/dns/zone_name.hh"
 
-namespace flagfall::master {
+namespace flagfall::dns {
 namespace {
 
 namespace rr = wire::rrtype;
@@ -60,13 +60,12 @@ Rcode rcode_of(Lookup::Kind kind) {
 
 }  // namespace
 
-DnsFrontEnd::DnsFrontEnd(const std::vector<std::unique_ptr<Zone>>& zones, const Cookies& cookies,
-                         Options options)
+FrontEnd::FrontEnd(const Zones& zones, const Cookies& cookies, Options options)
     : zones_(&zones), cookies_(&cookies), options_(std::move(options)) {
   assert(options_.udp_size >= wire::kPlainUdpSize);
 }
 
-const Zone* DnsFrontEnd::zone_of(const wire::DnsQuery& query) const noexcept {
+const Zone* FrontEnd::zone_of(const wire::DnsQuery& query) const noexcept {
   const Bytes name = query.name_bytes();
   const Zone* best = nullptr;
   const Zone* own = nullptr;
@@ -82,8 +81,8 @@ const Zone* DnsFrontEnd::zone_of(const wire::DnsQuery& query) const noexcept {
   return best != nullptr ? best : own;
 }
 
-void DnsFrontEnd::bake(const wire::DnsQuery& query, const IpAddress& client, std::uint32_t now,
-                       Result& out) noexcept {
+void FrontEnd::bake(const wire::DnsQuery& query, const IpAddress& client, std::uint32_t now,
+                    Result& out) noexcept {
   if (!query.client_cookie) return;
   out.has_cookie = true;
   if (query.server_cookie.empty()) {
@@ -100,8 +99,8 @@ void DnsFrontEnd::bake(const wire::DnsQuery& query, const IpAddress& client, std
   out.server_cookie = cookies_->make(*query.client_cookie, client, now);
 }
 
-std::size_t DnsFrontEnd::write(const wire::DnsQuery& query, const Result& result, Transport transport,
-                               const Lookup& found, wire::AnswerOptions options, MutableBytes room) noexcept {
+std::size_t FrontEnd::write(const wire::DnsQuery& query, const Result& result, Transport transport,
+                            const Lookup& found, wire::AnswerOptions options, MutableBytes room) noexcept {
   options.nsid = as_bytes(options_.nsid);
   options.our_udp_size = options_.udp_size;
   if (result.has_cookie) options.server_cookie = result.server_cookie;
@@ -115,9 +114,8 @@ std::size_t DnsFrontEnd::write(const wire::DnsQuery& query, const Result& result
   return length;
 }
 
-DnsFrontEnd::Result DnsFrontEnd::reject(const wire::DnsQuery& query, Result result, Transport transport,
-                                        Rcode rcode, std::optional<std::uint16_t> ede,
-                                        MutableBytes room) noexcept {
+FrontEnd::Result FrontEnd::reject(const wire::DnsQuery& query, Result result, Transport transport,
+                                  Rcode rcode, std::optional<std::uint16_t> ede, MutableBytes room) noexcept {
   if (rcode == Rcode::formerr) ++counters_.malformed;
   if (rcode == Rcode::notimp) ++counters_.notimp;
   if (rcode == Rcode::refused) ++counters_.refused;
@@ -128,17 +126,16 @@ DnsFrontEnd::Result DnsFrontEnd::reject(const wire::DnsQuery& query, Result resu
   return result;
 }
 
-std::size_t DnsFrontEnd::answer(const wire::DnsQuery& query, const Result& result, Transport transport,
-                                const Lookup& found, MutableBytes room) noexcept {
+std::size_t FrontEnd::answer(const wire::DnsQuery& query, const Result& result, Transport transport,
+                             const Lookup& found, MutableBytes room) noexcept {
   if (found.kind == Lookup::Kind::nxdomain) ++counters_.nxdomain;
   if (found.kind == Lookup::Kind::nodata) ++counters_.nodata;
   return write(query, result, transport, found,
                {.rcode = rcode_of(found.kind), .authoritative = found.kind != Lookup::Kind::referral}, room);
 }
 
-DnsFrontEnd::Result DnsFrontEnd::handle(Bytes packet, const Endpoint& client, Transport transport,
-                                        std::uint32_t now, wire::DnsQuery& query,
-                                        MutableBytes room) noexcept {
+FrontEnd::Result FrontEnd::handle(Bytes packet, const Endpoint& client, Transport transport,
+                                  std::uint32_t now, wire::DnsQuery& query, MutableBytes room) noexcept {
   ++counters_.queries;
   Result result;
   const auto no = [&](Rcode rcode, std::optional<std::uint16_t> ede = {}) {
@@ -180,11 +177,11 @@ DnsFrontEnd::Result DnsFrontEnd::handle(Bytes packet, const Endpoint& client, Tr
   return result;
 }
 
-std::size_t DnsFrontEnd::ordinary(const wire::DnsQuery& query, const Result& raceable, Transport transport,
-                                  MutableBytes room) noexcept {
+std::size_t FrontEnd::ordinary(const wire::DnsQuery& query, const Result& raceable, Transport transport,
+                               MutableBytes room) noexcept {
   const Zone* zone = zone_of(query);
   assert(zone != nullptr);
   return answer(query, raceable, transport, zone->find(query.name_bytes(), query.type), room);
 }
 
-}  // namespace flagfall::master
+}  // namespace flagfall::dns

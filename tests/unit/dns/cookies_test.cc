@@ -1,15 +1,15 @@
-#include "master/cookies.hh"
+#include "common/dns/cookies.hh"
 
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
 
-#include "tests/unit/master/dns_text.hh"
+#include "tests/unit/dns/dns_text.hh"
 #include "tests/unit/wire/dns_bytes.hh"
 
 using flagfall::IpAddress;
-using flagfall::master::Cookies;
+using flagfall::dns::Cookies;
 using flagfall::test::hex;
 using flagfall::test::TempDir;
 using Verdict = Cookies::Verdict;

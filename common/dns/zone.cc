@@ -1,13 +1,13 @@
-#include "master/zone.hh"
+#include "common/dns/zone.hh"
 
 #include <algorithm>
 #include <array>
 #include <utility>
 
-#include "master/zone_build.hh"
-#include "master/zone_data.hh"
+#include "common/dns/zone_build.hh"
+#include "common/dns/zone_data.hh"
 
-namespace flagfall::master {
+namespace flagfall::dns {
 namespace {
 
 constexpr std::size_t kMostLabels = 128;  // 255 octets hold no more
@@ -101,4 +101,4 @@ const std::vector<std::string>& Zone::warnings() const {
   return data_->warnings;
 }
 
-}  // namespace flagfall::master
+}  // namespace flagfall::dns

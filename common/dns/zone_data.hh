@@ -7,11 +7,11 @@
 #include <string>
 #include <vector>
 
-#include "master/zone.hh"
-#include "master/zone_name.hh"
-#include "master/zone_tree.hh"
+#include "common/dns/zone.hh"
+#include "common/dns/zone_name.hh"
+#include "common/dns/zone_tree.hh"
 
-namespace flagfall::master {
+namespace flagfall::dns {
 
 struct ZoneData {
   /// The answer to one type.
@@ -47,4 +47,4 @@ struct ZoneData {
   std::vector<std::string> warnings;
 };
 
-}  // namespace flagfall::master
+}  // namespace flagfall::dns

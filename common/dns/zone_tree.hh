@@ -12,7 +12,7 @@
 #include "common/base/bytes.hh"
 #include "common/wire/siphash.hh"
 
-namespace flagfall::master {
+namespace flagfall::dns {
 
 class NameTree {
  public:
@@ -57,4 +57,4 @@ class NameTree {
   std::vector<std::uint8_t> labels_;  // the long ones
 };
 
-}  // namespace flagfall::master
+}  // namespace flagfall::dns
