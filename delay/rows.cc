@@ -75,6 +75,7 @@ Row* Rows::open(std::uint64_t race, MonoTime now) {
   if (const auto found = places_.find(race); found != places_.end()) return &ring_[found->second];
   if (!sampled(race, level_)) return nullptr;
   ++opened_;
+  ++total_;
   std::size_t place = ring_.size();
   if (place < kMost) {
     ring_.emplace_back();

@@ -59,6 +59,8 @@ class Rows {
   void add(const race::OrderTiming& timing, MonoTime now);
 
   [[nodiscard]] std::size_t size() const { return ring_.size(); }
+  /// The number of the oldest row, counted from the first that there ever was: a place that stays.
+  [[nodiscard]] std::uint64_t first_number() const { return total_ - ring_.size(); }
   /// Oldest first; i below size().
   [[nodiscard]] const Row& operator[](std::size_t i) const {
     const std::size_t at = next_ + i;
@@ -81,6 +83,7 @@ class Rows {
   std::vector<Row> ring_;
   std::size_t next_ = 0;  // the oldest, once the ring is full
   std::unordered_map<std::uint64_t, std::size_t> places_;
+  std::uint64_t total_ = 0;  // rows that there ever were
   unsigned level_ = 0;
   unsigned strict_ = 0;  // the level before the last that took more in
   MonoTime eased_;       // when that was

@@ -47,6 +47,16 @@ BOOST_AUTO_TEST_CASE(reports_of_one_race_make_one_row_whenever_they_come) {
   BOOST_TEST(Rows::settled(first, kStart + 3s));
 }
 
+BOOST_AUTO_TEST_CASE(a_rows_number_stays_while_the_oldest_ones_go) {
+  Rows rows;
+  BOOST_TEST(rows.first_number() == 0U);
+  MonoTime now = kStart;
+  for (std::uint64_t race = 0; race < Rows::kMost + 10; ++race) rows.add(timing(race, 0, 10ms), now += 10ms);
+  BOOST_TEST(rows.first_number() == 10U);
+  BOOST_TEST(rows[0].race == 10U);
+  BOOST_TEST(rows[25].race == rows.first_number() + 25);
+}
+
 BOOST_AUTO_TEST_CASE(who_was_late_needed_more_than_its_delay_and_who_was_not_no_more) {
   const auto need = flagfall::delay::needed;
   OrderTiming t = timing(1, 0, 24ms - 20us);
