@@ -26,7 +26,7 @@ bool SlaveHealth::add(std::span<const wire::RaceOutcome> outcomes, MonoTime now)
   };
   const unsigned refused = count(Fate::refused);
   const unsigned failed = count(Fate::failed);
-  const unsigned useful = count(Fate::sent) + count(Fate::sent_late);
+  const unsigned useful = count(Fate::sent) + count(Fate::sent_late) + count(Fate::withheld);
   bool news = false;
   if (refused + failed > 0) {
     news = !doubted_;

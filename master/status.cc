@@ -94,7 +94,8 @@ void add_outcomes(json& out, const SlaveStats& stats) {
                      {"sent_late", stats.count(Fate::sent_late)},
                      {"dropped_late", stats.count(Fate::dropped_late)},
                      {"refused", stats.count(Fate::refused)},
-                     {"failed", stats.count(Fate::failed)}};
+                     {"failed", stats.count(Fate::failed)},
+                     {"withheld", stats.count(Fate::withheld)}};
   const auto share = stats.on_time_share();
   out["on_time_share"] = share ? json(*share) : json(nullptr);
   out["one_way_ms"] = histogram(stats.one_way, in_ms);

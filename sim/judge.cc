@@ -148,9 +148,11 @@ void Judge::handled(const Host& master, const std::vector<const Packet*>& querie
 void Judge::sent_by_slave(Slave& slave, const Packet& packet) {
   if (slave.life != slave.host->life()) {
     slave.life = slave.host->life();
-    // What was accepted at the cap's rate may leave a little faster, since services' delays differ.
+    // What was accepted at the cap's rate may leave a little faster, since services' delays differ,
+    // and echoes wait longer than answers.
     BucketLimit cap = promises_.slave_cap;
-    cap.burst += cap.rate * static_cast<double>(std::ranges::max(promises_.delays).count()) * 1e-9;
+    const Nanos longest = std::ranges::max(promises_.delays) + wire::kEchoAfter;
+    cap.burst += cap.rate * static_cast<double>(longest.count()) * 1e-9;
     slave.cap = Budget(cap);
   }
   if (!slave.cap.take(world_.now())) return breach("guard: {} sends above its own cap", slave.host->name());
@@ -162,25 +164,39 @@ void Judge::sent_by_slave(Slave& slave, const Packet& packet) {
     return breach("order: {} sent to {} what nobody there asked", slave.host->name(),
                   to_string(packet.destination));
   OrderRecord* best = nullptr;
+  OrderRecord* second = nullptr;  // whose echo this may be
   bool again = false;
   for (const OrderIndex i : asks_[*ask].orders) {
     OrderRecord& o = orders_[i];
     if (o.slave != slave.host->id() || o.source != packet.source) continue;
-    if (o.fired || o.life != slave.host->life() || !o.arrived) {
+    // Also when the kernel did not take the answer itself, which counts as refused.
+    const bool done = o.fired || (o.refused && o.echo);
+    if (done && o.echo && !o.echoed && o.life == slave.host->life()) second = &o;
+    if (done || o.life != slave.host->life() || !o.arrived) {
       again |= o.fired;
       continue;
     }
     const auto away = [&](const OrderRecord& r) { return std::chrono::abs(r.instant - world_.now()); };
     if (best == nullptr || away(o) < away(*best)) best = &o;
   }
+  if (best == nullptr && second != nullptr) return echoed(slave, *second);
   if (best == nullptr)
     return breach("order: {} sent to {} {}", slave.host->name(), to_string(packet.destination),
                   again ? "twice for one order" : "without an order that it has got");
   fired(slave, *best, packet);
 }
 
+void Judge::echoed(Slave& slave, OrderRecord& order) {
+  order.echoed = true;
+  ++counters_.echoed;
+  const Nanos miss = std::chrono::abs(world_.now() - order.instant - wire::kEchoAfter);
+  if (miss > promises_.max_error + promises_.wake_up + kRounding)
+    breach("order: {} sent an echo {:.3f} ms away from its time", slave.host->name(), ms(miss));
+}
+
 void Judge::fired(Slave& slave, OrderRecord& order, const Packet& packet) {
   order.fired = true;
+  if (order.shadow) breach("order: {} sent the answer of a shadow", slave.host->name());
   order.answer = packet.number;
   flights_[packet.number] = Flight::under_way;
   ++counters_.fired;
@@ -249,7 +265,7 @@ bool Judge::failed(std::uint64_t packet) const {
 }
 
 bool Judge::excused(const OrderRecord& o) const {
-  if (!o.arrived || o.refused || o.stray) return true;
+  if (!o.arrived || o.refused || o.stray || o.shadow) return true;
   if (o.fired) return failed(o.answer);
   for (const Slave& s : slaves_)
     if (s.host->id() == o.slave)

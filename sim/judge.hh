@@ -8,8 +8,9 @@
 // The promises, and the first words of the line that tells of a broken one:
 //   query     every query that a living master took has one answer or one race;
 //             a client that gave up has a reason in the world
-//   order     no slave sends what it was not ordered to, twice, to another
-//             client, from another address, or away from the instant
+//   order     no slave sends what it was not ordered to (a shadow never), twice
+//             (but one echo that was ordered), to another client, from another
+//             address, or away from the instant
 //   guard     races stay within the token buckets; no retry is raced again
 //   seal      no nonce comes twice; only exported keys are used
 //   clock     a clock's bound holds the truth
@@ -54,7 +55,7 @@ struct Promises {
 
 struct JudgeCounters {
   std::uint64_t asks = 0, forged_asks = 0, races = 0, orders = 0, fired = 0, fired_late = 0, refused = 0,
-                direct = 0, gave_up = 0, answered = 0, replays_seen = 0;
+                direct = 0, gave_up = 0, answered = 0, replays_seen = 0, echoed = 0;
 };
 
 class Judge final : public Witness {
@@ -137,6 +138,9 @@ class Judge final : public Witness {
     bool refused = false;
     bool told = false;         // and its master knows
     std::uint64_t answer = 0;  // the packet that it became
+    bool echo = false;         // and it may be sent a second time,
+    bool echoed = false;       // which it was
+    bool shadow = false;       // and it may never be sent
   };
   struct OrderDatagram {
     std::vector<std::uint8_t> bytes;
@@ -176,6 +180,7 @@ class Judge final : public Witness {
   Session* open(const Master& master, const Slave& slave, std::vector<std::uint8_t>& copy, Bytes& plain);
   void datagram_arrived(const Slave& slave, const Packet& packet);
   void fired(Slave& slave, OrderRecord& order, const Packet& packet);
+  void echoed(Slave& slave, OrderRecord& order);
   /// How long a master may not race this question again.
   [[nodiscard]] Nanos retry_window(const Master& master, const Ask& ask) const;
   [[nodiscard]] bool excused(const OrderRecord& order) const;

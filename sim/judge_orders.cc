@@ -82,6 +82,8 @@ void Judge::order_sent(Master& master, const Slave& slave, const wire::Order& or
   record.life = datagram.life;
   record.session = datagram.session;
   record.ask = *ask;
+  record.echo = order.echo;
+  record.shadow = order.shadow;
 }
 
 Nanos Judge::retry_window(const Master& master, const Ask& ask) const {

@@ -134,7 +134,7 @@ void SlaveHost::fire() {
     shot.fate = shot.late ? Fate::sent_late : Fate::sent;
     if (options_.refusals > 0 && process_->random.unit() < options_.refusals) {
       shot.fate = Fate::failed;
-      judge_.refused(*this, shot.race);
+      if (!shot.echo) judge_.refused(*this, shot.race);
     } else {
       transmit(shot, options_.sources.at(shot.source), process_->pool.answer(index).first(shot.length));
     }

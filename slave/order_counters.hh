@@ -30,6 +30,10 @@ struct OrderCounters {
   Counter over_rate;
   Counter queue_full;
   Counter bad_request;    // not a query that has an answer of ours
+  Counter no_beacon;      // a beacon was ordered, and there is none here
+  Counter withheld;       // prepared, and not sent: a shadow
+  Counter echoed;         // answers that were sent a second time
+  Counter echo_left_out;  // a second sending that the cap or a full queue forbade, or the kernel refused
   Counter outcomes_lost;  // not reported: the session was too slow, or gone
 
   /// f(name, counter) for each, in the order above.
@@ -56,6 +60,10 @@ struct OrderCounters {
     f("orders_over_rate", over_rate);
     f("orders_queue_full", queue_full);
     f("orders_bad_request", bad_request);
+    f("orders_no_beacon", no_beacon);
+    f("orders_withheld", withheld);
+    f("orders_echoed", echoed);
+    f("orders_echo_left_out", echo_left_out);
     f("outcomes_lost", outcomes_lost);
   }
 };

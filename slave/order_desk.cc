@@ -22,11 +22,12 @@ bool answerable(const Endpoint& client) {
   return client.ip.family == Family::v4 ? first != 0 && first < 224 : first != 0xff;
 }
 
-const wire::PreparedRecords* records_for(const wire::DnsQuery& query, const PreparedService& service) {
+const wire::PreparedRecords* records_for(const wire::DnsQuery& query, const PreparedService& service,
+                                         bool echo) {
   if (query.klass != wire::kClassIn) return nullptr;
   const wire::PreparedRecords* records = nullptr;
-  if (query.type == wire::rrtype::kA) records = &service.a;
-  if (query.type == wire::rrtype::kAaaa) records = &service.aaaa;
+  if (query.type == wire::rrtype::kA) records = echo ? &service.echo_a : &service.a;
+  if (query.type == wire::rrtype::kAaaa) records = echo ? &service.echo_aaaa : &service.aaaa;
   return records != nullptr && records->count > 0 ? records : nullptr;
 }
 
@@ -122,11 +123,12 @@ void OrderDesk::order(const wire::Order& order, const Arrival& arrival) {
   const auto index = pool_.take();
   if (!index) return refuse(order, arrival, counters_.queue_full);
   Shot& shot = pool_[*index];
-  if (!build(order, *service, *index)) {
+  if (!build(order, *service, *index, false)) {
     pool_.give_back(*index);
     return refuse(order, arrival, counters_.bad_request);
   }
   shot.due = due;
+  shot.echo = false;
   shot.race = order.race;
   shot.session = links_[arrival.link].session;
   shot.link = static_cast<std::uint16_t>(arrival.link);
@@ -134,8 +136,39 @@ void OrderDesk::order(const wire::Order& order, const Arrival& arrival) {
   shot.late = arrival.now.mono > due;
   shot.client = order.client;
   shot.one_way = arrival.one_way;
+  if (order.shadow) return withhold(order, arrival, *index);
   if (shot.late) ++counters_.late_sent;
   ++counters_.queued;
+  shots_.push_back(*index);
+  // What left at no known time says nothing by its echo.
+  if (order.echo && !shot.late) echo(order, *service, *index, arrival.now.mono);
+}
+
+/// Prepared like any other, so that its time says what a race's would.
+void OrderDesk::withhold(const wire::Order& order, const Arrival& arrival, std::uint32_t index) {
+  ++counters_.withheld;
+  const Nanos late = std::max(arrival.now.mono - pool_[index].due, Nanos(0));
+  note(links_[arrival.link], {order.race, Fate::withheld, arrival.one_way, late});
+  pool_.give_back(index);
+}
+
+/// An echo counts against the cap like an answer, and is the first to be left out.
+void OrderDesk::echo(const wire::Order& order, const PreparedService& service, std::uint32_t first,
+                     MonoTime now) {
+  const auto index =
+      shots_.size() < kMostShots && cap_.may_take(cap_full_at_, now) ? pool_.take() : std::nullopt;
+  if (!index) {
+    ++counters_.echo_left_out;
+    return;
+  }
+  cap_full_at_ = cap_.take(cap_full_at_, now);
+  Shot& shot = pool_[*index];
+  shot = pool_[first];
+  const bool built = build(order, service, *index, true);
+  assert(built);  // as its answer was
+  (void)built;
+  shot.echo = true;
+  shot.due += wire::kEchoAfter;
   shots_.push_back(*index);
 }
 
@@ -147,6 +180,7 @@ const PreparedService* OrderDesk::judge(const wire::Order& order, const Arrival&
     return nullptr;
   };
   if (!link.racing) return refused(counters_.stood_down);
+  if (order.beacon) return refused(counters_.no_beacon);
   if (arrival.way < -link.bounds) return refused(counters_.unsent);
   if (service == nullptr || order.address >= service->sources.size())
     return refused(counters_.unknown_service);
@@ -169,10 +203,11 @@ const PreparedService* OrderDesk::judge(const wire::Order& order, const Arrival&
   return service;
 }
 
-bool OrderDesk::build(const wire::Order& order, const PreparedService& service, std::uint32_t shot) {
+bool OrderDesk::build(const wire::Order& order, const PreparedService& service, std::uint32_t shot,
+                      bool echo) {
   if (wire::parse_query(order.request, query_) != wire::QueryVerdict::ok || query_.cookie_malformed)
     return false;
-  const wire::PreparedRecords* const records = records_for(query_, service);
+  const wire::PreparedRecords* const records = records_for(query_, service, echo);
   if (records == nullptr) return false;
   const wire::AnswerOptions options{.nsid = service.nsid, .server_cookie = order.server_cookie};
   const std::size_t limit = wire::udp_limit(query_, kMaxAnswer);
@@ -184,7 +219,9 @@ bool OrderDesk::build(const wire::Order& order, const PreparedService& service, 
 void OrderDesk::finished(std::uint32_t index) {
   const Shot& shot = pool_[index];
   Link& link = links_[shot.link];
-  if (link.open && link.session == shot.session) {
+  if (shot.echo) {
+    ++(shot.fate == Fate::failed ? counters_.echo_left_out : counters_.echoed);
+  } else if (link.open && link.session == shot.session) {
     const bool sent = shot.fate == Fate::sent || shot.fate == Fate::sent_late;
     note(link, {shot.race, shot.fate, shot.one_way, sent ? shot.transmitted - shot.due : Nanos(0)});
   } else {

@@ -95,7 +95,10 @@ class OrderDesk {
   void order(const wire::Order& order, const Arrival& arrival);
   /// Null, and counted, when the order must not be answered.
   const PreparedService* judge(const wire::Order& order, const Arrival& arrival, MonoTime due);
-  bool build(const wire::Order& order, const PreparedService& service, std::uint32_t shot);
+  /// The answer, or its echo. False when the request has no answer of ours.
+  bool build(const wire::Order& order, const PreparedService& service, std::uint32_t shot, bool echo);
+  void echo(const wire::Order& order, const PreparedService& service, std::uint32_t first, MonoTime now);
+  void withhold(const wire::Order& order, const Arrival& arrival, std::uint32_t index);
   void note(Link& link, const wire::RaceOutcome& outcome);
   void refuse(const wire::Order& order, const Arrival& arrival, Counter& why);
 

@@ -1,6 +1,9 @@
 #include "slave/service_table.hh"
 
 #include <algorithm>
+#include <iterator>
+
+#include "common/wire/order.hh"
 
 namespace flagfall::slave {
 namespace {
@@ -10,11 +13,11 @@ std::uint16_t source_of(const Endpoint& address, std::span<const Endpoint> sourc
   return at == sources.end() ? kNoSource : static_cast<std::uint16_t>(at - sources.begin());
 }
 
-wire::PreparedRecords records(const wire::Service& service, Family family) {
+wire::PreparedRecords records(const wire::Service& service, Family family, std::uint32_t ttl) {
   std::vector<IpAddress> addresses;
   std::ranges::copy_if(service.answers, std::back_inserter(addresses),
                        [&](const IpAddress& ip) { return ip.family == family; });
-  return addresses.empty() ? wire::PreparedRecords{} : wire::prepare_addresses(addresses, service.ttl);
+  return addresses.empty() ? wire::PreparedRecords{} : wire::prepare_addresses(addresses, ttl);
 }
 
 }  // namespace
@@ -25,8 +28,10 @@ ServiceTable::ServiceTable(const wire::Services& services, std::span<const Endpo
   for (const wire::Service& service : services.services) {
     PreparedService& out = services_.emplace_back();
     for (const Endpoint& address : service.addresses) out.sources.push_back(source_of(address, sources));
-    out.a = records(service, Family::v4);
-    out.aaaa = records(service, Family::v6);
+    out.a = records(service, Family::v4, service.ttl);
+    out.aaaa = records(service, Family::v6, service.ttl);
+    out.echo_a = records(service, Family::v4, wire::echo_ttl(service.ttl));
+    out.echo_aaaa = records(service, Family::v6, wire::echo_ttl(service.ttl));
     out.late = service.late;
     out.nsid.assign(service.nsid.begin(), service.nsid.end());
   }

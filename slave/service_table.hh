@@ -20,6 +20,8 @@ struct PreparedService {
   std::vector<std::uint16_t> sources;  // by Order::address; kNoSource: may not be sent from
   wire::PreparedRecords a;             // count 0: no answer of this family
   wire::PreparedRecords aaaa;
+  wire::PreparedRecords echo_a;  // the same with an echo's TTL
+  wire::PreparedRecords echo_aaaa;
   wire::LatePolicy late = wire::LatePolicy::send;
   std::vector<std::uint8_t> nsid;
 };

@@ -27,6 +27,7 @@ struct Shot {
   std::uint16_t link = 0;     // which master's
   std::uint16_t source = 0;   // index into the configured sources
   std::uint16_t length = 0;   // octets of the answer
+  bool echo = false;          // an answer's second sending: no outcome of its own
   bool late = false;          // the order came, or its answer was ready, after the instant
   Endpoint client;
   Nanos one_way{};  // for the report

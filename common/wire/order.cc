@@ -10,8 +10,19 @@ namespace {
 
 constexpr std::uint8_t kFlagIpv6 = 1;
 constexpr std::uint8_t kFlagCookie = 2;
+constexpr std::uint8_t kFlagEcho = 4;
+constexpr std::uint8_t kFlagBeacon = 8;
+constexpr std::uint8_t kFlagShadow = 16;
+constexpr std::uint8_t kFlags = kFlagIpv6 | kFlagCookie | kFlagEcho | kFlagBeacon | kFlagShadow;
 // race, instant, service, address, flags, port, request length
 constexpr std::size_t kOrderFixed = 8 + 8 + 2 + 1 + 1 + 2 + 2;
+
+std::uint8_t flags_of(const Order& order) {
+  return static_cast<std::uint8_t>((order.client.ip.family == Family::v6 ? kFlagIpv6 : 0) |
+                                   (order.server_cookie.empty() ? 0 : kFlagCookie) |
+                                   (order.echo ? kFlagEcho : 0) | (order.beacon ? kFlagBeacon : 0) |
+                                   (order.shadow ? kFlagShadow : 0));
+}
 
 /// Times a reader accepts: later arithmetic on them cannot overflow.
 bool plausible(RefTime t) {
@@ -43,8 +54,7 @@ bool OrderWriter::add(const Order& order) {
   writer.i64(to_ns(order.instant));
   writer.u16(order.service);
   writer.u8(order.address);
-  writer.u8(static_cast<std::uint8_t>((order.client.ip.family == Family::v6 ? kFlagIpv6 : 0) |
-                                      (order.server_cookie.empty() ? 0 : kFlagCookie)));
+  writer.u8(flags_of(order));
   writer.u16(order.client.port);
   writer.bytes(order.client.ip.bytes());
   writer.bytes(order.server_cookie);
@@ -78,11 +88,14 @@ bool OrderReader::next(Order& out) {
   out.service = reader_.u16();
   out.address = reader_.u8();
   const std::uint8_t flags = reader_.u8();
+  out.echo = (flags & kFlagEcho) != 0;
+  out.beacon = (flags & kFlagBeacon) != 0;
+  out.shadow = (flags & kFlagShadow) != 0;
   out.client.port = reader_.u16();
   const Bytes address = reader_.bytes((flags & kFlagIpv6) != 0 ? 16 : 4);
   out.server_cookie = (flags & kFlagCookie) != 0 ? reader_.bytes(kOrderCookie) : Bytes{};
   out.request = reader_.sized();
-  ok_ = reader_.ok() && plausible(out.instant) && (flags & ~(kFlagIpv6 | kFlagCookie)) == 0;
+  ok_ = reader_.ok() && plausible(out.instant) && (flags & ~kFlags) == 0;
   if (ok_) out.client.ip = ip_from_bytes(address);
   return ok_;
 }

@@ -16,13 +16,23 @@ inline constexpr std::size_t kOrdersHeader = 10;
 /// RFC 9018: what a server cookie in an order measures.
 inline constexpr std::size_t kOrderCookie = 16;
 
+/// An echo leaves so long after the instant.
+inline constexpr Nanos kEchoAfter = std::chrono::milliseconds(20);
+/// The TTL of an echo's records: another one than the answer's, so that whoever quotes it says which it was.
+constexpr std::uint32_t echo_ttl(std::uint32_t ttl) {
+  return ttl > 0 ? ttl - 1 : 1;
+}
+
 /// One race for one slave; views into the datagram it was read from.
 struct Order {
   std::uint64_t race = 0;     // transmit identifier, part 1
   RefTime instant;            // transmit identifier, part 2
   std::uint16_t service = 0;  // index into the session's Services message
   std::uint8_t address =
-      0;  // index into that service's addresses: what the client asked, the answer's source
+      0;                // index into that service's addresses: what the client asked, the answer's source
+  bool echo = false;    // send the answer a second time, kEchoAfter after the instant, with echo_ttl()
+  bool beacon = false;  // answer with a name in the slave's own zone
+  bool shadow = false;  // prepare and time, send nothing
   Endpoint client;
   Bytes server_cookie;  // 16 octets to return to a client that sent a cookie, or empty
   Bytes request;        // the client's datagram as it came

@@ -16,7 +16,7 @@
 
 namespace flagfall::wire {
 
-inline constexpr std::uint16_t kSessionVersion = 2;
+inline constexpr std::uint16_t kSessionVersion = 3;
 /// A frame's octets at most, and its header's.
 inline constexpr std::size_t kMaxMessage = std::size_t{64} * 1024;
 inline constexpr std::size_t kMessageHeader = 8;
@@ -105,11 +105,14 @@ struct RaceOutcome {
     sent_late = 1,
     dropped_late = 2,
     refused = 3,
-    failed = 4
+    failed = 4,
+    withheld = 5  // a shadow: prepared in time or not, never sent
   } fate = Fate::sent;
   Nanos one_way{};  // from the order's sending until the slave judged it, in reference time: what decides
                     // lateness
-  Nanos transmit_error{};  // transmit time minus instant; zero when nothing was sent
+  /// Transmit time minus instant; withheld: how long after the instant the answer was ready, 0 when in
+  /// time; else 0.
+  Nanos transmit_error{};
 };
 
 /// What a histogram says, in five figures; all zero while it is empty.

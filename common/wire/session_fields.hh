@@ -141,7 +141,7 @@ void all(Io& io, M& m) {
   });
   io.list(m.outcomes, kMaxOutcomes, [&](auto& outcome) {
     io.integer(outcome.race);
-    io.choice(outcome.fate, RaceOutcome::Fate::failed);
+    io.choice(outcome.fate, RaceOutcome::Fate::withheld);
     difference(io, outcome.one_way);
     difference(io, outcome.transmit_error);
   });

@@ -43,4 +43,14 @@ BOOST_AUTO_TEST_CASE(outcomes_add_up_to_the_share_on_time) {
   BOOST_TEST((stats.transmit_error.max() == 4us));
 }
 
+BOOST_AUTO_TEST_CASE(shadows_are_on_time_when_they_were_ready) {
+  master::SlaveStats stats;
+  stats.add({{1, Fate::withheld, 10ms, 0ns},
+             {2, Fate::withheld, 11ms, 0ns},
+             {3, Fate::withheld, 12ms, 0ns},
+             {4, Fate::withheld, 30ms, 5ms}});
+  BOOST_TEST(stats.on_time_share().value() == 0.75);
+  BOOST_TEST(stats.count(Fate::withheld) == 4U);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

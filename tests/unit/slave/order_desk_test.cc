@@ -176,6 +176,98 @@ BOOST_AUTO_TEST_CASE(the_way_that_is_reported_is_late_exactly_when_the_order_is)
   }
 }
 
+/// The TTL of the only record, which ends the answer: four octets, before a length and an IPv4 address.
+std::uint32_t ttl_of(Rig& rig, std::uint32_t shot) {
+  const Bytes answer = rig.pool.answer(shot).first(rig.pool[shot].length);
+  ByteReader reader(answer.last(10));
+  return reader.u32();
+}
+
+BOOST_AUTO_TEST_CASE(an_echo_is_a_second_answer_with_another_ttl_and_without_an_outcome) {
+  Rig rig;
+  wire::Order o = rig.order();
+  o.echo = true;
+  const auto shots = rig.give({o});
+  BOOST_REQUIRE_EQUAL(shots.size(), 2U);
+  const Shot& first = rig.pool[shots[0]];
+  const Shot& second = rig.pool[shots[1]];
+  BOOST_TEST((!first.echo && second.echo));
+  BOOST_TEST((first.due == rig.now + 25ms));
+  BOOST_TEST((second.due == rig.now + 45ms));
+  BOOST_TEST((second.client == first.client));
+  BOOST_TEST(second.source == first.source);
+  BOOST_TEST(ttl_of(rig, shots[0]) == 30U);
+  BOOST_TEST(ttl_of(rig, shots[1]) == 29U);
+  rig.pool[shots[0]].fate = rig.pool[shots[1]].fate = Fate::sent;
+  rig.desk.finished(shots[1]);
+  rig.desk.finished(shots[0]);
+  BOOST_TEST((rig.outcome().fate == Fate::sent));
+  BOOST_TEST(rig.desk.counters().echoed.get() == 1U);
+  BOOST_TEST(rig.desk.counters().queued.get() == 1U);
+  BOOST_TEST(rig.pool.in_use() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(an_echo_takes_from_the_cap_and_is_left_out_before_an_answer_is) {
+  Rig rig(64, {1, 3});
+  wire::Order o = rig.order();
+  o.echo = true;
+  BOOST_TEST(rig.give({o, o}).size() == 3U);
+  BOOST_TEST(rig.desk.counters().echo_left_out.get() == 1U);
+  BOOST_TEST(rig.desk.counters().over_rate.get() == 0U);
+  BOOST_TEST(rig.give({rig.order()}).empty());
+  BOOST_TEST(rig.desk.counters().over_rate.get() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_full_queue_or_a_kernel_that_refuses_leaves_an_echo_out) {
+  Rig rig(3);
+  wire::Order o = rig.order();
+  o.echo = true;
+  const auto shots = rig.give({o, o});
+  BOOST_REQUIRE_EQUAL(shots.size(), 3U);
+  BOOST_TEST(rig.desk.counters().echo_left_out.get() == 1U);
+  rig.pool[shots[1]].fate = Fate::failed;
+  rig.desk.finished(shots[1]);
+  BOOST_TEST(rig.desk.counters().echo_left_out.get() == 2U);
+  BOOST_TEST(rig.desk.counters().echoed.get() == 0U);
+  BOOST_TEST(rig.desk.outcomes(0).empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_late_answer_has_no_echo) {
+  Rig rig;
+  wire::Order o = rig.order(-2ms);
+  o.echo = true;
+  BOOST_TEST(rig.give({o}).size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_shadow_is_prepared_and_timed_but_never_a_shot) {
+  Rig rig;
+  wire::Order o = rig.order();
+  o.shadow = o.echo = true;
+  BOOST_TEST(rig.give({o}).empty());
+  const wire::RaceOutcome in_time = rig.outcome();
+  BOOST_TEST((in_time.fate == Fate::withheld));
+  BOOST_TEST((in_time.one_way == 3ms));
+  BOOST_TEST((in_time.transmit_error == 0ns));
+  o.instant = rig.map.to_ref(rig.now - 2ms);
+  BOOST_TEST(rig.give({o}).empty());
+  const wire::RaceOutcome late = rig.outcome();
+  BOOST_TEST((late.fate == Fate::withheld));
+  BOOST_TEST((late.transmit_error == 2ms));
+  BOOST_TEST(rig.desk.counters().withheld.get() == 2U);
+  BOOST_TEST(rig.pool.in_use() == 0U);
+  o.instant = rig.map.to_ref(rig.now + 25ms);
+  const auto unanswerable = query("www.example.test", kTxt);
+  o.request = unanswerable;
+  rig.refused(o, rig.desk.counters().bad_request);
+}
+
+BOOST_AUTO_TEST_CASE(a_slave_without_a_zone_of_its_own_refuses_beacons) {
+  Rig rig;
+  wire::Order o = rig.order();
+  o.beacon = true;
+  rig.refused(o, rig.desk.counters().no_beacon);
+}
+
 BOOST_AUTO_TEST_CASE(a_late_order_is_sent_at_once_or_dropped_as_its_service_says) {
   Rig rig;
   const auto shots = rig.give({rig.order(-2ms)});

@@ -30,8 +30,8 @@ Order some_order(const char* client, bool cookie) {
 
 bool same(const Order& a, const Order& b) {
   return a.race == b.race && a.instant == b.instant && a.service == b.service && a.address == b.address &&
-         a.client == b.client && std::ranges::equal(a.server_cookie, b.server_cookie) &&
-         std::ranges::equal(a.request, b.request);
+         a.echo == b.echo && a.beacon == b.beacon && a.shadow == b.shadow && a.client == b.client &&
+         std::ranges::equal(a.server_cookie, b.server_cookie) && std::ranges::equal(a.request, b.request);
 }
 
 std::vector<std::uint8_t> two_orders() {
@@ -91,6 +91,30 @@ BOOST_AUTO_TEST_CASE(the_bytes_are_those_of_the_protocol_page) {
       boost::test_tools::per_element());
 }
 
+BOOST_AUTO_TEST_CASE(echo_beacon_and_shadow_are_a_bit_each_and_come_back_in_every_combination) {
+  for (unsigned bits = 0; bits < 8; ++bits) {
+    Order o = some_order("[2001:db8::9]:53", true);
+    o.echo = (bits & 1U) != 0;
+    o.beacon = (bits & 2U) != 0;
+    o.shadow = (bits & 4U) != 0;
+    std::vector<std::uint8_t> room(512);
+    OrderWriter writer(room, from_ns<RefTime>(99));
+    BOOST_TEST(writer.add(o));
+    BOOST_TEST(unsigned{room[wire::kOrdersHeader + 19]} == (bits << 2U | 3U));
+    OrderReader reader(Bytes(room).first(writer.size()));
+    Order back;
+    BOOST_TEST(reader.next(back));
+    BOOST_TEST(same(back, o));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(an_echos_ttl_is_never_the_answers) {
+  for (const std::uint32_t ttl : {0U, 1U, 2U, 30U, 0x7fffffffU}) {
+    BOOST_TEST(wire::echo_ttl(ttl) != ttl);
+    BOOST_TEST(wire::echo_ttl(ttl) <= std::max(ttl, 1U));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(an_order_that_does_not_fit_leaves_the_datagram_as_it_was) {
   const Order o = some_order("[2001:db8::1]:1", true);
   std::vector<std::uint8_t> room(wire::kOrdersHeader + 2 * wire::order_size(o) - 1);
@@ -136,8 +160,11 @@ BOOST_AUTO_TEST_CASE(octets_after_the_last_order_are_malformed) {
 BOOST_AUTO_TEST_CASE(an_unknown_flag_or_a_time_out_of_range_is_malformed) {
   auto bytes = two_orders();
   const std::size_t flags = wire::kOrdersHeader + 19;
-  bytes[flags] |= 4;
-  BOOST_TEST((read_all(bytes) == std::make_pair(0U, false)));
+  for (const unsigned unknown : {0x20U, 0x40U, 0x80U}) {
+    bytes = two_orders();
+    bytes[flags] = static_cast<std::uint8_t>(bytes[flags] | unknown);
+    BOOST_TEST((read_all(bytes) == std::make_pair(0U, false)));
+  }
   bytes = two_orders();
   bytes[wire::kOrdersHeader + 8] = 0x80;  // a negative instant
   BOOST_TEST((read_all(bytes) == std::make_pair(0U, false)));

@@ -14,8 +14,8 @@ namespace {
 /// One of each, every field other than its default.
 std::vector<Message> samples() {
   using std::chrono::milliseconds;
-  wire::Hello hello{2, 0x1122334455667788, 4954, "flagfall-slave 0.1.0"};
-  wire::Welcome welcome{2,
+  wire::Hello hello{wire::kSessionVersion, 0x1122334455667788, 4954, "flagfall-slave 0.1.0"};
+  wire::Welcome welcome{wire::kSessionVersion,
                         0xdeadbeef,
                         milliseconds(250),
                         "fra",
@@ -50,7 +50,8 @@ std::vector<Message> samples() {
   report.transmit_errors = {7, Nanos(3), Nanos(4), Nanos(5), Nanos(6)};
   report.counters = {{"orders", 12}, {"late", 0}};
   report.outcomes = {{9, wire::RaceOutcome::Fate::sent_late, Nanos(-1), Nanos(77)},
-                     {10, wire::RaceOutcome::Fate::failed, Nanos(2), Nanos(0)}};
+                     {10, wire::RaceOutcome::Fate::failed, Nanos(2), Nanos(0)},
+                     {11, wire::RaceOutcome::Fate::withheld, Nanos(3), Nanos(4)}};
   return {hello, welcome, refusal, services, ready, heartbeat, report};
 }
 
@@ -149,14 +150,16 @@ BOOST_AUTO_TEST_CASE(fields_come_back_with_their_values) {
   BOOST_TEST(report.transmit_errors.most.count() == 6);
   BOOST_TEST(report.outcomes.at(0).transmit_error.count() == 77);
   BOOST_TEST((report.outcomes.at(1).fate == wire::RaceOutcome::Fate::failed));
+  BOOST_TEST((report.outcomes.at(2).fate == wire::RaceOutcome::Fate::withheld));
+  BOOST_TEST(report.outcomes.at(2).transmit_error.count() == 4);
 }
 
 BOOST_AUTO_TEST_CASE(the_bytes_are_those_of_the_protocol_page) {
   const std::vector<std::uint8_t> expected{0,    1,    0, 0, 0,   0,  0, 16,  // Hello, 16 octets
-                                           0,    2,                           // version
+                                           0,    3,                           // version
                                            0,    0,    0, 0, 0,   0,  0, 9,   // instance
                                            0x13, 0x5a, 0, 2, 'h', 'i'};       // port 4954, software
-  BOOST_TEST(wire::encode(wire::Hello{2, 9, 4954, "hi"}) == expected, boost::test_tools::per_element());
+  BOOST_TEST(wire::encode(wire::Hello{3, 9, 4954, "hi"}) == expected, boost::test_tools::per_element());
   wire::Report report;
   const std::size_t empty = wire::encode(report).size();
   report.outcomes.resize(1);
@@ -213,7 +216,7 @@ BOOST_AUTO_TEST_CASE(values_outside_the_limits_are_malformed) {
     frame.at(wire::kMessageHeader + at) = value;
     return verdict(frame);
   };
-  const wire::Hello hello{2, 2, 0x0101, "x"};
+  const wire::Hello hello{wire::kSessionVersion, 2, 0x0101, "x"};
   BOOST_TEST(changed(hello, 12, 2) == State::malformed);  // software longer than the body
   BOOST_TEST(changed(hello, 14, 7) == State::malformed);  // a control character in a text
   auto no_port = wire::encode(hello);
@@ -223,7 +226,7 @@ BOOST_AUTO_TEST_CASE(values_outside_the_limits_are_malformed) {
   BOOST_TEST(changed(heartbeat, 0, 0x80) == State::malformed);   // a time before 1970
   BOOST_TEST(changed(heartbeat, 16, 0x7f) == State::malformed);  // held for centuries
   BOOST_TEST(changed(heartbeat, 24, 3) == State::malformed);     // an unknown clock
-  const wire::Welcome welcome{2, 1, std::chrono::seconds(1), "a", {}};
+  const wire::Welcome welcome{wire::kSessionVersion, 1, std::chrono::seconds(1), "a", {}};
   BOOST_TEST(changed(welcome, 6, 0x7f) == State::malformed);  // a heartbeat of centuries
   const wire::Report report;
   BOOST_TEST(changed(report, 0, 2) == State::malformed);  // neither racing nor not
@@ -231,14 +234,14 @@ BOOST_AUTO_TEST_CASE(values_outside_the_limits_are_malformed) {
 
 BOOST_AUTO_TEST_CASE(a_time_server_has_a_port_and_a_key_of_aes) {
   const auto with = [](const wire::TimeServer& server) {
-    return wire::encode(wire::Welcome{2, 1, std::chrono::seconds(1), "a", {server}});
+    return wire::encode(wire::Welcome{wire::kSessionVersion, 1, std::chrono::seconds(1), "a", {server}});
   };
   const Endpoint address = *parse_endpoint("192.0.2.1:123");
   BOOST_TEST(!with({address, 1, std::string(32, 'k')}).empty());
   BOOST_TEST(with({address, 1, std::string(20, 'k')}).empty());
   BOOST_TEST(with({address, 1, std::string(33, 'k')}).empty());
   BOOST_TEST(with({{address.ip, 0}, 1, ""}).empty());
-  BOOST_TEST(wire::encode(wire::Welcome{2, 1, std::chrono::seconds(1), "a",
+  BOOST_TEST(wire::encode(wire::Welcome{wire::kSessionVersion, 1, std::chrono::seconds(1), "a",
                                         std::vector<wire::TimeServer>(5, {address, 0, ""})})
                  .empty());
   auto frame = with({address, 1, std::string(16, 'k')});
@@ -279,8 +282,9 @@ BOOST_AUTO_TEST_CASE(what_breaks_a_limit_is_not_encoded) {
   BOOST_TEST(!wire::encode(services).empty());
   services.services[0].addresses.resize(wire::kMaxAddresses + 1);
   BOOST_TEST(wire::encode(services).empty());
-  BOOST_TEST(wire::encode(wire::Welcome{2, 1, std::chrono::seconds(1), "a\nb", {}}).empty());
-  BOOST_TEST(wire::encode(wire::Welcome{2, 1, Nanos(1), "a", {}}).empty());
+  BOOST_TEST(
+      wire::encode(wire::Welcome{wire::kSessionVersion, 1, std::chrono::seconds(1), "a\nb", {}}).empty());
+  BOOST_TEST(wire::encode(wire::Welcome{wire::kSessionVersion, 1, Nanos(1), "a", {}}).empty());
   wire::Services huge;
   huge.services.resize(wire::kMaxServices);
   for (auto& s : huge.services) s.name = std::string(255, 'x');

@@ -1,0 +1,23 @@
+// Whoever wants to know what became of races: told on the control thread, while
+// it has other things to do. Decides nothing.
+#pragma once
+
+#include "common/race/finished_race.hh"
+
+namespace flagfall::master {
+
+class RaceObserver {
+ public:
+  virtual ~RaceObserver() = default;
+  /// A slave's report of one order, as soon as it has come and when its race is known.
+  virtual void timed(const race::OrderTiming& /*timing*/) {}
+  /// Once a race, some seconds after its instant, when nothing more is expected of it.
+  virtual void finished(const race::FinishedRace& /*race*/) {}
+
+ protected:
+  RaceObserver() = default;
+  RaceObserver(const RaceObserver&) = default;
+  RaceObserver& operator=(const RaceObserver&) = default;
+};
+
+}  // namespace flagfall::master
