@@ -219,6 +219,18 @@ config::Schema<ServiceConfig> service_schema() {
                     "answered by the master, whatever retry_window says"});
   s.key("ttl", &ServiceConfig::ttl,
         {.help = "TTL of raced answers, in seconds", .least = "0", .most = "86400"});
+  s.choice(
+      "mode", &ServiceConfig::mode,
+      {{"race", ServiceConfig::Mode::race}, {"shadow", ServiceConfig::Mode::shadow}},
+      {.help = R"("shadow": races are ordered and timed, but slaves send nothing, and every client gets )"
+               "the master's ordinary answer at once"});
+  s.key(
+      "race_share", &ServiceConfig::race_share,
+      {.help = "This share of the queries that could be raced is, drawn by lot for each; the others get the "
+               "master's ordinary answer",
+       .least = "0",
+       .most = "1",
+       .example = "0.05"});
   s.list("slave", &ServiceConfig::slaves, slave, {.help = "Who races for this service", .required = true});
   return s;
 }
@@ -301,6 +313,8 @@ RaceOptions race_options(const Config& config) {
   out.guard.prefix = {g.prefix_rate, g.prefix_burst};
   out.guard.verified_total = {g.verified_rate, g.verified_burst};
   out.guard.verified_prefix = {g.verified_prefix_rate, g.verified_prefix_burst};
+  out.any_shadow = std::ranges::any_of(
+      config.services, [](const ServiceConfig& s) { return s.mode == ServiceConfig::Mode::shadow; });
   return out;
 }
 

@@ -88,6 +88,9 @@ struct ServiceConfig {
   wire::LatePolicy late = wire::LatePolicy::send;
   std::uint32_t ttl = 30;
   std::vector<SlaveConfig> slaves;
+  /// Shadow: races are ordered and timed, but slaves do not send, and the master answers at once.
+  enum class Mode : std::uint8_t { race, shadow } mode = Mode::race;
+  double race_share = 1;
 };
 
 struct Config {

@@ -24,10 +24,11 @@ enum class Fallback : std::uint8_t {
   too_big,            // the request does not fit into an order datagram
   expired,            // it lay in the queue for longer than the delay
   order_send_failed,  // the kernel refused every order datagram of the race
-  leap_second         // a leap second is announced, and less than 2 s from now or from the instant
+  leap_second,        // a leap second is announced, and less than 2 s from now or from the instant
+  not_sampled         // the lot of service.race_share fell on the others
 };
 
-inline constexpr std::array<std::string_view, 14> kFallbackNames = {"no_fit_slave",
+inline constexpr std::array<std::string_view, 15> kFallbackNames = {"no_fit_slave",
                                                                     "tcp",
                                                                     "guard_prefix",
                                                                     "guard_total",
@@ -40,7 +41,8 @@ inline constexpr std::array<std::string_view, 14> kFallbackNames = {"no_fit_slav
                                                                     "too_big",
                                                                     "expired",
                                                                     "order_send_failed",
-                                                                    "leap_second"};
+                                                                    "leap_second",
+                                                                    "not_sampled"};
 
 constexpr std::string_view name_of(Fallback reason) {
   return kFallbackNames.at(static_cast<std::size_t>(reason));

@@ -29,7 +29,9 @@ RaceCore::RaceCore(const RaceOptions& options, unsigned loop, unsigned loops, st
     : options_(options),
       guard_(options.guard, loops, random),
       retries_(most_races(options, loops), random),
-      next_id_(epoch + (std::uint64_t{loop} << 56)) {
+      next_id_(epoch + (std::uint64_t{loop} << 56)),
+      lots_(random.next()) {
+  if (options.any_shadow) shadow_guard_.emplace(options.guard, loops, random);
   assert(loop < loops && loops <= 256);
   assert(options.max_slaves >= 1 && options.max_slaves <= kMostRunners);
 }
@@ -62,9 +64,15 @@ RacePlan RaceCore::decide(const Snapshot& snapshot, const RaceQuestion& q, const
   const std::uint64_t key = retries_.key(q.client, q.name, q.type);
   const Nanos window = std::max(options_.retry_window, service.retry_window);
   if (retries_.raced_recently(key, times.now, window)) return refuse(Fallback::retry);
-  if (const auto why = guard_.take(q.client, q.verified, times.now)) return refuse(*why);
+  // After the retry, which must be answered in any case and be seen as one: with a small share it is the sign
+  // that raced answers do not arrive. Before the guard: what is not raced costs nothing.
+  if (service.race_share < 1 && lots_.unit() >= service.race_share) return refuse(Fallback::not_sampled);
+  assert(!service.shadow || shadow_guard_);
+  RaceGuard& guard = service.shadow ? *shadow_guard_ : guard_;
+  if (const auto why = guard.take(q.client, q.verified, times.now)) return refuse(*why);
   retries_.remember(key, times.now);
   plan.race = true;
+  plan.shadow = service.shadow;
   ++next_id_;
   return plan;
 }

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "common/base/random.hh"
@@ -31,6 +32,7 @@ struct RaceOptions {
   unsigned max_slaves = 8;       // 1..kMostRunners
   std::size_t most_request = 0;  // octets that fit into an empty order datagram
   GuardOptions guard;
+  bool any_shadow = false;  // some service has mode "shadow"
 };
 
 /// One query for a raced name, over UDP.
@@ -47,6 +49,7 @@ struct RaceQuestion {
 
 struct RacePlan {
   bool race = false;
+  bool shadow = false;                    // with `race`: slaves withhold, the master answers now
   Fallback why = Fallback::no_fit_slave;  // when not
   std::uint64_t id = 0;                   // transmit identifier, part 1
   RefTime instant;                        // part 2
@@ -72,8 +75,12 @@ class RaceCore {
 
   RaceOptions options_;
   RaceGuard guard_;
+  /// Shadow races cost their client nothing, so they are not paid for from its budget; but they show what
+  /// the same limits would refuse, and bound the orders that a stranger can cause.
+  std::optional<RaceGuard> shadow_guard_;
   RetryMemory retries_;
   std::uint64_t next_id_;
+  SeededRandom lots_;  // of race_share
 };
 
 }  // namespace flagfall::master

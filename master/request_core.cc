@@ -85,11 +85,15 @@ void RequestCore::race_or_answer(const wire::DnsQuery& query, const dns::FrontEn
   raced = {query.packet, client, result};
   raced_ |= std::uint64_t{1} << queries_;
   order(plan, raced, question.address);
+  if (!plan.shadow) return;
+  shadow_ |= std::uint64_t{1} << queries_;
+  answer(query, result, client, output);
 }
 
 void RequestCore::order(const RacePlan& plan, const Raced& raced, std::uint8_t address) noexcept {
   wire::Order order;
   order.race = plan.id;
+  order.shadow = plan.shadow;
   order.instant = plan.instant;
   order.address = address;
   order.client = raced.client;
@@ -111,16 +115,19 @@ void RequestCore::answer(const wire::DnsQuery& query, const dns::FrontEnd::Resul
 void RequestCore::finish(MonoTime now, RequestOutput& output) noexcept {
   if (raced_ == 0) return;
   const std::uint64_t ordered = book_.flush(snapshot_->clock.to_ref(now), output);
-  burst_races_ = static_cast<unsigned>(std::popcount(raced_ & ordered));
+  burst_races_ = static_cast<unsigned>(std::popcount(raced_ & ordered & ~shadow_));
   counters_.races.add(burst_races_);
+  counters_.shadow_races.add(static_cast<std::uint64_t>(std::popcount(shadow_ & ordered)));
   for (std::uint64_t left = raced_ & ~ordered; left != 0; left &= left - 1) {
     const Raced& raced = races_.at(static_cast<std::size_t>(std::countr_zero(left)));
     counters_.fallback.count(Fallback::order_send_failed);
+    if (((shadow_ >> std::countr_zero(left)) & 1U) != 0) continue;
     wire::DnsQuery query;
     if (wire::parse_query(raced.packet, query) == wire::QueryVerdict::ok)
       answer(query, raced.result, raced.client, output);
   }
   raced_ = 0;
+  shadow_ = 0;
 }
 
 std::size_t RequestCore::stream_query(Bytes packet, const Endpoint& client, const BurstTimes& times,

@@ -21,6 +21,7 @@ namespace flagfall::master {
 /// Written by the loop, read by any thread.
 struct RequestCounters {
   Counter races;
+  Counter shadow_races;  // ordered, and answered by the master
   FallbackCounters fallback;
   Counter truncated_datagrams;  // larger than any query: dropped
   Histogram queue_age;          // dequeue minus the kernel's stamp
@@ -61,6 +62,7 @@ class RequestCore {
 
   /// Of the last burst.
   [[nodiscard]] unsigned burst_queries() const { return queries_; }
+  /// Those whose clients wait for their instant.
   [[nodiscard]] unsigned burst_races() const { return burst_races_; }
 
   /// One query over TCP: never raced. Returns the answer's length in `room`, 0 for none. Not within a burst.
@@ -94,7 +96,8 @@ class RequestCore {
   BurstTimes times_;
   unsigned queries_ = 0;
   unsigned burst_races_ = 0;
-  std::uint64_t raced_ = 0;  // bit i: query i of this burst is a race
+  std::uint64_t raced_ = 0;   // bit i: query i of this burst is a race
+  std::uint64_t shadow_ = 0;  // of these, the ones that are answered already
   std::array<Raced, kMostQueries> races_{};
 };
 

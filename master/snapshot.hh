@@ -42,7 +42,9 @@ inline constexpr Nanos kDropRetry = std::chrono::seconds(6);
 struct RacedService {
   Nanos delay{};
   Nanos retry_window{};  // when longer than the configured one: see kDropRetry
-  bool has_v4 = false;   // some configured slave has an IPv4 answer, fit or not
+  bool shadow = false;   // slaves withhold their answers, the master gives its own
+  double race_share = 1;
+  bool has_v4 = false;  // some configured slave has an IPv4 answer, fit or not
   bool has_v6 = false;
   std::vector<Runner> v4;  // fit slaves with IPv4 answers: they race A queries
   std::vector<Runner> v6;  // AAAA

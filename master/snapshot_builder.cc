@@ -77,6 +77,8 @@ Snapshot SnapshotBuilder::build(const std::vector<const SlaveState*>& slaves, co
   for (std::size_t s = 0; s < parts_.size(); ++s) {
     RacedService& service = out.services.emplace_back();
     service.delay = config_.services[s].delay;
+    service.shadow = config_.services[s].mode == ServiceConfig::Mode::shadow;
+    service.race_share = config_.services[s].race_share;
     if (config_.services[s].late == wire::LatePolicy::drop) service.retry_window = kDropRetry;
     for (const Part& part : parts_[s]) {
       service.has_v4 = service.has_v4 || part.v4;

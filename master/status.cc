@@ -156,6 +156,8 @@ json service_json(const StatusSource& s, const ServiceConfig& service) {
   return {{"name", service.name},
           {"names", service.names},
           {"delay_ms", in_ms(service.delay)},
+          {"mode", service.mode == ServiceConfig::Mode::shadow ? "shadow" : "race"},
+          {"race_share", service.race_share},
           {"late", service.late == wire::LatePolicy::send ? "send" : "drop"},
           {"slaves", slaves},
           {"fit", fit}};
@@ -206,9 +208,9 @@ json counters_json(const StatusSource& s) {
   return sums;
 }
 
-std::uint64_t race_count(const StatusSource& s) {
+std::uint64_t race_count(const StatusSource& s, Counter RequestCounters::*which = &RequestCounters::races) {
   std::uint64_t n = 0;
-  for (const auto& loop : s.loops) n += loop->requests().races.get();
+  for (const auto& loop : s.loops) n += (loop->requests().*which).get();
   return n;
 }
 
@@ -257,6 +259,7 @@ json status_json(const StatusSource& s) {
       {"slaves", slaves},
       {"services", services},
       {"races", race_count(s)},
+      {"shadow_races", race_count(s, &RequestCounters::shadow_races)},
       {"fallback", fallback},
       {"guard", guard_json(s)},
       {"queue_age_us", histogram(*queue_age, in_us)},

@@ -143,14 +143,28 @@ std::string clocks(const Json& array) {
   return "\n" + text_table(rows);
 }
 
+std::string races(const Json& status) {
+  const Json& shadow = at(status, "shadow_races");
+  const bool any = shadow.is_number() && shadow.get<double>() > 0;
+  return text(at(status, "races")) + (any ? fmt::format(", and {} in the shadow", text(shadow)) : "");
+}
+
+/// "race", "shadow 5%"
+std::string mode(const Json& service) {
+  const Json& share = at(service, "race_share");
+  const bool part = share.is_number() && share.get<double>() < 1;
+  return text(at(service, "mode")) + (part ? fmt::format(" {:g}%", 100 * share.get<double>()) : "");
+}
+
 std::string services(const Json& array) {
   if (!array.is_array() || array.empty()) return {};
-  std::vector<std::vector<std::string>> rows{{"service", ">delay, ms", "late", "fit", "slaves", "names"}};
+  std::vector<std::vector<std::string>> rows{
+      {"service", ">delay, ms", "late", "fit", "slaves", "mode", "names"}};
   for (const Json& service : array) {
     const auto size = [](const Json& a) { return a.is_array() ? a.size() : 0; };
     rows.push_back({text(at(service, "name")), number(at(service, "delay_ms"), 3), text(at(service, "late")),
                     fmt::format("{} of {}", size(at(service, "fit")), size(at(service, "slaves"))),
-                    join(at(service, "slaves")), join(at(service, "names"))});
+                    join(at(service, "slaves")), mode(service), join(at(service, "names"))});
   }
   return "\n" + text_table(rows);
 }
@@ -176,7 +190,7 @@ Result<std::string> status_text(std::string_view json) {
       {"listen", join(at(status, "listen"))},
       {"racing", racing(status)},
       {"clock", clock_line(at(status, "clock"))},
-      {"races", text(at(status, "races"))},
+      {"races", races(status)},
       {"fallback", fallbacks(at(status, "fallback"))},
       {"queue", "age p50 / p99 " + quantiles(at(status, "queue_age_us"), 1) + " us"}};
   return text_table(head) + "\n" + slaves(at(status, "slaves")) + clocks(at(status, "slaves")) +

@@ -71,6 +71,25 @@ BOOST_AUTO_TEST_CASE(a_good_configuration_has_its_values_and_the_defaults) {
   BOOST_TEST(race.guard.total.rate == 1000.0);
 }
 
+BOOST_AUTO_TEST_CASE(a_service_races_all_unless_it_says_otherwise) {
+  const auto plain = master::schema().parse(kGood, "m.toml");
+  BOOST_REQUIRE(plain.ok());
+  BOOST_TEST((plain->services[0].mode == master::ServiceConfig::Mode::race));
+  BOOST_TEST(plain->services[0].race_share == 1.0);
+  BOOST_TEST(!master::race_options(*plain).any_shadow);
+  const auto careful = master::schema().parse(
+      replaced(kGood, "delay = \"25ms\"", "delay = \"25ms\"\nmode = \"shadow\"\nrace_share = 0.05"),
+      "m.toml");
+  BOOST_REQUIRE_MESSAGE(careful.ok(), (careful ? "" : careful.error()));
+  BOOST_TEST((careful->services[0].mode == master::ServiceConfig::Mode::shadow));
+  BOOST_TEST(careful->services[0].race_share == 0.05);
+  BOOST_TEST(master::race_options(*careful).any_shadow);
+  BOOST_TEST(holds(error_of(replaced(kGood, "delay = \"25ms\"", "delay = \"25ms\"\nrace_share = 1.5")),
+                   "race_share"));
+  BOOST_TEST(holds(error_of(replaced(kGood, "delay = \"25ms\"", "delay = \"25ms\"\nmode = \"dark\"")),
+                   R"(expected "race" or "shadow")"));
+}
+
 BOOST_AUTO_TEST_CASE(print_reads_back_to_the_same) {
   const auto first = master::schema().parse(kGood, "m.toml");
   BOOST_REQUIRE(first.ok());

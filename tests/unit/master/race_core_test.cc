@@ -212,6 +212,67 @@ BOOST_AUTO_TEST_CASE(a_bad_clock_a_pause_and_an_order_that_would_not_fit_mean_an
   BOOST_TEST(reason(core.decide(f.snapshot, f.question, f.times)) == "race");
 }
 
+BOOST_AUTO_TEST_CASE(of_a_share_about_that_many_queries_race_and_the_others_cost_no_token) {
+  Fixture f;
+  f.options.guard.total = f.options.guard.prefix = {0.001, 1000};
+  f.snapshot.services[0].race_share = 0.05;
+  RaceCore core = f.make();
+  std::map<std::string, int> seen;
+  for (int i = 0; i < 10000; ++i) {
+    const std::string name = std::to_string(i);
+    f.question.name = as_bytes(name);
+    ++seen[reason(core.decide(f.snapshot, f.question, f.times))];
+  }
+  BOOST_TEST(seen["race"] > 400);  // 500 +- 22: 4.5 standard deviations and more
+  BOOST_TEST(seen["race"] < 600);
+  BOOST_TEST(seen["race"] + seen["not_sampled"] == 10000);
+}
+
+BOOST_AUTO_TEST_CASE(a_share_of_zero_races_nobody_and_of_one_everybody) {
+  Fixture f;
+  f.options.guard.total = f.options.guard.prefix = {1e6, 1e6};
+  RaceCore core = f.make();
+  for (const double share : {0.0, 1.0}) {
+    f.snapshot.services[0].race_share = share;
+    for (int i = 0; i < 1000; ++i) {
+      const std::string name = std::to_string(share) + std::to_string(i);
+      f.question.name = as_bytes(name);
+      BOOST_REQUIRE(reason(core.decide(f.snapshot, f.question, f.times)) ==
+                    (share > 0 ? "race" : "not_sampled"));
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(who_was_raced_and_asks_again_is_answered_as_a_retry_whatever_the_lot_says) {
+  Fixture f;
+  RaceCore core = f.make();
+  BOOST_TEST(reason(core.decide(f.snapshot, f.question, f.times)) == "race");
+  f.snapshot.services[0].race_share = 0.01;
+  for (int i = 0; i < 100; ++i) BOOST_TEST(reason(core.decide(f.snapshot, f.question, f.times)) == "retry");
+}
+
+BOOST_AUTO_TEST_CASE(shadow_races_have_budgets_of_their_own_with_the_same_limits) {
+  Fixture f;
+  f.options.any_shadow = true;
+  f.options.guard.prefix = {0.001, 3};
+  f.snapshot.services.push_back(f.snapshot.services[0]);
+  f.snapshot.services[1].shadow = true;
+  RaceCore core = f.make();
+  int number = 0;
+  const auto ask = [&](std::uint16_t service) {
+    const std::string name = std::to_string(number++);
+    f.question.name = as_bytes(name);
+    f.question.service = service;
+    const RacePlan plan = core.decide(f.snapshot, f.question, f.times);
+    BOOST_TEST(plan.shadow == (plan.race && service == 1));
+    return reason(plan);
+  };
+  for (int i = 0; i < 3; ++i) BOOST_TEST(ask(1) == "race");
+  BOOST_TEST(ask(1) == "guard_prefix");
+  for (int i = 0; i < 3; ++i) BOOST_TEST(ask(0) == "race");
+  BOOST_TEST(ask(0) == "guard_prefix");
+}
+
 BOOST_AUTO_TEST_CASE(there_is_no_race_beside_a_leap_second) {
   Fixture f;
   RaceCore core = f.make();

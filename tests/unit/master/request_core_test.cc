@@ -114,6 +114,14 @@ struct Fixture {
     core = std::make_unique<RequestCore>(options, *front_end, random);
     core->take_over(snapshot);
   }
+  /// All services, from now on.
+  void make_shadow() {
+    options.race.any_shadow = true;
+    core = std::make_unique<RequestCore>(options, *front_end, random);
+    auto shadow = std::make_shared<master::Snapshot>(*snapshot);
+    for (auto& service : shadow->services) service.shadow = true;
+    core->take_over(shadow);
+  }
   /// One burst of one query that came 2 ms ago.
   void ask(const std::vector<std::uint8_t>& query) {
     core->begin(times);
@@ -226,6 +234,44 @@ BOOST_AUTO_TEST_CASE(when_no_order_can_be_sent_the_client_is_answered_after_all)
   BOOST_TEST(f.fallback(Fallback::order_send_failed) == 1U);
   BOOST_TEST(f.core->counters().races.get() == 0U);
   BOOST_TEST(f.output.last().answer.size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(in_the_shadow_slaves_get_marked_orders_and_the_client_its_answer_at_once) {
+  Fixture f;
+  f.make_shadow();
+  unsigned orders = 0;
+  unsigned answers_before = 0;
+  f.output.on_order = [&](OrderDatagram& d) {
+    answers_before += static_cast<unsigned>(f.output.answers);
+    std::vector<std::uint8_t> copy(d.bytes.begin(), d.bytes.end());
+    net::Opener opener{net::SealKey{}};
+    wire::OrderReader reader(opener.open(copy).plaintext);
+    wire::Order order;
+    while (reader.next(order)) orders += order.shadow ? 1U : 0U;
+  };
+  f.ask(make_query("x1.race.example.test", kA));
+  BOOST_TEST(orders == 3U);
+  BOOST_TEST(answers_before == 3U);  // before each of the three datagrams
+  BOOST_TEST(f.output.answers == 1U);
+  BOOST_TEST((f.output.last_to == kClient));
+  BOOST_TEST(f.output.last().answer.size() == 1U);
+  BOOST_TEST(f.core->counters().shadow_races.get() == 1U);
+  BOOST_TEST(f.core->counters().races.get() == 0U);
+  BOOST_TEST(f.core->burst_races() == 0U);  // nobody waits: queries must not gather
+}
+
+BOOST_AUTO_TEST_CASE(in_the_shadow_an_order_that_cannot_be_sent_makes_no_second_answer) {
+  Fixture f;
+  f.make_shadow();
+  f.output.refuse_orders = true;
+  f.ask(make_query("x1.race.example.test", kA));
+  BOOST_TEST(f.output.answers == 1U);
+  BOOST_TEST(f.fallback(Fallback::order_send_failed) == 1U);
+  BOOST_TEST(f.core->counters().shadow_races.get() == 0U);
+  f.output.refuse_orders = false;
+  f.ask(make_query("x1.race.example.test", kA));  // asked again: answered, and not ordered
+  BOOST_TEST(f.output.answers == 2U);
+  BOOST_TEST(f.fallback(Fallback::retry) == 1U);
 }
 
 BOOST_AUTO_TEST_CASE(a_pause_takes_effect_with_the_next_snapshot) {

@@ -87,6 +87,18 @@ BOOST_AUTO_TEST_CASE(fit_slaves_run_in_the_families_that_they_answer) {
   BOOST_TEST(!s.services[1].has_v6);
 }
 
+BOOST_AUTO_TEST_CASE(a_service_in_the_shadow_has_its_runners_as_any_other) {
+  Fixture f;
+  f.config.services[1].mode = master::ServiceConfig::Mode::shadow;
+  f.config.services[1].race_share = 0.25;
+  const Snapshot s = f.build();
+  BOOST_TEST(!s.services[0].shadow);
+  BOOST_TEST(s.services[0].race_share == 1.0);
+  BOOST_TEST(s.services[1].shadow);
+  BOOST_TEST(s.services[1].race_share == 0.25);
+  BOOST_TEST(s.services[1].v4.size() == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(who_is_not_fit_does_not_run_but_keeps_its_session) {
   Fixture f;
   const auto runs = [&](auto change) {

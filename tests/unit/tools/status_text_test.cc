@@ -52,7 +52,7 @@ BOOST_AUTO_TEST_CASE(the_documented_example_is_shown_with_all_that_matters) {
                                    "0\\.008 / 0\\.011 +12\\.500 +120\n")),
       *text);
   BOOST_CHECK_MESSAGE(
-      std::regex_search(*text, std::regex("web +25\\.000 +send +2 of 2 +fra, nyc +www\\.example\\.test, ")),
+      std::regex_search(*text, std::regex("web +25\\.000 +send +2 of 2 +fra, nyc +race +www\\.example\\.test, ")),
       *text);
   BOOST_TEST(has(*text, "icmp_errors"));
   BOOST_TEST(!has(*text, "receive_queue_drops"));  // zero
