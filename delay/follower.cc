@@ -61,7 +61,7 @@ std::optional<Change> Follower::step(const OneWay::Service& seen, std::span<cons
   view_.share = window_.share(delay_);
   const auto wanted = judge(seen, now);
   if (!wanted) return std::nullopt;
-  return apply(explain(seen, wanted->first, wanted->second, first, now), now);
+  return apply(explain(seen, wanted->first, wanted->second, first), now);
 }
 
 void Follower::note_racing(std::span<const std::uint16_t> racing, MonoTime now) {
@@ -105,13 +105,15 @@ void Follower::collect(const Rows& rows, std::size_t first, MonoTime now) {
   recent_.needs.clear();
   window_.needs.clear();
   since_.needs.clear();
+  const std::size_t recent = rows.first_of(now, kRecent, kLeastRecent, kOldest);
+  recent_since_ = recent < rows.size() ? rows[recent].at : now;
   for (std::size_t i = first; i < rows.size(); ++i) {
     const Row& row = rows[i];
     Nanos most = Nanos::min();
     for (const Need& need : row.all())
       if (counted(need.slave)) most = std::max(most, need.needed);
     if (!row.whole || most == Nanos::min()) continue;
-    if (now - row.at <= kRecent) recent_.needs.push_back(most);
+    if (row.at >= recent_since_) recent_.needs.push_back(most);
     if (provisional_since_ && row.at >= *provisional_since_) since_.needs.push_back(most);
     if (Rows::settled(row, now)) window_.needs.push_back(most);
   }
@@ -170,15 +172,14 @@ bool Follower::falls_short_since(MonoTime now) {
          candidate(since_) >= delay_ + delay_ / 100;
 }
 
-Change Follower::explain(const OneWay::Service& seen, Nanos wanted, Cause cause, std::size_t first,
-                         MonoTime now) {
+Change Follower::explain(const OneWay::Service& seen, Nanos wanted, Cause cause, std::size_t first) {
   Change change;
   change.from = delay_;
   change.wanted = wanted;
   change.to = std::clamp(wanted, follow_.at_least, follow_.at_most);
   change.cause = cause;
   const Sample& sample = cause == Cause::late ? recent_ : cause == Cause::reviewed ? since_ : window_;
-  const MonoTime begin = cause == Cause::late       ? now - kRecent
+  const MonoTime begin = cause == Cause::late       ? recent_since_
                          : cause == Cause::reviewed ? *provisional_since_
                                                     : MonoTime::min();
   change.races = sample.needs.size();

@@ -57,7 +57,7 @@ class Follower {
   [[nodiscard]] Nanos largest(const OneWay::Service& seen) const;
   [[nodiscard]] std::optional<std::pair<Nanos, Cause>> judge(const OneWay::Service& seen, MonoTime now);
   [[nodiscard]] bool falls_short_since(MonoTime now);
-  Change explain(const OneWay::Service& seen, Nanos wanted, Cause cause, std::size_t first, MonoTime now);
+  Change explain(const OneWay::Service& seen, Nanos wanted, Cause cause, std::size_t first);
   std::optional<Change> apply(Change change, MonoTime now);
 
   Follow follow_;
@@ -73,15 +73,17 @@ class Follower {
   View view_;
   // Reused by each step.
   Sample recent_;
+  MonoTime recent_since_;
   Sample window_;
   Sample since_;
   std::vector<Nanos> scratch_;
 
  public:
-  /// How far back the last seconds reach, and the window under load.
+  /// How far back the last seconds reach, and the window, under load.
   static constexpr Nanos kRecent = std::chrono::seconds(3);
   static constexpr Nanos kWindow = std::chrono::seconds(30);
-  /// With few races, the window is so many of them, none older than this.
+  /// With few races, the window is so many of them, and the last seconds are kLeastRecent; none is older than
+  /// this.
   static constexpr std::size_t kWindowRaces = 300;
   static constexpr Nanos kOldest = std::chrono::minutes(10);
   /// Fewer races than these say nothing, of the last seconds or of the window.

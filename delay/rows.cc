@@ -18,7 +18,7 @@ bool sampled(std::uint64_t race, unsigned level) {
 }
 
 constexpr unsigned kMostLevel = 40;
-/// Reports come in batches, once a second from each slave: what one second brings says little.
+/// Reports come in batches: what one second brings says little.
 constexpr Nanos kPeriod = std::chrono::seconds(4);
 
 }  // namespace

@@ -52,8 +52,8 @@ class Rows {
   static constexpr std::size_t kMost = 8192;
   /// Races a second that are kept as they come; with more, a sample of nearly half as many, or more.
   static constexpr unsigned kPerSecond = 256;
-  /// Slaves report once a second: this long after its first report, a row has all that will come.
-  static constexpr Nanos kSettling = std::chrono::milliseconds(2500);
+  /// Slaves report five times a second: so long after its first report, a row has all that will come.
+  static constexpr Nanos kSettling = std::chrono::milliseconds(1500);
 
   /// One report. `now` never goes back.
   void add(const race::OrderTiming& timing, MonoTime now);

@@ -45,7 +45,6 @@ LoopOptions loop_options(const Config& config, const std::vector<Endpoint>& list
   o.tcp.idle = config.dns.tcp_idle;
   for (const Endpoint& at : config.control.listen.all) o.order_sources.push_back(at.ip);
   o.order_dscp = config.control.order_dscp;
-  o.gather = gather_time(config);
   o.dns = {config.dns.nsid, config.dns.udp_size, config.cookies.require};
   o.core.race = race_options(config);
   o.core.order_size = config.control.order_size;
@@ -129,6 +128,7 @@ void App::open(net::Loop& loop) {
   raise_descriptor_limit();
   listen_ = config_.dns.listen;
   builder_.emplace(config_, listen_);
+  delays_.emplace(config_, builder_->names());
   stats_ = std::vector<SlaveStats>(builder_->names().size());
   slave_said_.resize(builder_->names().size());
   open_loops();
@@ -228,6 +228,7 @@ Snapshot App::snapshot_now() const {
   Snapshot now = builder_->build(hub_ ? hub_->slaves() : std::vector<const SlaveState*>{},
                                  source_ ? source_->current() : clocksync::RefMap{}, paused_, zones_);
   now.cookies = cookies_;
+  delays_->apply(now);
   return now;
 }
 
@@ -291,8 +292,18 @@ std::string App::take_over(Files files) {
 void App::tick() {
   log_clock();
   log_failed_orders();
+  follow_delays();
   // Large zones take their time to free: not on the path of a query.
   std::erase_if(retired_, [](const auto& zones) { return zones.use_count() == 1; });
+}
+
+void App::follow_delays() {
+  bool changed = false;
+  for (const DelayControl::Note& note : delays_->tick(published_, clock_.mono())) {
+    changed = changed || note.changed;
+    note.changed ? log::info("{}", note.text) : log::warn("{}", note.text);
+  }
+  if (changed) publish();
 }
 
 void App::log_clock() {
@@ -348,7 +359,7 @@ std::string App::with_status(const std::function<std::string(const StatusSource&
   auto control = hub_->counters();
   control.emplace_back("operator_commands", audit_->counters().commands.get());
   control.emplace_back("audit_lost", audit_->counters().lost.get());
-  return tell({config_, *builder_, published_, *source_, slaves, control, stats_, loops_, listen_,
+  return tell({config_, *builder_, *delays_, published_, *source_, slaves, control, stats_, loops_, listen_,
                clock_.mono(), started_, read_real_minus_mono(clock_).offset});
 }
 

@@ -17,6 +17,7 @@
 #include "common/net/admin.hh"
 #include "common/net/worker.hh"
 #include "master/config.hh"
+#include "master/delay_control.hh"
 #include "master/request_loop.hh"
 #include "master/slave_hub.hh"
 #include "master/slave_stats.hh"
@@ -57,6 +58,8 @@ class App final : public daemon::Program {
   };
   std::string take_over(Files files);
   void tick();
+  /// Lets the delays follow what the slaves report.
+  void follow_delays();
   void log_clock();
   void log_slaves();
   void log_failed_orders();
@@ -73,6 +76,7 @@ class App final : public daemon::Program {
 
   std::vector<Endpoint> listen_;
   std::optional<SnapshotBuilder> builder_;
+  std::optional<DelayControl> delays_;
   std::vector<SlaveStats> stats_;
   std::vector<std::unique_ptr<RequestLoop>> loops_;
   std::unique_ptr<clocksync::ClockSource> source_;

@@ -70,6 +70,14 @@ void check_slaves(const ServiceConfig& service, std::size_t index, const Where& 
           fmt::format("slave '{}' is there twice in service '{}'", service.slaves[i].name, service.name));
 }
 
+void check_delay(const ServiceConfig& service, std::size_t index, const Where& where) {
+  const auto* const follow = std::get_if<delay::Follow>(&service.delay);
+  if (follow == nullptr || !follow->nearest || *follow->nearest <= service.slaves.size()) return;
+  where.error(fmt::format("service.{}.delay.nearest", index),
+              fmt::format("{} slaves shall count, but service '{}' has {}", *follow->nearest, service.name,
+                          service.slaves.size()));
+}
+
 void check_all(const Config& c, const Where& where) {
   std::set<std::string> zones;
   for (std::size_t i = 0; i < c.zones.size(); ++i)
@@ -82,6 +90,7 @@ void check_all(const Config& c, const Where& where) {
       where.error(fmt::format("service.{}.name", s),
                   fmt::format("service '{}' is there twice", c.services[s].name));
     check_slaves(c.services[s], s, where);
+    check_delay(c.services[s], s, where);
   }
   if (c.guard.prefix_burst > c.guard.burst) where.error("guard.prefix_burst", "is more than guard.burst");
   if (c.guard.verified_prefix_burst > c.guard.verified_burst)
@@ -190,6 +199,30 @@ config::Schema<GuardConfig> guard_schema() {
   return s;
 }
 
+config::Schema<delay::Follow> follow_schema() {
+  using delay::Follow;
+  config::Schema<Follow> s;
+  s.key("on_time", &Follow::on_time,
+        {.help = "Share of races in which every slave that counts shall be on time; 1: the delay is longer "
+                 "than the largest that was needed lately, plus the clocks' bound",
+         .least = "0.5",
+         .most = "1"});
+  s.key("nearest", &Follow::nearest,
+        {.help = "Only so many slaves count, the nearest; farther ones may be late; absent: all count",
+         .least = "1",
+         .most = std::to_string(kMostRunners),
+         .example = "3"});
+  s.key("at_least", &Follow::at_least, {.help = "It is never shorter", .least = "100us", .most = "5s"});
+  s.key("at_most", &Follow::at_most,
+        {.help = "It is never longer, and starts with this", .least = "100us", .most = "5s"});
+  s.check([](const Follow& c, const Where& where) {
+    if (c.at_least > c.at_most)
+      where.error("at_least", fmt::format("{} is more than at_most, {}", config::to_string(c.at_least),
+                                          config::to_string(c.at_most)));
+  });
+  return s;
+}
+
 config::Schema<ServiceConfig> service_schema() {
   config::Schema<SlaveConfig> slave;
   slave.key("name", &SlaveConfig::name,
@@ -209,10 +242,13 @@ config::Schema<ServiceConfig> service_schema() {
                  "when there is no race",
          .required = true,
          .example = R"(["www.example.test"])"});
-  s.key("delay", &ServiceConfig::delay,
-        {.help = "From the timestamp to the instant; more than the slowest way from here to a slave",
-         .least = "100us",
-         .most = "5s"});
+  s.value_or_table(
+      "delay", &ServiceConfig::delay, follow_schema(),
+      {.help = "From the timestamp to the instant: fixed, and more than the slowest way from here "
+               "to a slave that shall race; or a table, and it follows what the slaves report",
+       .least = "100us",
+       .most = "5s",
+       .example = R"("25ms" or { on_time = 0.99, at_most = "80ms" })"});
   s.choice("late", &ServiceConfig::late, {{"send", wire::LatePolicy::send}, {"drop", wire::LatePolicy::drop}},
            {.help = R"(What a slave does with an order that comes after its instant; with "drop", who asks )"
                     "again within 6 s is "
@@ -292,12 +328,15 @@ int zone_of(const Config& config, const std::string& name) {
   return best;
 }
 
-Nanos gather_time(const Config& config) {
+Nanos first_delay(const DelayConfig& delay) {
+  const auto* const follow = std::get_if<delay::Follow>(&delay);
+  return follow != nullptr ? follow->at_most : std::get<Nanos>(delay);
+}
+
+Nanos gather_time(const Config& config, Nanos shortest_delay) {
   // With "dequeue" the waiting would be added to the race.
   if (config.race.timestamp == RaceOptions::Timestamp::dequeue) return Nanos(0);
-  Nanos most = config.race.gather;
-  for (const ServiceConfig& service : config.services) most = std::min(most, service.delay / 10);
-  return most;
+  return std::min(config.race.gather, shortest_delay / 10);
 }
 
 RaceOptions race_options(const Config& config) {

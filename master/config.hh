@@ -5,12 +5,14 @@
 
 #include <cstdint>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "clocksync/config.hh"
 #include "common/config/schema.hh"
 #include "common/daemon/daemon.hh"
 #include "common/wire/session.hh"
+#include "delay/follow.hh"
 #include "master/race_core.hh"
 
 namespace flagfall::master {
@@ -81,10 +83,13 @@ struct SlaveConfig {
   std::vector<IpAddress> answers;
 };
 
+/// Fixed, or computed from the one-way delays.
+using DelayConfig = std::variant<Nanos, delay::Follow>;
+
 struct ServiceConfig {
   std::string name;
   std::vector<std::string> names;
-  Nanos delay = std::chrono::milliseconds(25);
+  DelayConfig delay = Nanos(std::chrono::milliseconds(25));
   wire::LatePolicy late = wire::LatePolicy::send;
   std::uint32_t ttl = 30;
   std::vector<SlaveConfig> slaves;
@@ -116,7 +121,9 @@ std::vector<std::string> slave_names(const Config& config);
 int zone_of(const Config& config, const std::string& name);
 
 RaceOptions race_options(const Config& config);
-/// How long queries may gather: race.gather, and never more than a tenth of any service's delay.
-Nanos gather_time(const Config& config);
+/// The delay before anything is measured: the fixed one, or the longest that may be.
+Nanos first_delay(const DelayConfig& delay);
+/// How long queries may gather with these delays: race.gather, and never more than a tenth of the shortest.
+Nanos gather_time(const Config& config, Nanos shortest_delay);
 
 }  // namespace flagfall::master

@@ -18,6 +18,9 @@ class Gather {
   /// `most`: how long a query may wait; 0: never.
   explicit Gather(Nanos most) : most_(most) {}
 
+  /// The services' delays have changed.
+  void set_most(Nanos most) { most_ = most; }
+
   /// One burst of this round of the loop. `full`: there may be more in the queue.
   void burst(MonoTime begun, unsigned queries, unsigned races, bool full) {
     if (queries_ == 0) begun_ = begun;

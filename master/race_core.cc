@@ -62,7 +62,7 @@ RacePlan RaceCore::decide(const Snapshot& snapshot, const RaceQuestion& q, const
   if (plan.count == 0) return refuse(Fallback::no_fit_slave);
 
   const std::uint64_t key = retries_.key(q.client, q.name, q.type);
-  const Nanos window = std::max(options_.retry_window, service.retry_window);
+  const Nanos window = std::max({options_.retry_window, service.retry_window, service.delay});
   if (retries_.raced_recently(key, times.now, window)) return refuse(Fallback::retry);
   // After the retry, which must be answered in any case and be seen as one: with a small share it is the sign
   // that raced answers do not arrive. Before the guard: what is not raced costs nothing.

@@ -82,14 +82,14 @@ struct RequestLoop::Shell final : RequestOutput {
   std::thread thread;
 
   Shell(const LoopOptions& o, const std::vector<std::unique_ptr<dns::Zone>>& zones,
-        const dns::Cookies& cookies, const Clock& c, Random& random)
+        const dns::Cookies& cookies, const Clock& c, Random& random, Nanos first_gather)
       : options(o),
         clock(c),
         front_end(zones, cookies, o.dns),
         core(core_options(o), front_end, random),
         answers(std::max<std::size_t>(o.dns.udp_size, 512)),
         orders(o.core.order_size),
-        gather(o.gather) {}
+        gather(first_gather) {}
 
   void open_service(const Endpoint& at, std::uint8_t address) {
     const bool shared = options.count > 1;
@@ -215,7 +215,7 @@ struct RequestLoop::Shell final : RequestOutput {
 RequestLoop::RequestLoop(const LoopOptions& options, const std::vector<std::unique_ptr<dns::Zone>>& zones,
                          const dns::Cookies& cookies, const Clock& clock, Random& random,
                          std::shared_ptr<const Snapshot> first)
-    : shell_(std::make_unique<Shell>(options, zones, cookies, clock, random)) {
+    : shell_(std::make_unique<Shell>(options, zones, cookies, clock, random, first->gather)) {
   assert(options.index < options.count && options.listen.size() <= 32);
   shell_->core.take_over(std::move(first));
   shell_->services.reserve(options.listen.size());
@@ -249,7 +249,10 @@ void RequestLoop::start() {
 }
 
 void RequestLoop::publish(std::shared_ptr<const Snapshot> snapshot) {
-  shell_->loop.post([s = shell_.get(), snapshot = std::move(snapshot)] { s->core.take_over(snapshot); });
+  shell_->loop.post([s = shell_.get(), snapshot = std::move(snapshot)] {
+    s->gather.set_most(snapshot->gather);
+    s->core.take_over(snapshot);
+  });
 }
 
 std::vector<Endpoint> RequestLoop::local() const {

@@ -26,7 +26,6 @@ struct LoopOptions {
   /// Orders leave from here, to slaves of its family; one a family at most. Unspecified: as routing says.
   std::vector<IpAddress> order_sources;
   int order_dscp = 0;
-  Nanos gather{};  // see gather.hh
   dns::FrontEnd::Options dns;
   RequestOptions core;  // loop and loops are filled in
 };

@@ -60,13 +60,14 @@ struct Snapshot {
   std::vector<RacedService> services;
   clocksync::RefMap clock;  // the master's own
   Nanos max_error{};        // above this bound: no race
+  Nanos gather{};           // how long queries may wait for each other; goes with the delays
   bool paused = false;
 
   /// Nothing but the clock differs, and not by a new measurement either.
   [[nodiscard]] bool same_as(const Snapshot& o) const {
     return zones == o.zones && cookies == o.cookies && slaves == o.slaves && services == o.services &&
-           paused == o.paused && clock.status == o.clock.status && clock.measured == o.clock.measured &&
-           clock.offset == o.clock.offset;
+           paused == o.paused && gather == o.gather && clock.status == o.clock.status &&
+           clock.measured == o.clock.measured && clock.offset == o.clock.offset;
   }
 };
 

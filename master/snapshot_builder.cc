@@ -74,9 +74,11 @@ Snapshot SnapshotBuilder::build(const std::vector<const SlaveState*>& slaves, co
     out.slaves[index] = {true, slave->session, slave->key, slave->orders};
     if (why_not(*slave).empty()) fit[index] = slave;
   }
+  Nanos shortest = Nanos::max();
   for (std::size_t s = 0; s < parts_.size(); ++s) {
     RacedService& service = out.services.emplace_back();
-    service.delay = config_.services[s].delay;
+    service.delay = first_delay(config_.services[s].delay);
+    shortest = std::min(shortest, service.delay);
     service.shadow = config_.services[s].mode == ServiceConfig::Mode::shadow;
     service.race_share = config_.services[s].race_share;
     if (config_.services[s].late == wire::LatePolicy::drop) service.retry_window = kDropRetry;
@@ -92,6 +94,7 @@ Snapshot SnapshotBuilder::build(const std::vector<const SlaveState*>& slaves, co
       if (part.v6) service.v6.push_back(runner);
     }
   }
+  out.gather = gather_time(config_, shortest);
   return out;
 }
 

@@ -23,7 +23,8 @@ class SnapshotBuilder {
   /// What each slave serves. Its Services hold only the services that it races for, in the configuration's
   /// order.
   [[nodiscard]] std::map<std::string, wire::Services> services() const;
-  /// `slaves`: any order; names that are not configured are left out.
+  /// `slaves`: any order; names that are not configured are left out. Delays are the first ones, before
+  /// anything is measured.
   [[nodiscard]] Snapshot build(const std::vector<const SlaveState*>& slaves, const clocksync::RefMap& clock,
                                bool paused, std::shared_ptr<const Zones> zones) const;
   /// Why this slave is in no race now, in one line; empty: it is fit.

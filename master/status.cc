@@ -7,6 +7,8 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "master/delay_status.hh"
+
 namespace flagfall::master {
 namespace {
 
@@ -144,7 +146,8 @@ json slave_json(const StatusSource& s, const SlaveState& slave) {
   return out;
 }
 
-json service_json(const StatusSource& s, const ServiceConfig& service) {
+json service_json(const StatusSource& s, std::size_t index) {
+  const ServiceConfig& service = s.config.services[index];
   json slaves = json::array();
   json fit = json::array();
   for (const SlaveConfig& slave : service.slaves) {
@@ -155,7 +158,9 @@ json service_json(const StatusSource& s, const ServiceConfig& service) {
   }
   return {{"name", service.name},
           {"names", service.names},
-          {"delay_ms", in_ms(service.delay)},
+          {"delay_ms", in_ms(s.delays.delay(index))},
+          {"delay", delay_json(s.delays, index, s.now)},
+          {"ways_ms", ways_json(s.delays, index)},
           {"mode", service.mode == ServiceConfig::Mode::shadow ? "shadow" : "race"},
           {"race_share", service.race_share},
           {"late", service.late == wire::LatePolicy::send ? "send" : "drop"},
@@ -241,7 +246,7 @@ json status_json(const StatusSource& s) {
   json slaves = json::array();
   for (const SlaveState* slave : s.slaves) slaves.push_back(slave_json(s, *slave));
   json services = json::array();
-  for (const ServiceConfig& service : s.config.services) services.push_back(service_json(s, service));
+  for (std::size_t i = 0; i < s.config.services.size(); ++i) services.push_back(service_json(s, i));
   json control = json::object();
   for (const auto& [name, value] : s.control) control[name] = value;
   const std::string clock = clock_why_not(s.snapshot.clock, s.config.clock.max_error, s.now);

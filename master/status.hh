@@ -10,6 +10,7 @@
 
 #include "clocksync/clock_source.hh"
 #include "master/config.hh"
+#include "master/delay_control.hh"
 #include "master/request_loop.hh"
 #include "master/slave_state.hh"
 #include "master/slave_stats.hh"
@@ -22,6 +23,7 @@ namespace flagfall::master {
 struct StatusSource {
   const Config& config;
   const SnapshotBuilder& builder;
+  const DelayControl& delays;
   const Snapshot& snapshot;  // the last one published
   const clocksync::ClockSource& clock;
   const std::vector<const SlaveState*>& slaves;

@@ -156,17 +156,40 @@ std::string mode(const Json& service) {
   return text(at(service, "mode")) + (part ? fmt::format(" {:g}%", 100 * share.get<double>()) : "");
 }
 
+std::string delay(const Json& service) {
+  return number(at(service, "delay_ms"), 3) +
+         (text(at(service, {"delay", "mode"})) == "follow" ? " auto" : "");
+}
+
+/// How the delays that follow the network do.
+std::string delays(const Json& array) {
+  std::vector<std::vector<std::string>> rows{{"delay of", ">target", ">on time", ">of races", ">wants, ms",
+                                              ">least", ">most", "by", ">changes", "the last"}};
+  for (const Json& service : array) {
+    const Json& delay = at(service, "delay");
+    if (text(at(delay, "mode")) != "follow") continue;
+    const Json& last = at(delay, "last_change");
+    rows.push_back({text(at(service, "name")), percent(at(delay, "on_time")), percent(at(delay, "share")),
+                    text(at(delay, "races")),
+                    number(at(delay, "wanted_ms"), 2) + (truth(at(delay, "limited")) ? " (limited)" : ""),
+                    number(at(delay, "at_least_ms"), 2), number(at(delay, "at_most_ms"), 2),
+                    join(at(delay, "slaves")), text(at(delay, "changes")),
+                    last.is_object() ? period(at(last, "ago_s")) + " ago, " + text(at(last, "why")) : "-"});
+  }
+  return rows.size() == 1 ? std::string() : "\n" + text_table(rows);
+}
+
 std::string services(const Json& array) {
   if (!array.is_array() || array.empty()) return {};
   std::vector<std::vector<std::string>> rows{
       {"service", ">delay, ms", "late", "fit", "slaves", "mode", "names"}};
   for (const Json& service : array) {
     const auto size = [](const Json& a) { return a.is_array() ? a.size() : 0; };
-    rows.push_back({text(at(service, "name")), number(at(service, "delay_ms"), 3), text(at(service, "late")),
+    rows.push_back({text(at(service, "name")), delay(service), text(at(service, "late")),
                     fmt::format("{} of {}", size(at(service, "fit")), size(at(service, "slaves"))),
                     join(at(service, "slaves")), mode(service), join(at(service, "names"))});
   }
-  return "\n" + text_table(rows);
+  return "\n" + text_table(rows) + delays(array);
 }
 
 /// Only what has happened: a column of zeros helps nobody.

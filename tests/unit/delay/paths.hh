@@ -18,11 +18,11 @@ namespace flagfall::delay::test {
 /// One way from the master to a slave.
 struct Path {
   Nanos base{};
-  Nanos jitter{};        // mean of an exponential part
-  double tail = 0;       // Pareto's shape of another part, 0.5 ms at least; 0: none
-  Nanos clock{};         // what the slave's clock is ahead
-  bool alive = true;     // reports
-  bool racing = true;    // is ordered
+  Nanos jitter{};      // mean of an exponential part
+  double tail = 0;     // Pareto's shape of another part, 0.5 ms at least; 0: none
+  Nanos clock{};       // what the slave's clock is ahead
+  bool alive = true;   // reports
+  bool racing = true;  // is ordered
 };
 
 class Paths {
@@ -62,7 +62,8 @@ class Paths {
     return std::nullopt;
   }
 
-  /// Of the races of the last `span`: the share with all slaves of `those` on time (all, when none are named).
+  /// Of the races of the last `span`: the share with all slaves of `those` on time (all, when none are
+  /// named).
   [[nodiscard]] double share(Nanos span, const std::vector<std::uint16_t>& those = {}) const {
     std::size_t all = 0;
     std::size_t good = 0;
@@ -76,7 +77,7 @@ class Paths {
     }
     return all == 0 ? 1 : static_cast<double>(good) / static_cast<double>(all);
   }
-  [[nodiscard]] std::size_t ups_and_downs() const { return said.size(); }
+  [[nodiscard]] const OneWay& ways() const { return ways_; }
 
  private:
   static constexpr MonoTime kStart = MonoTime(Nanos(1'000'000'000'000));
@@ -108,9 +109,9 @@ class Paths {
       const bool late = dispatch + one_way > delay();
       run.late[s] = late;
       if (!paths[s].alive) continue;
-      waiting_.push_back({now_ + std::max(dispatch + one_way, delay()),
-                          {id, 0, s, late ? race::Fate::sent_late : race::Fate::sent, delay(), dispatch, one_way,
-                           Nanos(400'000)}});
+      waiting_.push_back({now_ + delay() + Nanos(20'000'000),
+                          {id, 0, s, late ? race::Fate::sent_late : race::Fate::sent, delay(), dispatch,
+                           one_way, Nanos(400'000)}});
     }
   }
   void deliver() {

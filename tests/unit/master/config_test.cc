@@ -62,7 +62,7 @@ BOOST_AUTO_TEST_CASE(a_good_configuration_has_its_values_and_the_defaults) {
   BOOST_TEST(c.dns.listen.size() == 2U);
   BOOST_REQUIRE(c.control.listen.all.size() == 1U);
   BOOST_TEST(c.control.listen.all[0].port == 4953U);
-  BOOST_TEST((c.services[0].delay == 25ms));
+  BOOST_TEST((std::get<flagfall::Nanos>(c.services[0].delay) == 25ms));
   BOOST_TEST(c.services[0].slaves.size() == 2U);
   BOOST_TEST(c.race.max_slaves == 8U);
   const auto race = master::race_options(c);
@@ -164,12 +164,45 @@ BOOST_AUTO_TEST_CASE(queries_gather_for_a_tenth_of_the_shortest_delay_at_most) {
   const auto gather = [](const std::string& text) {
     const auto c = master::schema().parse(text, "m.toml");
     BOOST_REQUIRE_MESSAGE(c.ok(), (c ? "" : c.error()));
-    return master::gather_time(*c);
+    return master::gather_time(*c, master::first_delay(c->services[0].delay));
   };
   BOOST_TEST((gather(kGood) == 2ms));
   BOOST_TEST((gather(replaced(kGood, "25ms", "5ms")) == 500us));
   BOOST_TEST((gather(kGood + "[race]\ngather = \"0s\"\n") == 0ms));
   BOOST_TEST((gather(kGood + "[race]\ntimestamp = \"dequeue\"\n") == 0ms));
+}
+
+BOOST_AUTO_TEST_CASE(a_delay_is_fixed_or_follows_the_network) {
+  const auto read = [](const std::string& delay) {
+    const auto c = master::schema().parse(replaced(kGood, R"("25ms")", delay), "m.toml");
+    BOOST_REQUIRE_MESSAGE(c.ok(), (c ? "" : c.error()));
+    return c->services[0].delay;
+  };
+  const auto follow = std::get<delay::Follow>(read(R"({ on_time = 1, nearest = 2, at_most = "80ms" })"));
+  BOOST_TEST(follow.on_time == 1);
+  BOOST_TEST(follow.nearest.value() == 2U);
+  BOOST_TEST((follow.at_least == 1ms));
+  BOOST_TEST((follow.at_most == 80ms));
+  BOOST_TEST((master::first_delay(read(R"({ at_most = "70ms" })")) == 70ms));
+  BOOST_TEST((master::first_delay(read(R"("7ms")")) == 7ms));
+}
+
+BOOST_AUTO_TEST_CASE(a_delay_that_cannot_be_followed_is_refused_at_its_line) {
+  const auto error = [](const std::string& delay) { return error_of(replaced(kGood, R"("25ms")", delay)); };
+  BOOST_TEST(error(R"({ on_time = 99 })") == "m.toml:18: service.delay.on_time: 99 is too large: at most 1");
+  BOOST_TEST(error(R"({ on_time = 0.4 })") ==
+             "m.toml:18: service.delay.on_time: 0.4 is too small: at least 0.5");
+  BOOST_TEST(error(R"({ ontime = 0.9 })") ==
+             "m.toml:18: service.delay.ontime: no such key; did you mean on_time?");
+  BOOST_TEST(error(R"({ at_least = "90ms", at_most = "80ms" })") ==
+             "m.toml:18: service.delay.at_least: 90ms is more than at_most, 80ms");
+  BOOST_TEST(error(R"({ nearest = 3 })") ==
+             "m.toml:18: service.0.delay.nearest: 3 slaves shall count, but service 'web' has 2");
+  BOOST_TEST(error(R"({ nearest = 0 })") == "m.toml:18: service.delay.nearest: 0 is too small: at least 1");
+  BOOST_TEST(
+      error("25") ==
+      R"(m.toml:18: service.delay: expected a duration, such as "25ms" or { on_time = 0.99, at_most = )"
+      R"("80ms" }, found the integer 25)");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -35,6 +35,13 @@ BOOST_AUTO_TEST_CASE(races_that_come_densely_gather_for_the_set_time) {
   BOOST_TEST((round(gather, kStart + 3ms, 9, 9) == kStart + 5ms));
 }
 
+BOOST_AUTO_TEST_CASE(the_set_time_may_change_between_rounds) {
+  Gather gather(2ms);
+  (void)round(gather, kStart, 1, 1);
+  gather.set_most(500us);
+  BOOST_TEST((round(gather, kStart + 1ms, 1, 1) == kStart + 1500us));
+}
+
 BOOST_AUTO_TEST_CASE(where_ordinary_answers_prevail_there_is_no_waiting) {
   Gather gather(2ms);
   (void)round(gather, kStart, 4, 4);

@@ -127,6 +127,20 @@ BOOST_AUTO_TEST_CASE(where_late_answers_are_dropped_a_client_that_asks_again_aft
   BOOST_TEST(reason(core.decide(f.snapshot, f.question, f.times)) == "race");
 }
 
+BOOST_AUTO_TEST_CASE(before_the_instant_a_question_is_asked_again_however_short_the_window) {
+  Fixture f;
+  f.options.retry_window = 100ms;
+  f.snapshot.services[0].delay = 1s;
+  RaceCore core = f.make();
+  BOOST_TEST(reason(core.decide(f.snapshot, f.question, f.times)) == "race");
+  f.times.now += 900ms;
+  f.question.received = f.snapshot.clock.measured = f.times.now;
+  BOOST_TEST(reason(core.decide(f.snapshot, f.question, f.times)) == "retry");
+  f.times.now += 200ms;
+  f.question.received = f.snapshot.clock.measured = f.times.now;
+  BOOST_TEST(reason(core.decide(f.snapshot, f.question, f.times)) == "race");
+}
+
 BOOST_AUTO_TEST_CASE(what_the_guard_refused_was_no_race_and_so_is_no_retry_later) {
   Fixture f;
   f.options.guard.prefix = {10, 1};

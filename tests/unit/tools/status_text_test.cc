@@ -52,7 +52,13 @@ BOOST_AUTO_TEST_CASE(the_documented_example_is_shown_with_all_that_matters) {
                                    "0\\.008 / 0\\.011 +12\\.500 +120\n")),
       *text);
   BOOST_CHECK_MESSAGE(
-      std::regex_search(*text, std::regex("web +25\\.000 +send +2 of 2 +fra, nyc +race +www\\.example\\.test, ")),
+      std::regex_search(
+          *text, std::regex("web +14\\.200 auto +send +2 of 2 +fra, nyc +race +www\\.example\\.test, ")),
+      *text);
+  BOOST_CHECK_MESSAGE(
+      std::regex_search(*text,
+                        std::regex("web +99\\.00% +99\\.62% +5800 +14\\.18 +1\\.00 +80\\.00 +fra, nyc +3 +"
+                                   "1m 2s ago, 35\\.5 ms -> 14\\.2 ms: the last 5790 races")),
       *text);
   BOOST_TEST(has(*text, "icmp_errors"));
   BOOST_TEST(!has(*text, "receive_queue_drops"));  // zero
@@ -72,6 +78,18 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_is_said_with_its_reason) {
   const auto paused = tools::status_text(R"({"racing":{"paused":true}})");
   BOOST_REQUIRE(paused.ok());
   BOOST_TEST(has(*paused, "racing    paused by an operator (flagfall resume-racing)\n"));
+}
+
+BOOST_AUTO_TEST_CASE(a_delay_that_is_fixed_or_that_may_not_follow_says_so) {
+  const auto text = tools::status_text(
+      R"({"services":[{"name":"web","delay_ms":25,"delay":{"mode":"fixed"}},
+    {"name":"api","delay_ms":80,"delay":{"mode":"follow","on_time":0.9,"wanted_ms":95.5,"limited":true}}]})");
+  BOOST_REQUIRE(text.ok());
+  BOOST_CHECK_MESSAGE(std::regex_search(*text, std::regex("web +25\\.000 +-")), *text);
+  BOOST_CHECK_MESSAGE(std::regex_search(*text, std::regex("api +80\\.000 auto +-")), *text);
+  BOOST_TEST(has(*text, "95.50 (limited)"));
+  const auto fixed = tools::status_text(R"({"services":[{"name":"web","delay":{"mode":"fixed"}}]})");
+  BOOST_TEST(!has(*fixed, "delay of"));
 }
 
 BOOST_AUTO_TEST_CASE(what_is_missing_or_of_another_type_is_a_dash) {
