@@ -28,11 +28,11 @@ Result<WhatIf> parse_what_if(std::string_view text);
 class NeedsTable {
  public:
   static constexpr Nanos kAbsent{-1};
+  /// A service may have more slaves than a race has runners.
+  static constexpr std::size_t kMostColumns = 128;
 
-  /// `slaves`: 1 to race::kMostRunners columns.
-  explicit NeedsTable(std::size_t slaves) : slaves_(slaves) {
-    assert(slaves > 0 && slaves <= race::kMostRunners);
-  }
+  /// `slaves`: 1 to kMostColumns columns.
+  explicit NeedsTable(std::size_t slaves) : slaves_(slaves) { assert(slaves > 0 && slaves <= kMostColumns); }
 
   /// One race: one entry a column, kAbsent for who was not in it, and at least one who was.
   void add(std::span<const Nanos> needed) {

@@ -70,7 +70,8 @@ Status read_names(const Json& json, RowsHeader& out) {
   out.service = service->get<std::string>();
   const Json* slaves = find(json, "slaves");
   if (!good_name(out.service)) return bad("service");
-  if (slaves == nullptr || !slaves->is_array() || slaves->empty() || slaves->size() > race::kMostRunners)
+  if (slaves == nullptr || !slaves->is_array() || slaves->empty() ||
+      slaves->size() > NeedsTable::kMostColumns)
     return bad("slaves");
   std::set<std::string> seen;
   for (const Json& slave : *slaves) {
@@ -104,7 +105,7 @@ Status read_policy(const Json& json, RowsHeader& out) {
   const auto on_time = figure(json, "on_time", 1, 0);
   if (!on_time) return bad("on_time");
   if (*on_time > 0) out.on_time = *on_time;
-  const auto nearest = figure(json, "nearest", race::kMostRunners, 0);
+  const auto nearest = figure(json, "nearest", NeedsTable::kMostColumns, 0);
   if (!nearest) return bad("nearest");
   out.nearest = static_cast<unsigned>(*nearest);
   const Json* late = find(json, "late");
@@ -211,7 +212,7 @@ Status RowsReader::line(std::string_view text) {
   if (!at || *at < 0) return bad("at_ms");
   const Json* needed = find(json, "needed_us");
   if (needed == nullptr || !needed->is_array() || needed->size() != table_->slaves()) return bad("needed_us");
-  std::array<Nanos, race::kMostRunners> row{};
+  std::array<Nanos, NeedsTable::kMostColumns> row{};
   bool any = false;
   for (std::size_t i = 0; i < needed->size(); ++i) {
     const Json& value = (*needed)[i];
@@ -228,8 +229,9 @@ Status RowsReader::line(std::string_view text) {
     ++repeated_;
     return Ok{};
   }
-  if (table_->races() == kMostFileRows)
-    return Error{fmt::format("more than {} races; cut the file with head or tail", kMostFileRows)};
+  if (const std::size_t most = std::min(kMostFileRows, kMostFileNeeds / table_->slaves());
+      table_->races() == most)
+    return Error{fmt::format("more than {} races; cut the file with head", most)};
   last_ = from_ns<RealTime>(std::llround(*at) * 1'000'000);
   if (table_->races() == 0) first_ = last_;
   table_->add(std::span(row).first(needed->size()));

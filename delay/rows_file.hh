@@ -19,9 +19,10 @@
 namespace flagfall::delay {
 
 inline constexpr int kRowsVersion = 1;
-/// Octets in a line, and races in a file, at most: 16 slaves take 400 octets; a week at 1.5 races a second.
-inline constexpr std::size_t kMostRowLine = 16384;
+/// Octets in a line, races in a file (a week at 1.5 a second), and races times slaves at most.
+inline constexpr std::size_t kMostRowLine = 65536;
 inline constexpr std::size_t kMostFileRows = 1'000'000;
+inline constexpr std::size_t kMostFileNeeds = 16'000'000;
 
 struct RowsHeader {
   std::string service;

@@ -12,6 +12,8 @@ namespace {
 constexpr std::array kLandmarks{0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 1.0};
 /// Fewer expected late races than this say little about the share of late ones.
 constexpr double kTelling = 10;
+/// Shares that a file or a command line gives are not exact in binary.
+constexpr double kSame = 1e-9;
 
 Nanos rounded_up(Nanos delay) {
   const Nanos step = delay_step(delay);
@@ -89,7 +91,7 @@ Tune tune(const NeedsTable& table, const TuneOptions& options) {
     Candidate& c = out.candidates.emplace_back(candidate(trade, table.slaves(), delay, out.ideal));
     c.current = options.current == delay;
     c.recommended = delay == best;
-    if (c.recommended) out.out_of_reach = c.together.value < options.on_time;
+    if (c.recommended) out.out_of_reach = c.together.value < options.on_time - kSame;
   }
   const double late = 1 - options.on_time;
   if (late > 0 && static_cast<double>(out.races) * late < kTelling - 1e-6)

@@ -14,31 +14,13 @@
 namespace flagfall::tools {
 namespace {
 
-constexpr auto kDefaultSocket = "/run/flagfall/master.sock";
-
 int fail(const std::string& command, const std::string& text) {
   std::cerr << "flagfall " << command << ": " << text << '\n';
   return 1;
 }
 
-/// What an answer that is not 200 says of itself.
-std::string refusal(const HttpResponse& response) {
-  const auto json = nlohmann::json::parse(response.body, nullptr, false);
-  if (json.is_object() && json.contains("error") && json["error"].is_string())
-    return json["error"].get<std::string>();
-  return fmt::format("the daemon answered with HTTP status {}", response.status);
-}
-
-/// What is done in a moment, and what reads large zones first.
-constexpr std::chrono::seconds kMoment(5), kReading(300);
-
-Result<std::string> ask(const std::string& socket, const std::string& method, const std::string& path,
-                        std::chrono::seconds patience = kMoment) {
-  const auto response = admin_request(socket, method, path, patience);
-  if (!response) return Error{response.error()};
-  if (response->status != 200) return Error{refusal(*response)};
-  return response->body;
-}
+/// What reads large zones first.
+constexpr std::chrono::seconds kReading(300);
 
 int run_status(const std::string& socket, bool json) {
   const auto body = ask(socket, "GET", "/status");

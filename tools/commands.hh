@@ -11,6 +11,8 @@ namespace flagfall::tools {
 
 void add_keygen(CLI::App& app, int& status);
 void add_race(CLI::App& app, int& status);
+void add_tune(CLI::App& app, int& status);
+void add_record(CLI::App& app, int& status);
 void add_admin(CLI::App& app, int& status);  // status, pause-racing, resume-racing, reload
 
 }  // namespace flagfall::tools
