@@ -24,6 +24,12 @@ bool IpAddress::unspecified() const {
   return std::ranges::all_of(octets, [](std::uint8_t o) { return o == 0; });
 }
 
+bool IpAddress::loopback() const {
+  if (family == Family::v4) return octets[0] == 127;
+  return octets.back() == 1 &&
+         std::all_of(octets.begin(), octets.end() - 1, [](std::uint8_t o) { return o == 0; });
+}
+
 bool Prefix::contains(const IpAddress& address) const {
   return address.family == ip.family && masked(address, length) == ip;
 }

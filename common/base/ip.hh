@@ -24,6 +24,8 @@ struct IpAddress {
   [[nodiscard]] Bytes bytes() const { return {octets.data(), size()}; }
   /// 0.0.0.0 or ::
   [[nodiscard]] bool unspecified() const;
+  /// 127.0.0.0/8 or ::1
+  [[nodiscard]] bool loopback() const;
   auto operator<=>(const IpAddress&) const = default;  // NOLINT(*-use-nullptr): there is none
 };
 

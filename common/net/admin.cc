@@ -2,22 +2,29 @@
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
+#include <event2/bufferevent_ssl.h>
 #include <event2/event.h>
 #include <event2/http.h>
 #include <event2/listener.h>
 #include <fmt/core.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
+#include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <exception>
 #include <map>
+#include <stdexcept>
 #include <system_error>
 #include <utility>
 
+#include "common/base/log.hh"
+#include "common/base/log_limit.hh"
+#include "common/net/admin_gate.hh"
 #include "common/net/fd.hh"
+#include "common/net/sockaddr.hh"
+#include "common/net/tcp.hh"
+#include "common/net/udp.hh"
+#include "common/net/unix_listener.hh"
 
 namespace flagfall::net {
 namespace {
@@ -25,52 +32,6 @@ namespace {
 constexpr int kTimeoutSeconds = 10;
 constexpr ev_ssize_t kMostHeaders = 16'384;
 constexpr ev_ssize_t kMostBody = 65'536;
-
-sockaddr_un unix_address(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path)
-    throw std::system_error(
-        ENAMETOOLONG, std::generic_category(),
-        fmt::format("admin socket {}: at most {} characters", path, sizeof address.sun_path - 1));
-  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
-  return address;
-}
-
-/// Removes what a dead process left; a living listener, or another kind of file, is an error.
-void clear_stale(const std::string& path, const sockaddr_un& address) {
-  struct stat info {};
-  if (lstat(path.c_str(), &info) != 0) return;
-  if (!S_ISSOCK(info.st_mode))
-    throw std::system_error(EEXIST, std::generic_category(),
-                            fmt::format("admin socket {}: a file is in the way; remove it", path));
-  const Fd probe(check(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket"));
-  // EAGAIN: its queue is full, so it is alive.
-  if (connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ||
-      errno == EAGAIN)
-    throw std::system_error(
-        EADDRINUSE, std::generic_category(),
-        fmt::format("admin socket {}: another daemon listens there; stop it or give [admin] "
-                    "socket another path",
-                    path));
-  (void)unlink(path.c_str());
-}
-
-Fd listen_unix(const std::string& path) {
-  const sockaddr_un address = unix_address(path);
-  clear_stale(path, address);
-  Fd fd(check(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket"));
-  const mode_t mask = umask(0117);
-  const int bound = bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
-  const int error = errno;
-  umask(mask);
-  if (bound != 0)
-    throw std::system_error(
-        error, std::generic_category(),
-        fmt::format("admin socket {}: make its folder, and let this user write to it", path));
-  check(listen(fd.get(), 16), "listen");
-  return fd;
-}
 
 AdminServer::SlowHandler at_once(AdminServer::Handler handler) {
   return [handler = std::move(handler)](const AdminRequest& request, const AdminServer::Answer& answer) {
@@ -82,16 +43,40 @@ AdminServer::Handler without_request(AdminServer::PlainHandler handler) {
   return [handler = std::move(handler)](const AdminRequest& /*request*/) { return handler(); };
 }
 
+bufferevent* stream_of(evhttp_request* request) {
+  return evhttp_connection_get_bufferevent(evhttp_request_get_connection(request));
+}
+
 /// Who sent it: the kernel's word, not the client's.
-AdminPeer peer_of(evhttp_request* request) {
+AdminPeer peer_of(evhttp_request* request, AdminDoor door) {
   AdminPeer peer;
-  const evutil_socket_t fd =
-      bufferevent_getfd(evhttp_connection_get_bufferevent(evhttp_request_get_connection(request)));
-  ucred process{};
-  socklen_t size = sizeof process;
-  if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &process, &size) == 0)
-    peer.process = {process.uid, process.gid, process.pid};
+  const evutil_socket_t fd = bufferevent_getfd(stream_of(request));
+  if (door == AdminDoor::socket) {
+    ucred process{};
+    socklen_t size = sizeof process;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &process, &size) == 0)
+      peer.process = {process.uid, process.gid, process.pid};
+    return peer;
+  }
+  SockAddr address;
+  address.length = sizeof address.v6;
+  if (getpeername(fd, &address.any, &address.length) == 0)
+    if (const auto endpoint = to_endpoint(address.any, address.length)) peer.address = *endpoint;
   return peer;
+}
+
+AdminKnock knock_of(evhttp_request* request) {
+  const evkeyvalq* headers = evhttp_request_get_input_headers(request);
+  const auto header = [&](const char* name) -> std::optional<std::string_view> {
+    const char* value = evhttp_find_header(headers, name);
+    return value == nullptr ? std::nullopt : std::optional<std::string_view>(value);
+  };
+  return {evhttp_request_get_command(request) == EVHTTP_REQ_GET,
+          header("Host"),
+          header("Authorization"),
+          header("Origin"),
+          header("Sec-Fetch-Site"),
+          header("Sec-Fetch-Mode")};
 }
 
 std::string body_of(evhttp_request* request) {
@@ -99,6 +84,17 @@ std::string body_of(evhttp_request* request) {
   std::string body(evbuffer_get_length(in), '\0');  // kMostBody at most
   evbuffer_copyout(in, body.data(), body.size());
   return body;
+}
+
+/// Whatever a browser may do with a reply that it takes for something else: nothing.
+void add_safe_headers(evkeyvalq* headers) {
+  evhttp_add_header(headers, "X-Content-Type-Options", "nosniff");
+  evhttp_add_header(headers, "Cache-Control", "no-store");
+  evhttp_add_header(headers, "Referrer-Policy", "no-referrer");
+  evhttp_add_header(headers, "Cross-Origin-Resource-Policy", "same-origin");
+  evhttp_add_header(headers, "Content-Security-Policy",
+                    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src "
+                    "'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
 }
 
 struct HttpDeleter {
@@ -117,38 +113,112 @@ AdminReply admin_error(int status, std::string_view text) {
 }
 
 struct AdminServer::Shell : std::enable_shared_from_this<AdminServer::Shell> {
+  /// One address, or the Unix socket.
+  struct Door {
+    Door(Shell& of, AdminDoor how, Fd listening)
+        : shell(of), kind(how), listener(std::move(listening)), connections(of.loop, of.limits) {}
+    Shell& shell;
+    AdminDoor kind;
+    Fd listener;
+    AdminConnections connections;
+    std::unique_ptr<evhttp, HttpDeleter> http;  // before what its connections use
+  };
   /// A request whose reply comes later; its connection tells when it is gone.
   struct Waiting {
-    Shell* shell = nullptr;
+    Door* door = nullptr;
     std::uint64_t number = 0;
     evhttp_request* request = nullptr;
   };
+
+  Shell(Loop& on, const AdminOptions& options)
+      : loop(on), limits(options.limits), files(options.files), path(options.socket) {}
+
+  Loop& loop;
+  AdminLimits limits;
+  AdminFiles files;
   std::string path;
+  AdminSecrets secrets;
+  SystemClock clock;
+  LogLimit refusals{1};
   std::map<std::string, std::map<evhttp_cmd_type, SlowHandler>, std::less<>> routes;
   Observer on_command;
   std::map<std::uint64_t, Waiting> waiting;
   std::uint64_t next = 0;
-  Fd listener;
-  std::unique_ptr<evhttp, HttpDeleter> http;
+  AdminCounters counters;
+  std::vector<std::unique_ptr<Door>> doors;
 
-  void serve(evhttp_request* request) {
+  void open(AdminDoor kind, Fd listening) {
+    Door& door = *doors.emplace_back(std::make_unique<Door>(*this, kind, std::move(listening)));
+    door.http.reset(evhttp_new(loop.raw()));
+    evhttp* http = door.http.get();
+    evhttp_set_timeout(http, kTimeoutSeconds);
+    evhttp_set_max_headers_size(http, kMostHeaders);
+    evhttp_set_max_body_size(http, kMostBody);
+    // All methods, so that a wrong one is a 405 of ours.
+    evhttp_set_allowed_methods(http, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT |
+                                         EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_PATCH);
+    evhttp_set_bevcb(http, new_stream, &door);
+    evhttp_set_gencb(
+        http, [](evhttp_request* request, void* of) { serve(*static_cast<Door*>(of), request); }, &door);
+    evconnlistener* listener = evconnlistener_new(loop.raw(), nullptr, nullptr, 0, 0, door.listener.get());
+    if (listener == nullptr || evhttp_bind_listener(http, listener) == nullptr)
+      throw std::system_error(ENOMEM, std::generic_category(), "admin listener");
+  }
+
+  static bufferevent* new_stream(event_base* base, void* of) {
+    Door& door = *static_cast<Door*>(of);
+    bufferevent* stream = nullptr;
+    if (door.kind == AdminDoor::tls) {
+      stream = bufferevent_openssl_socket_new(base, -1, door.shell.secrets.tls->new_connection(),
+                                              BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE);
+      if (stream != nullptr) bufferevent_openssl_set_allow_dirty_shutdown(stream, 1);
+    } else {
+      stream = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+    }
+    if (stream == nullptr) throw std::bad_alloc();
+    door.connections.add(stream);
+    return stream;
+  }
+
+  /// Whether the request may come in; a refusal is sent.
+  bool admit(Door& door, evhttp_request* request, AdminPeer& peer) {
+    AdminVerdict verdict =
+        admin_gate(door.kind, knock_of(request), secrets.token ? &*secrets.token : nullptr);
+    peer = peer_of(request, door.kind);
+    peer.has_token = verdict.has_token;
+    if (verdict.status == 0) return true;
+    ++counters.refused;
+    if (refusals.pass(clock.mono())) log::warn("admin: {} is refused: {}", to_string(peer), verdict.why);
+    if (verdict.ask_for_token)
+      evhttp_add_header(evhttp_request_get_output_headers(request), "WWW-Authenticate",
+                        R"(Basic realm="flagfall: any user, the token as password", charset="UTF-8")");
+    send(door, request, admin_error(verdict.status, verdict.why));
+    return false;
+  }
+
+  static void serve(Door& door, evhttp_request* request) {
+    Shell& shell = door.shell;
+    door.connections.serving(stream_of(request));
+    AdminPeer peer;
+    if (!shell.admit(door, request, peer)) return;
     const evhttp_uri* uri = evhttp_request_get_evhttp_uri(request);
     const char* wanted = uri == nullptr ? nullptr : evhttp_uri_get_path(uri);
-    const auto route = wanted == nullptr ? routes.end() : routes.find(std::string_view(wanted));
-    if (route == routes.end())
-      return send(request, admin_error(HTTP_NOTFOUND, "no such path; see docs/admin.md"));
+    const auto route = wanted == nullptr ? shell.routes.end() : shell.routes.find(std::string_view(wanted));
+    if (route == shell.routes.end())
+      return send(door, request, admin_error(HTTP_NOTFOUND, "no such path; see docs/admin.md"));
     const auto handler = route->second.find(evhttp_request_get_command(request));
     if (handler == route->second.end())
-      return send(request, admin_error(HTTP_BADMETHOD, "wrong method; see docs/admin.md"));
+      return send(door, request, admin_error(HTTP_BADMETHOD, "wrong method; see docs/admin.md"));
     const char* query = evhttp_uri_get_query(uri);
     auto parameters = parse_query(query == nullptr ? "" : query);
-    if (!parameters) return send(request, admin_error(HTTP_BADREQUEST, parameters.error()));
-    const AdminRequest asked{wanted, std::move(*parameters), body_of(request), peer_of(request)};
-    const std::uint64_t number = wait(request);
-    Answer answer = [number, self = weak_from_this()](const AdminReply& reply) {
-      if (const auto shell = self.lock()) shell->reply(number, reply);
+    if (!parameters) return send(door, request, admin_error(HTTP_BADREQUEST, parameters.error()));
+    ++shell.counters.requests;
+    const AdminRequest asked{wanted, std::move(*parameters), body_of(request), peer};
+    const std::uint64_t number = shell.wait(door, request);
+    Answer answer = [number, self = shell.weak_from_this()](const AdminReply& reply) {
+      if (const auto there = self.lock()) there->reply(number, reply);
     };
-    if (evhttp_request_get_command(request) == EVHTTP_REQ_POST) answer = observed(asked, std::move(answer));
+    if (evhttp_request_get_command(request) == EVHTTP_REQ_POST) answer = shell.observed(asked, std::move(answer));
     try {
       handler->second(asked, answer);
     } catch (const std::exception& e) {
@@ -165,12 +235,12 @@ struct AdminServer::Shell : std::enable_shared_from_this<AdminServer::Shell> {
     };
   }
 
-  std::uint64_t wait(evhttp_request* request) {
+  std::uint64_t wait(Door& door, evhttp_request* request) {
     const std::uint64_t number = next++;
-    Waiting& entry = waiting[number] = {this, number, request};
+    Waiting& entry = waiting[number] = {&door, number, request};
     const auto gone = [](evhttp_connection* /*connection*/, void* of) {
       const auto* which = static_cast<const Waiting*>(of);
-      which->shell->waiting.erase(which->number);  // libevent frees the request
+      which->door->shell.waiting.erase(which->number);  // libevent frees the request
     };
     evhttp_connection_set_closecb(evhttp_request_get_connection(request), gone, &entry);
     return number;
@@ -180,13 +250,21 @@ struct AdminServer::Shell : std::enable_shared_from_this<AdminServer::Shell> {
     const auto entry = waiting.find(number);
     if (entry == waiting.end()) return;
     evhttp_request* const request = entry->second.request;
+    Door& door = *entry->second.door;
     evhttp_connection_set_closecb(evhttp_request_get_connection(request), nullptr, nullptr);
     waiting.erase(entry);
-    send(request, with);
+    send(door, request, with);
   }
 
-  static void send(evhttp_request* request, const AdminReply& reply) {
-    evhttp_add_header(evhttp_request_get_output_headers(request), "Content-Type", reply.content_type.c_str());
+  static void send(Door& door, evhttp_request* request, const AdminReply& reply) {
+    door.connections.replying(stream_of(request));
+    evhttp_request_set_on_complete_cb(
+        request,
+        [](evhttp_request* sent, void* of) { static_cast<Door*>(of)->connections.replied(stream_of(sent)); },
+        &door);
+    evkeyvalq* headers = evhttp_request_get_output_headers(request);
+    evhttp_add_header(headers, "Content-Type", reply.content_type.c_str());
+    add_safe_headers(headers);
     evbuffer* out = evhttp_request_get_output_buffer(request);
     evbuffer_add(out, reply.body.data(), reply.body.size());
     if (!reply.body.ends_with('\n')) evbuffer_add(out, "\n", 1);
@@ -194,28 +272,55 @@ struct AdminServer::Shell : std::enable_shared_from_this<AdminServer::Shell> {
   }
 };
 
-AdminServer::AdminServer(Loop& loop, const std::string& path) : shell_(std::make_shared<Shell>()) {
-  shell_->listener = listen_unix(path);
-  shell_->path = path;
-  shell_->http.reset(evhttp_new(loop.raw()));
-  evhttp* http = shell_->http.get();
-  evhttp_set_timeout(http, kTimeoutSeconds);
-  evhttp_set_max_headers_size(http, kMostHeaders);
-  evhttp_set_max_body_size(http, kMostBody);
-  // All methods, so that a wrong one is a 405 of ours.
-  evhttp_set_allowed_methods(http, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT |
-                                       EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_PATCH);
-  evhttp_set_gencb(
-      http, [](evhttp_request* request, void* self) { static_cast<Shell*>(self)->serve(request); },
-      shell_.get());
-  evconnlistener* listener = evconnlistener_new(loop.raw(), nullptr, nullptr, 0, 0, shell_->listener.get());
-  if (listener == nullptr || evhttp_bind_listener(http, listener) == nullptr)
-    throw std::system_error(ENOMEM, std::generic_category(), "admin socket " + path);
+AdminServer::AdminServer(Loop& loop, const AdminOptions& options)
+    : shell_(std::make_shared<Shell>(loop, options)) {
+  auto secrets = AdminSecrets::load(options.files, shell_->clock.real());
+  if (!secrets) throw std::runtime_error(secrets.error());
+  shell_->secrets = std::move(*secrets);
+  for (const Endpoint& at : options.listen) {
+    if (!at.ip.loopback() && (!shell_->secrets.tls || !shell_->secrets.token))
+      throw std::runtime_error(
+          fmt::format("admin listener {}: it needs a certificate and a token", to_string(at)));
+    shell_->open(at.ip.loopback() ? AdminDoor::loopback : AdminDoor::tls, tcp_listener(at, false));
+  }
+  if (!options.socket.empty()) shell_->open(AdminDoor::socket, listen_unix(options.socket));
 }
 
 AdminServer::~AdminServer() {
-  shell_->http.reset();
-  (void)unlink(shell_->path.c_str());
+  for (const auto& door : shell_->doors) {
+    door->http.reset();
+    if (door->kind == AdminDoor::socket) (void)unlink(shell_->path.c_str());
+  }
+}
+
+Status AdminServer::reload() {
+  auto secrets = AdminSecrets::load(shell_->files, shell_->clock.real());
+  if (!secrets) return Error{secrets.error()};
+  shell_->secrets = std::move(*secrets);
+  return Ok{};
+}
+
+std::vector<Endpoint> AdminServer::local() const {
+  std::vector<Endpoint> out;
+  for (const auto& door : shell_->doors)
+    if (door->kind != AdminDoor::socket) out.push_back(local_endpoint(door->listener));
+  return out;
+}
+
+std::optional<RealTime> AdminServer::certificate_expires() const {
+  const auto& tls = shell_->secrets.tls;
+  return tls ? std::optional(tls->expires()) : std::nullopt;
+}
+
+AdminCounters AdminServer::counters() const {
+  AdminCounters sum = shell_->counters;
+  for (const auto& door : shell_->doors) {
+    const AdminConnectionCounters& c = door->connections.counters();
+    sum.connections.accepted += c.accepted;
+    sum.connections.evicted += c.evicted;
+    sum.connections.timed_out += c.timed_out;
+  }
+  return sum;
 }
 
 void AdminServer::get(const std::string& path, Handler handler) {

@@ -1,17 +1,13 @@
 #include "common/net/tls.hh"
 
-#include <fmt/chrono.h>
 #include <fmt/core.h>
-#include <sys/stat.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <stdexcept>
 #include <string_view>
-#include <system_error>
 
 #include "common/net/openssl.hh"
+#include "common/net/pem_files.hh"
 
 namespace flagfall::net {
 namespace {
@@ -19,65 +15,6 @@ namespace {
 // RFC 7301: a length octet, then the name.
 constexpr std::array<std::uint8_t, 9> kAlpn{8, 'f', 'l', 'a', 'g', 'f', 'a', 'l', 'l'};
 constexpr std::string_view kOrderLabel = "EXPORTER-flagfall-orders";
-
-std::string system_text(int error) {
-  return std::generic_category().message(error);
-}
-
-/// A PEM file opened for reading, or why it cannot be.
-Result<BioPtr> open_file(const std::string& file, std::string_view what, std::string_view advice) {
-  errno = 0;
-  BioPtr bio(BIO_new_file(file.c_str(), "r"));
-  const int error = errno;
-  ERR_clear_error();
-  if (bio) return bio;
-  if (error == EACCES) advice = " (it must be readable by the user that runs this daemon)";
-  if (error != ENOENT && error != EACCES) advice = "";
-  return Error{fmt::format("{} {}: {}{}", what, file, system_text(error), advice)};
-}
-
-Result<CertificatePtr> read_certificate(const std::string& file) {
-  auto bio = open_file(file, "certificate", " (make it with `flagfall keygen HOST --dir DIR`)");
-  if (!bio) return Error{bio.error()};
-  CertificatePtr certificate(PEM_read_bio_X509(bio->get(), nullptr, nullptr, nullptr));
-  ERR_clear_error();
-  if (!certificate) return Error{fmt::format("certificate {}: there is no PEM certificate in it", file)};
-  return certificate;
-}
-
-/// Refuses what others can read before it looks inside.
-Result<KeyPtr> read_key(const std::string& file) {
-  struct stat status {};
-  if (stat(file.c_str(), &status) == 0 && (status.st_mode & 077) != 0)
-    return Error{fmt::format("key {}: others than its owner may use it (mode {:04o}); run `chmod 600 {}`",
-                             file, status.st_mode & 07777, file)};
-  auto bio = open_file(file, "key", " (make it with `flagfall keygen HOST --dir DIR`)");
-  if (!bio) return Error{bio.error()};
-  // A daemon has nobody to ask for a passphrase.
-  const auto no_passphrase = [](char*, int, int, void*) { return -1; };
-  KeyPtr key(PEM_read_bio_PrivateKey(bio->get(), nullptr, no_passphrase, nullptr));
-  ERR_clear_error();
-  if (!key) return Error{fmt::format("key {}: there is no PEM private key without a passphrase in it", file)};
-  return key;
-}
-
-std::string date_of(RealTime t) {
-  return fmt::format("{:%Y-%m-%d %H:%M} UTC",
-                     fmt::gmtime(static_cast<std::time_t>(to_ns(t) / 1'000'000'000)));
-}
-
-Status check_validity(const std::string& file, const X509& certificate, RealTime now) {
-  const RealTime from = to_real(X509_get0_notBefore(&certificate));
-  const RealTime until = to_real(X509_get0_notAfter(&certificate));
-  if (now > until)
-    return Error{
-        fmt::format("certificate {}: it expired on {}; make a new one with `flagfall keygen --force`", file,
-                    date_of(until))};
-  if (now < from)
-    return Error{fmt::format("certificate {}: it is valid from {} only; is this host's clock right?", file,
-                             date_of(from))};
-  return Ok{};
-}
 
 /// By the CA, for this role, at this time: what the peer will check.
 Status check_signature(SSL_CTX* context, X509* certificate, TlsRole role, const TlsFiles& files,
@@ -143,8 +80,8 @@ Result<TlsContext> TlsContext::load(TlsRole role, const TlsFiles& files, RealTim
   if (context == nullptr || !configure(context, role))
     throw std::runtime_error(fmt::format("OpenSSL cannot do TLS 1.3: {}", openssl_error()));
 
-  if (const auto ca = open_file(files.ca, "CA", " (make one with `flagfall keygen --ca DIR`)"); !ca)
-    return Error{ca.error()};
+  const auto ca_expires = pem_expiry(files.ca, "CA", " (make one with `flagfall keygen --ca DIR`)");
+  if (!ca_expires) return Error{ca_expires.error()};
   if (SSL_CTX_load_verify_file(context, files.ca.c_str()) != 1) {
     ERR_clear_error();
     return Error{fmt::format("CA {}: there is no PEM certificate in it", files.ca)};
@@ -170,6 +107,7 @@ Result<TlsContext> TlsContext::load(TlsRole role, const TlsFiles& files, RealTim
         fmt::format("certificate {}: it has no name (a dNSName or a common name)", files.certificate)};
   made.name_ = names.front();
   made.expires_ = to_real(X509_get0_notAfter(certificate->get()));
+  made.ca_expires_ = *ca_expires;
   return made;
 }
 
@@ -201,6 +139,11 @@ std::vector<std::string> certificate_names(const x509_st& certificate) {
   return names;
 }
 
+RealTime peer_expires(const ssl_st& connection) {
+  const X509* certificate = SSL_get0_peer_certificate(&connection);
+  return certificate == nullptr ? RealTime() : to_real(X509_get0_notAfter(certificate));
+}
+
 std::vector<std::string> peer_names(const ssl_st& connection) {
   const X509* certificate = SSL_get0_peer_certificate(&connection);
   return certificate == nullptr ? std::vector<std::string>{} : certificate_names(*certificate);
@@ -228,7 +171,7 @@ std::string expiry_warning(const std::string& file, RealTime expires, RealTime n
   const auto days = std::chrono::floor<std::chrono::days>(expires - now).count();
   if (days >= 30) return {};
   return fmt::format("certificate {}: it expires on {}, in {} days; renew it with `flagfall keygen --force`",
-                     file, date_of(expires), days);
+                     file, utc_text(expires), days);
 }
 
 }  // namespace flagfall::net

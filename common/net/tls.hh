@@ -38,6 +38,8 @@ class TlsContext {
   [[nodiscard]] const std::string& name() const { return name_; }
   /// When our certificate ends.
   [[nodiscard]] RealTime expires() const { return expires_; }
+  /// When the last of the CA's certificates does.
+  [[nodiscard]] RealTime ca_expires() const { return ca_expires_; }
   /// A new connection's state; the caller owns it.
   [[nodiscard]] ssl_st* new_connection() const;
 
@@ -49,6 +51,7 @@ class TlsContext {
   std::unique_ptr<ssl_ctx_st, Free> context_;
   std::string name_;
   RealTime expires_;
+  RealTime ca_expires_;
 };
 
 /// dNSName subject alternative names in their order; without any, the common
@@ -57,6 +60,9 @@ std::vector<std::string> certificate_names(const x509_st& certificate);
 
 /// The same of the peer of a finished handshake; empty without a certificate.
 std::vector<std::string> peer_names(const ssl_st& connection);
+
+/// When that peer's certificate ends; the epoch without one.
+RealTime peer_expires(const ssl_st& connection);
 
 /// Whether ALPN (RFC 7301) chose our protocol; of a finished handshake.
 bool speaks_our_protocol(const ssl_st& connection);

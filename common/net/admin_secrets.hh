@@ -1,0 +1,67 @@
+// What guards the admin listener on addresses that others can reach: a TLS
+// server's certificate and a bearer token, read from files. Immutable values;
+// connections keep what they were made with. Start-up and reload: reads files.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "common/base/result.hh"
+#include "common/base/time.hh"
+
+struct ssl_st;
+struct ssl_ctx_st;
+
+namespace flagfall::net {
+
+/// A secret that a client shows. Kept as its SHA-256 only.
+class AdminToken {
+ public:
+  /// One line of 16 to 512 printable characters without a space, in a file that only its owner can read.
+  static Result<AdminToken> load(const std::string& file);
+  /// `text` is the token; in a time that does not depend on where they differ.
+  static Result<AdminToken> from(std::string_view text);
+  [[nodiscard]] bool matches(std::string_view shown) const;
+
+ private:
+  AdminToken() = default;
+  std::array<std::uint8_t, 32> digest_{};
+};
+
+/// TLS 1.3 or 1.2, certificates on the server's side only: clients are browsers and Prometheus.
+class AdminTls {
+ public:
+  /// PEM: the certificate, with those between it and its CA behind it; a key of mode 0600 or stricter.
+  static Result<AdminTls> load(const std::string& certificate, const std::string& key, RealTime now);
+  /// When the certificate ends.
+  [[nodiscard]] RealTime expires() const { return expires_; }
+  /// A new connection's state; the caller owns it.
+  [[nodiscard]] ssl_st* new_connection() const;
+
+ private:
+  struct Free {
+    void operator()(ssl_ctx_st* context) const;
+  };
+  AdminTls() = default;
+  std::unique_ptr<ssl_ctx_st, Free> context_;
+  RealTime expires_;
+};
+
+/// Files; empty: none.
+struct AdminFiles {
+  std::string certificate;
+  std::string key;
+  std::string token;
+};
+
+struct AdminSecrets {
+  std::optional<AdminTls> tls;
+  std::optional<AdminToken> token;
+  static Result<AdminSecrets> load(const AdminFiles& files, RealTime now);
+};
+
+}  // namespace flagfall::net
