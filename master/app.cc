@@ -106,6 +106,10 @@ Result<std::unique_ptr<daemon::Program>> App::load(const Config& config) {
           net::TlsRole::server, {c.ca.text, c.certificate.text, c.key.text}, SystemClock().real());
       !tls)
     return Error{tls.error()};
+  if (const auto secrets =
+          net::AdminSecrets::load(daemon::admin_options(config.admin).files, SystemClock().real());
+      !secrets)
+    return Error{secrets.error()};
   if (const auto source = clocksync::source_options(config.clock); !source) return Error{source.error()};
   if (const auto serve = clocksync::time_servers(config.clock.serve); !serve) return Error{serve.error()};
   return std::unique_ptr<daemon::Program>(new App(config, std::move(*zones), std::move(*cookies)));
@@ -141,6 +145,7 @@ void App::open(net::Loop& loop) {
   reader_ = std::make_unique<net::Worker>(loop);
   for (const Endpoint& at : listen_) log::info("answering on {} (UDP and TCP)", to_string(at));
   for (const Endpoint& at : hub_->local()) log::info("slaves dial {}", to_string(at));
+  for (const Endpoint& at : admin_->local()) log::info("operators: {}", daemon::admin_url(at));
   log::info("{} request loops", loops_.size());
 }
 
@@ -185,7 +190,7 @@ void App::open_control(net::Loop& loop) {
 }
 
 void App::open_admin(net::Loop& loop) {
-  admin_ = std::make_unique<net::AdminServer>(loop, config_.admin.socket.text);
+  admin_ = std::make_unique<net::AdminServer>(loop, daemon::admin_options(config_.admin));
   audit_commands();
   admin_->get("/status", [this] {
     return net::AdminReply{200, with_status([](const StatusSource& s) { return status_json(s).dump(); })};
@@ -279,6 +284,10 @@ std::string App::take_over(Files files) {
   }
   if (const Status read = hub_->reload_certificates(); !read) {
     log::error("reload: {}; all stays as it is", read.error());
+    return read.error();
+  }
+  if (const Status read = admin_->reload(); !read) {
+    log::error("reload: {}; the admin listener's stay as they are", read.error());
     return read.error();
   }
   retired_.push_back(std::exchange(zones_, std::move(*files.zones)));

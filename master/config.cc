@@ -286,8 +286,7 @@ config::Schema<Config> schema() {
   cookies.key("require", &CookieConfig::require,
               {.help = "Answer BADCOOKIE to clients that send a cookie without our part of it"});
 
-  config::Schema<AdminConfig> admin;
-  admin.key("socket", &AdminConfig::socket, {.help = "Unix socket of the operator's command"});
+  config::Schema<AdminConfig> admin = daemon::admin_schema<AdminConfig>(kAdminPort);
   admin.key(
       "audit", &AdminConfig::audit,
       {.help = "Every operator's command is appended to this file, a line of JSON each; they are in the "
@@ -303,7 +302,7 @@ config::Schema<Config> schema() {
   s.section("clock", &Config::clock, clocksync::clock_schema(clocksync::Role::master), "Reference time");
   s.section("race", &Config::race, race_schema());
   s.section("guard", &Config::guard, guard_schema(), "What keeps races from being an amplifier");
-  s.section("admin", &Config::admin, admin);
+  s.section("admin", &Config::admin, admin, "For operators");
   s.list("service", &Config::services, service_schema(), {.help = "What is raced"});
   s.check(check_all);
   return s;

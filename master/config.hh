@@ -10,6 +10,7 @@
 
 #include "clocksync/config.hh"
 #include "common/config/schema.hh"
+#include "common/daemon/admin_config.hh"
 #include "common/daemon/daemon.hh"
 #include "common/wire/session.hh"
 #include "delay/follow.hh"
@@ -21,6 +22,7 @@ namespace flagfall::master {
 inline constexpr std::size_t kMostListen = 32;
 /// A loop is the channel of its order datagrams, and the top byte of its race ids.
 inline constexpr unsigned kMostThreads = 64;
+inline constexpr std::uint16_t kAdminPort = 4980;
 
 struct DnsConfig {
   std::vector<Endpoint> listen;
@@ -73,8 +75,11 @@ struct GuardConfig {
   double verified_prefix_burst = 1000;
 };
 
-struct AdminConfig {
-  config::Path socket{"/run/flagfall/master.sock"};
+struct AdminConfig : daemon::AdminConfig {
+  AdminConfig() {
+    socket = {"/run/flagfall/master.sock"};
+    listen.all = {{*parse_ip("127.0.0.1"), kAdminPort}};
+  }
   config::Path audit;
 };
 

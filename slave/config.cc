@@ -10,6 +10,8 @@ namespace {
 
 using config::Where;
 
+constexpr std::uint16_t kAdminPort = 4981;
+
 void check_masters(const Config& c, const Where& where) {
   std::set<Endpoint> seen;
   for (std::size_t i = 0; i < c.masters.size(); ++i) {
@@ -105,6 +107,7 @@ config::Schema<Config> schema() {
   s.section("orders", &Config::orders, orders);
   s.section("transmit", &Config::transmit, transmit_schema(), "Answers to clients");
   s.section("clock", &Config::clock, clocksync::clock_schema(clocksync::Role::slave), "Reference time");
+  s.section("admin", &Config::admin, daemon::admin_schema<AdminConfig>(kAdminPort), "For operators");
   s.check(check_masters);
   return s;
 }

@@ -9,6 +9,7 @@
 
 #include "clocksync/config.hh"
 #include "common/config/schema.hh"
+#include "common/daemon/admin_config.hh"
 #include "common/daemon/daemon.hh"
 
 namespace flagfall::slave {
@@ -52,6 +53,9 @@ struct TransmitConfig {
   bool cpu_dma_latency = false;
 };
 
+/// Nothing unless it is written.
+struct AdminConfig : daemon::AdminConfig {};
+
 struct Config {
   daemon::LogConfig log;
   std::vector<MasterConfig> masters;
@@ -59,6 +63,7 @@ struct Config {
   OrdersConfig orders;
   TransmitConfig transmit;
   clocksync::ClockConfig clock;
+  AdminConfig admin;
 };
 
 config::Schema<Config> schema();

@@ -32,15 +32,18 @@ config::Schema<C> admin_schema(std::uint16_t port) {
   s.key("socket", static_cast<Path C::*>(&C::socket),
         {.help = "Unix socket of the operator's command; empty: none"});
   s.key("listen", static_cast<OneOrMore<Endpoint> C::*>(&C::listen),
-        {.help = "The same over HTTP, with metrics; loopback addresses: plain, to read only; others: TLS, with a "
-                 "certificate and a token; []: none",
+        {.help =
+             "The same over HTTP, with metrics; loopback addresses: plain, to read only; others: TLS, with a "
+             "certificate and a token; []: none",
          .port = port});
-  s.key("certificate", static_cast<Path C::*>(&C::certificate),
-        {.help = "Of the TLS listeners, with the certificates between it and its CA; read again on a reload"});
+  s.key(
+      "certificate", static_cast<Path C::*>(&C::certificate),
+      {.help = "Of the TLS listeners, with the certificates between it and its CA; read again on a reload"});
   s.key("key", static_cast<Path C::*>(&C::key), {.help = "Its key; others must not be able to read it"});
-  s.key("token_file", static_cast<Path C::*>(&C::token_file),
-        {.help = "A file with the token that clients show (`openssl rand -hex 32`); others must not be able to "
-                 "read it"});
+  s.key(
+      "token_file", static_cast<Path C::*>(&C::token_file),
+      {.help = "A file with the token that clients show (`openssl rand -hex 32`); others must not be able to "
+               "read it"});
   s.check([](const C& c, const config::Where& where) { check_admin(c, where); });
   return s;
 }

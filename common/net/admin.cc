@@ -218,7 +218,8 @@ struct AdminServer::Shell : std::enable_shared_from_this<AdminServer::Shell> {
     Answer answer = [number, self = shell.weak_from_this()](const AdminReply& reply) {
       if (const auto there = self.lock()) there->reply(number, reply);
     };
-    if (evhttp_request_get_command(request) == EVHTTP_REQ_POST) answer = shell.observed(asked, std::move(answer));
+    if (evhttp_request_get_command(request) == EVHTTP_REQ_POST)
+      answer = shell.observed(asked, std::move(answer));
     try {
       handler->second(asked, answer);
     } catch (const std::exception& e) {

@@ -120,7 +120,8 @@ BOOST_AUTO_TEST_CASE(what_a_sample_leaves_out_is_the_default_it_shows) {
       const auto example = [&](const char* key) { return line.starts_with(std::string("# ") + key + " = "); };
       const bool setting = line.starts_with("# ") && line.find(" = ") != std::string::npos &&
                            !example("secrets") && !example("servers") && !example("addresses") &&
-                           !example("key_file") && !example("audit");
+                           !example("key_file") && !example("audit") && !example("certificate") &&
+                           !example("key") && !example("token_file");
       shown += (setting ? line.substr(2) : line) + "\n";
     }
     const auto print = [&](const auto& schema) {
