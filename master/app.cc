@@ -12,6 +12,7 @@
 #include "common/base/log.hh"
 #include "common/net/privileges.hh"
 #include "common/net/tls.hh"
+#include "master/metrics.hh"
 #include "master/zones.hh"
 
 namespace flagfall::master {
@@ -195,6 +196,9 @@ void App::open_admin(net::Loop& loop) {
   admin_->get("/status", [this] {
     return net::AdminReply{200, with_status([](const StatusSource& s) { return status_json(s).dump(); })};
   });
+  admin_->get("/metrics", [this] {
+    return net::AdminReply{200, metrics_text(), metrics::Families::kContentType};
+  });
   const auto pausing = [this](bool paused) {
     return [this, paused] {
       pause(paused);
@@ -361,6 +365,17 @@ void App::log_failed_orders() {
   log::warn("{} order datagrams could not be sent (the last: {})", failed - failed_orders_,
             std::generic_category().message(error));
   failed_orders_ = failed;
+}
+
+std::string App::metrics_text() const {
+  return with_status([this](const StatusSource& s) {
+    metrics::Families out;
+    add_metrics(out, {s,
+                      {hub_->certificate_expires(), hub_->ca_expires(), admin_->certificate_expires()},
+                      [this](const std::string& slave) { return hub_->slave_certificate_expires(slave); },
+                      admin_->counters()});
+    return out.text();
+  });
 }
 
 std::string App::with_status(const std::function<std::string(const StatusSource&)>& tell) const {

@@ -63,6 +63,7 @@ class App final : public daemon::Program {
   void log_clock();
   void log_slaves();
   void log_failed_orders();
+  [[nodiscard]] std::string metrics_text() const;
   [[nodiscard]] std::string with_status(const std::function<std::string(const StatusSource&)>& tell) const;
 
   const Config& config_;

@@ -47,7 +47,12 @@ struct SlaveHub::Shell {
   struct Connection final : net::SessionStream::Handler {
     Connection(Shell& owner, HubCore::Id number, net::Fd fd)
         : shell(owner), id(number), stream(owner.loop, owner.context, std::move(fd), *this) {}
-    void on_secure() override { shell.apply(shell.core.secured(id, stream.names(), stream.order_key())); }
+    void on_secure() override {
+      const auto names = stream.names();
+      for (const std::string& name : names)
+        if (shell.core.slaves().contains(name)) shell.expiries[name] = stream.peer_expires();
+      shell.apply(shell.core.secured(id, names, stream.order_key()));
+    }
     void on_message(wire::Message&& message) override {
       shell.apply(shell.core.message(id, std::move(message), shell.now()));
     }
@@ -72,6 +77,7 @@ struct SlaveHub::Shell {
   std::vector<net::Fd> listening;
   HubCore::Id next_id = 1;
   Connections connections;
+  std::map<std::string, RealTime> expiries;            // of slaves' certificates, as last shown
   std::vector<std::unique_ptr<Connection>> graveyard;  // closed; some may still be on the stack
   std::vector<net::Watch> acceptors;
   net::Watch pause;  // out of descriptors: accepting waits
@@ -194,6 +200,17 @@ std::vector<const SlaveState*> SlaveHub::slaves() const {
   std::vector<const SlaveState*> all;
   for (const auto& [name, slave] : shell_->core.slaves()) all.push_back(&slave);
   return all;
+}
+
+RealTime SlaveHub::certificate_expires() const {
+  return shell_->context.expires();
+}
+RealTime SlaveHub::ca_expires() const {
+  return shell_->context.ca_expires();
+}
+RealTime SlaveHub::slave_certificate_expires(const std::string& slave) const {
+  const auto at = shell_->expiries.find(slave);
+  return at == shell_->expiries.end() ? RealTime() : at->second;
 }
 
 std::vector<std::pair<std::string, std::uint64_t>> SlaveHub::counters() const {

@@ -58,6 +58,11 @@ class SlaveHub {
   [[nodiscard]] Status reload_certificates();
   /// All configured slaves, by name. The pointers hold until update().
   [[nodiscard]] std::vector<const SlaveState*> slaves() const;
+  /// When the certificates in use end: ours, and the CA's.
+  [[nodiscard]] RealTime certificate_expires() const;
+  [[nodiscard]] RealTime ca_expires() const;
+  /// When the certificate ends that the slave showed last; the epoch before its first session.
+  [[nodiscard]] RealTime slave_certificate_expires(const std::string& slave) const;
   /// Counted refusals and errors, by name, for status.
   [[nodiscard]] std::vector<std::pair<std::string, std::uint64_t>> counters() const;
   /// Where it really listens, in the order of the options.

@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <nlohmann/json.hpp>
+
 #include <stdexcept>
 #include <utility>
 
@@ -44,6 +46,9 @@ Result<std::unique_ptr<daemon::Program>> App::load(const Config& config) {
       net::TlsRole::client,
       {config.control.ca.text, config.control.certificate.text, config.control.key.text}, clock.real());
   if (!tls) return Error{tls.error()};
+  if (const auto secrets = net::AdminSecrets::load(daemon::admin_options(config.admin).files, clock.real());
+      !secrets)
+    return Error{secrets.error()};
   if (const auto source = clocksync::source_options(config.clock); !source) return Error{source.error()};
   return std::unique_ptr<daemon::Program>(std::make_unique<App>(config, clock));
 }
@@ -68,6 +73,8 @@ void App::start(net::Loop& loop) {
 
 void App::open(net::Loop& loop) {
   auto sources = open_sources(config_.transmit.sources);
+  started_ = clock_.mono();
+  open_admin(loop);
   auto sockets = open_order_sockets(config_.orders.listen, config_.orders.receive_buffer.bytes);
   const std::uint16_t order_port = net::local_endpoint(sockets.front()).port;
   open_clock(loop);
@@ -86,6 +93,31 @@ void App::open(net::Loop& loop) {
     intake_->take_back();
     masters_->report_outcomes();
   });
+}
+
+void App::open_admin(net::Loop& loop) {
+  admin_ = std::make_unique<net::AdminServer>(loop, daemon::admin_options(config_.admin));
+  admin_->get("/status", [this] { return net::AdminReply{200, status_json(status_source()).dump()}; });
+  admin_->get("/metrics", [this] {
+    metrics::Families out;
+    const auto [own, ca] = masters_->certificates_expire();
+    add_metrics(out, status_source(), {own, ca, admin_->certificate_expires()}, admin_->counters());
+    return net::AdminReply{200, out.text(), metrics::Families::kContentType};
+  });
+  for (const Endpoint& at : admin_->local()) log::info("operators: {}", daemon::admin_url(at));
+}
+
+StatusSource App::status_source() const {
+  return {masters_->views(),
+          counters(),
+          source_->current(),
+          source_->provider(),
+          config_.clock.max_error,
+          *transmitter_,
+          pool_.in_use(),
+          clock_.mono(),
+          started_,
+          read_real_minus_mono(clock_).offset};
 }
 
 /// From here on there are no capabilities.
@@ -128,6 +160,7 @@ void App::use_servers(const std::vector<wire::TimeServer>& servers) {
 }
 
 void App::stop() {
+  admin_.reset();
   take_back_ = net::Watch();
   intake_.reset();  // no new orders
   masters_.reset();
@@ -138,6 +171,8 @@ void App::stop() {
 void App::hang_up() {
   if (const Status read = masters_->reload_certificates(); !read)
     log::error("SIGHUP: {}; the certificates stay as they are", read.error());
+  else if (const Status again = admin_->reload(); !again)
+    log::error("SIGHUP: {}; the admin listener's stay as they are", again.error());
   else
     log::info("SIGHUP: the certificates are read again, for sessions from now on; all else takes a restart");
 }

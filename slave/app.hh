@@ -11,11 +11,13 @@
 #include "common/base/random.hh"
 #include "common/base/result.hh"
 #include "common/daemon/daemon.hh"
+#include "common/net/admin.hh"
 #include "slave/config.hh"
 #include "slave/masters.hh"
 #include "slave/order_desk.hh"
 #include "slave/order_intake.hh"
 #include "slave/shot.hh"
+#include "slave/status.hh"
 #include "slave/transmitter.hh"
 
 namespace flagfall::slave {
@@ -43,6 +45,8 @@ class App final : public daemon::Program {
   void start_transmitter(std::vector<SourceSocket> sources);
   void open_clock(net::Loop& loop);
   void use_servers(const std::vector<wire::TimeServer>& servers);
+  void open_admin(net::Loop& loop);
+  [[nodiscard]] StatusSource status_source() const;
   [[nodiscard]] Masters::Counters counters() const;
 
   const Config& config_;
@@ -56,6 +60,8 @@ class App final : public daemon::Program {
   std::unique_ptr<Transmitter> transmitter_;
   std::unique_ptr<OrderIntake> intake_;
   std::unique_ptr<Masters> masters_;
+  std::unique_ptr<net::AdminServer> admin_;
+  MonoTime started_;
   net::Watch take_back_;
 };
 

@@ -131,6 +131,9 @@ MasterLink::~MasterLink() = default;
 bool MasterLink::send(const wire::Report& report) {
   return registered() && shell_->stream->send(report);
 }
+std::pair<RealTime, RealTime> MasterLink::certificates_expire() const {
+  return {shell_->context.expires(), shell_->context.ca_expires()};
+}
 Status MasterLink::reload_certificates() {
   auto fresh = read_context(shell_->files, shell_->clock.real());
   if (!fresh) return Error{fresh.error()};

@@ -61,6 +61,8 @@ class MasterLink {
   /// limit of docs/protocol.md (2,048 outcomes, 256 counters).
   bool send(const wire::Report& report);
   [[nodiscard]] bool registered() const;
+  /// When the certificates in use end: ours, and the CA's.
+  [[nodiscard]] std::pair<RealTime, RealTime> certificates_expire() const;
   /// Reads the certificate files again, for the next dial. An error, and nothing changes.
   [[nodiscard]] Status reload_certificates();
 

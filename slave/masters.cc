@@ -216,6 +216,19 @@ Status Masters::reload_certificates() {
   return Ok{};
 }
 
+std::vector<Masters::View> Masters::views() const {
+  std::vector<View> out;
+  for (const auto& one : all_)
+    out.push_back({one->name, one->link->registered(), one->link->registered() && one->fitness.racing(),
+                   one->link->registered() ? one->fitness.why_not() : "there is no session", one->relative,
+                   one->fitness.bound()});
+  return out;
+}
+
+std::pair<RealTime, RealTime> Masters::certificates_expire() const {
+  return all_.front()->link->certificates_expire();
+}
+
 std::size_t Masters::registered() const {
   return static_cast<std::size_t>(
       std::ranges::count_if(all_, [](const auto& one) { return one->link->registered(); }));

@@ -51,6 +51,19 @@ class Masters {
   /// Reads the certificate files again, for sessions from now on.
   [[nodiscard]] Status reload_certificates();
 
+  /// One master, for status.
+  struct View {
+    std::string name;  // "master-1 at 192.0.2.1:4953"
+    bool registered = false;
+    bool racing = false;
+    std::string why_not;    // when not racing
+    bool relative = false;  // goes by the master's clock
+    Nanos bound{};          // own clock plus the master's
+  };
+  [[nodiscard]] std::vector<View> views() const;
+  /// When the certificates in use end: ours, and the CA's.
+  [[nodiscard]] std::pair<RealTime, RealTime> certificates_expire() const;
+
   [[nodiscard]] std::size_t registered() const;
   [[nodiscard]] std::size_t racing() const;
 

@@ -219,6 +219,10 @@ std::vector<std::string> SessionStream::names() const {
   return impl_->event && impl_->secure ? peer_names(*impl_->connection()) : std::vector<std::string>{};
 }
 
+RealTime SessionStream::peer_expires() const {
+  return impl_->event && impl_->secure ? net::peer_expires(*impl_->connection()) : RealTime();
+}
+
 SealKey SessionStream::order_key() const {
   return export_order_key(*impl_->connection());
 }

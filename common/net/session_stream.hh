@@ -61,6 +61,8 @@ class SessionStream {
 
   /// The peer's certificate's names; empty before on_secure.
   [[nodiscard]] std::vector<std::string> names() const;
+  /// When that ends; the epoch before on_secure.
+  [[nodiscard]] RealTime peer_expires() const;
   /// Only after on_secure, before close().
   [[nodiscard]] SealKey order_key() const;
 
