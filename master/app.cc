@@ -134,6 +134,7 @@ void App::open(net::Loop& loop) {
   listen_ = config_.dns.listen;
   builder_.emplace(config_, listen_);
   delays_.emplace(config_, builder_->names());
+  tune_.emplace(config_, *delays_, clock_, random_.next() | 1U);
   stats_ = std::vector<SlaveStats>(builder_->names().size());
   slave_said_.resize(builder_->names().size());
   open_loops();
@@ -199,6 +200,7 @@ void App::open_admin(net::Loop& loop) {
   admin_->get("/metrics", [this] {
     return net::AdminReply{200, metrics_text(), metrics::Families::kContentType};
   });
+  tune_->add_to(*admin_);
   const auto pausing = [this](bool paused) {
     return [this, paused] {
       pause(paused);

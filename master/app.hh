@@ -23,6 +23,7 @@
 #include "master/slave_stats.hh"
 #include "master/snapshot_builder.hh"
 #include "master/status.hh"
+#include "master/tune_routes.hh"
 
 namespace flagfall::master {
 
@@ -78,6 +79,7 @@ class App final : public daemon::Program {
   std::vector<Endpoint> listen_;
   std::optional<SnapshotBuilder> builder_;
   std::optional<DelayControl> delays_;
+  std::optional<TuneRoutes> tune_;
   std::vector<SlaveStats> stats_;
   std::vector<std::unique_ptr<RequestLoop>> loops_;
   std::unique_ptr<clocksync::ClockSource> source_;
