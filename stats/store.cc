@@ -1,0 +1,249 @@
+#include "stats/store.hh"
+
+#include <cassert>
+#include <condition_variable>
+#include <csignal>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <set>
+#include <utility>
+
+#include "common/base/log.hh"
+#include "stats/open_file.hh"
+
+namespace flagfall::stats {
+namespace {
+
+/// Batches that wait. More are not made: the tally goes on adding up meanwhile.
+constexpr std::size_t kQueue = 4;
+/// So long without trouble, in seconds, and it is over: a disk that is nearly full would fill the log.
+constexpr std::int64_t kQuiet = 5;
+
+/// Signals belong to the daemon's loop.
+std::thread without_signals(std::function<void()> work) {
+  sigset_t all{};
+  sigset_t before{};
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  const auto restore = [&before](void*) { pthread_sigmask(SIG_SETMASK, &before, nullptr); };
+  const std::unique_ptr<void, decltype(restore)> guard(&all, restore);
+  return std::thread(std::move(work));
+}
+
+}  // namespace
+
+/// What the two threads share: the queue and the figures under the mutex, the file in the thread alone. The
+/// thread holds a reference of its own, so that it may outlive the store on a disk that hangs.
+struct Store::Shared {
+  explicit Shared(StoreOptions with, std::int64_t began) : options(std::move(with)), now(began) {}
+
+  const StoreOptions options;
+
+  mutable std::mutex mutex;
+  std::condition_variable wake;
+  std::condition_variable done;
+  std::deque<Batch> queue;
+  std::vector<ArrivalRow> restored;
+  StoreHealth health;
+  std::int64_t now;
+  std::uint64_t lost = 0;
+  bool stopping = false;
+  bool ended = false;
+
+  // The thread's own.
+  std::unique_ptr<OpenFile> file;
+  bool checked = false;
+  bool damaged = false;
+  bool has_restored = false;
+  std::set<Fault::Kind> said;  // since the trouble began; empty: there is none
+  std::int64_t last_trouble = 0;
+  std::uint64_t not_kept_before = 0;
+
+  void run();
+  bool open();
+  bool write_queue();
+  void keep_small();
+  void trouble(Fault fault);
+  void recovered();
+  void drop_queue();
+  [[nodiscard]] std::uint64_t not_kept() const { return health.not_kept + lost; }
+};
+
+void Store::Shared::run() {
+  std::unique_lock lock(mutex);
+  for (bool last = false; !last;) {
+    wake.wait_for(lock, options.pause, [&] { return stopping || !queue.empty(); });
+    last = stopping;
+    lock.unlock();
+    const bool written = open() && write_queue();
+    if (written && !last) keep_small();
+    if (written) recovered();
+    if (last && !written) drop_queue();
+    lock.lock();
+    // A file that fails is not tried again without a pause, however full the queue.
+    if (!written && !last) wake.wait_for(lock, options.pause, [&] { return stopping; });
+  }
+  lock.unlock();
+  file.reset();  // a checkpoint, as a rule
+  lock.lock();
+  ended = true;
+  done.notify_all();
+}
+
+bool Store::Shared::open() {
+  if (file && !file->still_there()) {
+    file.reset();
+    log::warn("statistics: {} was removed or replaced; what it held is gone", options.path);
+  }
+  if (file) return true;
+  Fault fault;
+  if (!damaged) file = OpenFile::open(options.path, options.keep, options.names, !checked, fault);
+  if (damaged || (!file && fault.kind == Fault::Kind::corrupt)) {
+    if (move_aside(options.path)) {
+      log::warn("statistics: {0} is damaged; it is {0}.damaged now, and a new one begins", options.path);
+      const std::scoped_lock lock(mutex);
+      ++health.moved_aside;
+    }
+    damaged = false;
+    file = OpenFile::open(options.path, options.keep, options.names, true, fault);
+  }
+  if (!file) {
+    trouble(std::move(fault));
+    return false;
+  }
+  checked = true;
+  if (!std::exchange(has_restored, true)) {
+    auto rows = read_arrivals(file->db(), options.names);
+    const std::scoped_lock lock(mutex);
+    restored = std::move(rows);
+  }
+  if (said.empty()) log::info("statistics: kept in {}", options.path);
+  const std::scoped_lock lock(mutex);
+  health.opened = true;
+  return true;
+}
+
+/// The front stays in the queue until it is written; only this thread takes from there.
+bool Store::Shared::write_queue() {
+  for (;;) {
+    const Batch* batch = nullptr;
+    {
+      const std::scoped_lock lock(mutex);
+      if (queue.empty()) return true;
+      batch = &queue.front();
+    }
+    if (!file->writer().write(*batch)) {
+      Fault fault = file->db().fault();
+      damaged = fault.kind == Fault::Kind::corrupt;
+      if (fault.kind != Fault::Kind::full && fault.kind != Fault::Kind::locked) file.reset();
+      trouble(std::move(fault));
+      return false;
+    }
+    const std::scoped_lock lock(mutex);
+    health.kept += static_cast<std::uint64_t>(batch->races);
+    ++health.transactions;
+    queue.pop_front();
+  }
+}
+
+/// Rolls up as long as there is something to do and nobody waits.
+void Store::Shared::keep_small() {
+  for (;;) {
+    std::int64_t at = 0;
+    {
+      const std::scoped_lock lock(mutex);
+      if (stopping || !queue.empty()) return;
+      at = now;
+    }
+    const RollUp::Step step = file->roll_up().step(at);
+    if (step == RollUp::Step::failed) trouble(file->db().fault());
+    if (step != RollUp::Step::worked) return;
+  }
+}
+
+void Store::Shared::trouble(Fault fault) {
+  const std::scoped_lock lock(mutex);
+  ++health.failures;
+  health.opened = false;
+  last_trouble = now;
+  if (said.empty()) not_kept_before = not_kept();
+  if (said.insert(fault.kind).second)
+    log::warn("statistics: {}: {}; the master goes on, and counts what is not kept", options.path,
+              fault.text);
+  health.why_not = std::move(fault.text);
+}
+
+void Store::Shared::recovered() {
+  const std::scoped_lock lock(mutex);
+  if (said.empty() || (!stopping && now < last_trouble + kQuiet)) return;
+  log::info("statistics: kept again in {}; {} races of the meantime are lost", options.path,
+            not_kept() - not_kept_before);
+  said.clear();
+  health.opened = true;
+  health.why_not.clear();
+}
+
+void Store::Shared::drop_queue() {
+  const std::scoped_lock lock(mutex);
+  for (const Batch& batch : queue) health.not_kept += static_cast<std::uint64_t>(batch.races);
+  if (!queue.empty())
+    log::warn("statistics: the last {} races are not kept: {}: {}", not_kept(), options.path, health.why_not);
+  queue.clear();
+}
+
+Store::Store(StoreOptions options, std::int64_t now)
+    : shared_(std::make_shared<Shared>(std::move(options), now)),
+      thread_(without_signals([shared = shared_] { shared->run(); })) {}
+
+Store::~Store() {
+  bool ended = false;
+  {
+    std::unique_lock lock(shared_->mutex);
+    shared_->stopping = true;
+    shared_->wake.notify_all();
+    ended = shared_->done.wait_for(lock, kPatience, [&] { return shared_->ended; });
+  }
+  if (ended) {
+    thread_.join();
+  } else {
+    log::warn("statistics: {} does not answer; its last seconds may be lost", shared_->options.path);
+    thread_.detach();
+  }
+}
+
+bool Store::ready() const {
+  const std::scoped_lock lock(shared_->mutex);
+  return shared_->queue.size() < kQueue;
+}
+
+void Store::put(Batch batch) {
+  const std::scoped_lock lock(shared_->mutex);
+  assert(shared_->queue.size() < kQueue);
+  shared_->queue.push_back(std::move(batch));
+  shared_->wake.notify_all();
+}
+
+void Store::advance(std::int64_t now, std::uint64_t lost) {
+  const std::scoped_lock lock(shared_->mutex);
+  shared_->now = now;
+  shared_->lost = lost;
+}
+
+std::vector<ArrivalRow> Store::take_restored() {
+  const std::scoped_lock lock(shared_->mutex);
+  return std::exchange(shared_->restored, {});
+}
+
+StoreHealth Store::health() const {
+  const std::scoped_lock lock(shared_->mutex);
+  StoreHealth health = shared_->health;
+  health.not_kept = shared_->not_kept();
+  return health;
+}
+
+const std::string& Store::path() const {
+  return shared_->options.path;
+}
+
+}  // namespace flagfall::stats
