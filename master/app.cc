@@ -134,13 +134,15 @@ void App::open(net::Loop& loop) {
   listen_ = config_.dns.listen;
   builder_.emplace(config_, listen_);
   delays_.emplace(config_, builder_->names());
-  tune_.emplace(config_, *delays_, clock_, random_.next() | 1U);
   stats_ = std::vector<SlaveStats>(builder_->names().size());
   slave_said_.resize(builder_->names().size());
   open_loops();
   open_control(loop);
   open_admin(loop);
   net::drop_capabilities();
+  statistics_ = std::make_unique<RaceStatistics>(
+      loop, config_, clock_, random_, [this](const CounterSink& sink) { tell_counters(loops_, sink); });
+  statistics_->serve(*admin_);
   publish();
   for (const auto& each : loops_) each->start();
   ticker_ = loop.every(kTick, [this] { tick(); });
@@ -200,7 +202,6 @@ void App::open_admin(net::Loop& loop) {
   admin_->get("/metrics", [this] {
     return net::AdminReply{200, metrics_text(), metrics::Families::kContentType};
   });
-  tune_->add_to(*admin_);
   const auto pausing = [this](bool paused) {
     return [this, paused] {
       pause(paused);
@@ -232,7 +233,9 @@ void App::stop() {
   // the sockets are answered until the loops end.
   hub_.reset();
   source_.reset();
+  if (statistics_) statistics_->sample();
   loops_.clear();
+  statistics_.reset();
 }
 
 Snapshot App::snapshot_now() const {
@@ -382,11 +385,12 @@ std::string App::metrics_text() const {
 
 std::string App::with_status(const std::function<std::string(const StatusSource&)>& tell) const {
   const auto slaves = hub_->slaves();
+  const auto statistics = statistics_->health();
   auto control = hub_->counters();
   control.emplace_back("operator_commands", audit_->counters().commands.get());
   control.emplace_back("audit_lost", audit_->counters().lost.get());
   return tell({config_, *builder_, *delays_, published_, *source_, slaves, control, stats_, loops_, listen_,
-               clock_.mono(), started_, read_real_minus_mono(clock_).offset});
+               clock_.mono(), started_, read_real_minus_mono(clock_).offset, statistics});
 }
 
 std::string App::status() const {

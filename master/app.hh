@@ -18,12 +18,12 @@
 #include "common/net/worker.hh"
 #include "master/config.hh"
 #include "master/delay_control.hh"
+#include "master/race_statistics.hh"
 #include "master/request_loop.hh"
 #include "master/slave_hub.hh"
 #include "master/slave_stats.hh"
 #include "master/snapshot_builder.hh"
 #include "master/status.hh"
-#include "master/tune_routes.hh"
 
 namespace flagfall::master {
 
@@ -79,11 +79,11 @@ class App final : public daemon::Program {
   std::vector<Endpoint> listen_;
   std::optional<SnapshotBuilder> builder_;
   std::optional<DelayControl> delays_;
-  std::optional<TuneRoutes> tune_;
   std::vector<SlaveStats> stats_;
   std::vector<std::unique_ptr<RequestLoop>> loops_;
   std::unique_ptr<clocksync::ClockSource> source_;
   std::unique_ptr<SlaveHub> hub_;
+  std::unique_ptr<RaceStatistics> statistics_;
   std::optional<daemon::AuditLog> audit_;
   std::unique_ptr<net::AdminServer> admin_;
   std::unique_ptr<net::Worker> reader_;

@@ -302,6 +302,7 @@ config::Schema<Config> schema() {
   s.section("clock", &Config::clock, clocksync::clock_schema(clocksync::Role::master), "Reference time");
   s.section("race", &Config::race, race_schema());
   s.section("guard", &Config::guard, guard_schema(), "What keeps races from being an amplifier");
+  s.section("stats", &Config::stats, stats_schema(), "Winning-server statistics");
   s.section("admin", &Config::admin, admin, "For operators");
   s.list("service", &Config::services, service_schema(), {.help = "What is raced"});
   s.check(check_all);

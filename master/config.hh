@@ -15,6 +15,7 @@
 #include "common/wire/session.hh"
 #include "delay/follow.hh"
 #include "master/race_core.hh"
+#include "master/stats_config.hh"
 
 namespace flagfall::master {
 
@@ -112,6 +113,7 @@ struct Config {
   clocksync::ClockConfig clock;
   RaceConfig race;
   GuardConfig guard;
+  StatsConfig stats;
   AdminConfig admin;
   std::vector<ServiceConfig> services;
 };

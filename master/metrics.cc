@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <nlohmann/json.hpp>
 
 namespace flagfall::master {
 namespace {
@@ -194,6 +195,14 @@ void add_events(Families& out, const StatusSource& s) {
             number(tracked));
 }
 
+void add_statistics(Families& out, const StatusSource& s) {
+  if (!s.statistics.value("enabled", false)) return;
+  out.gauge("flagfall_statistics_kept", "Whether the statistics' database can be written",
+            s.statistics["why_not"].is_null() ? 1 : 0);
+  out.counter("flagfall_statistics_races_lost_total", "Finished races that could not be kept",
+              s.statistics["races_not_kept"].get<double>());
+}
+
 }  // namespace
 
 void add_metrics(Families& out, const MetricsSource& source) {
@@ -209,6 +218,7 @@ void add_metrics(Families& out, const MetricsSource& source) {
     add_orders(out, s, *slave, label);
   }
   add_events(out, s);
+  add_statistics(out, s);
   metrics::add_certificates(out, source.certificates);
   metrics::add_admin(out, source.admin);
   metrics::add_process(out, metrics::ProcessFacts::now());

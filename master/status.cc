@@ -269,7 +269,8 @@ json status_json(const StatusSource& s) {
       {"guard", guard_json(s)},
       {"queue_age_us", histogram(*queue_age, in_us)},
       {"counters", counters_json(s)},
-      {"control", control}};
+      {"control", control},
+      {"statistics", s.statistics}};
 }
 
 std::string status_line(const StatusSource& s) {

@@ -34,6 +34,7 @@ struct StatusSource {
   MonoTime now;
   MonoTime started;
   Nanos real_minus_mono{};
+  const nlohmann::json& statistics;  // how their keeping goes
 };
 
 /// Why the clock forbids races at `now`; empty: it does not.

@@ -101,6 +101,7 @@ class Deployment:
             "clock": {"poll": "500ms"},
             "race": {},
             "guard": dict(OPEN_GUARD),
+            "stats": {"database": f"run/{host}.db"},
             "admin": {"socket": f"run/{host}.sock"},
             "service": self.services,
         }

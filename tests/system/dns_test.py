@@ -30,6 +30,8 @@ certificate = "master-1.crt"
 key = "master-1.key"
 [clock]
 max_error = "5ms"
+[stats]
+database = "{directory}/statistics.db"
 [admin]
 socket = "{directory}/master.sock"
 [[service]]
