@@ -13,6 +13,7 @@ void add_keygen(CLI::App& app, int& status);
 void add_race(CLI::App& app, int& status);
 void add_tune(CLI::App& app, int& status);
 void add_record(CLI::App& app, int& status);
+void add_stats(CLI::App& app, int& status);
 void add_admin(CLI::App& app, int& status);  // status, pause-racing, resume-racing, reload
 
 }  // namespace flagfall::tools

@@ -14,8 +14,7 @@ int run(int argc, char** argv) {
   int status = 0;
   flagfall::tools::add_keygen(app, status);
   flagfall::tools::add_race(app, status);
-  flagfall::tools::add_tune(app, status);
-  flagfall::tools::add_record(app, status);
+  flagfall::tools::add_stats(app, status);
   flagfall::tools::add_admin(app, status);
   try {
     app.parse(argc, argv);

@@ -104,6 +104,16 @@ std::string fallbacks(const Json& fallback) {
   return std::to_string(total) + (parts.empty() ? "" : " (" + parts + ")");
 }
 
+std::string keeping(const Json& statistics) {
+  if (!truth(at(statistics, "enabled"))) return statistics.is_object() ? "not enabled" : "-";
+  const Json& lost = at(statistics, "races_not_kept");
+  const bool some = lost.is_number_unsigned() && lost.get<std::uint64_t>() > 0;
+  const std::string so_far = some ? "; " + text(lost) + " races are lost" : "";
+  if (at(statistics, "why_not").is_string())
+    return fmt::format("not kept in {}: {}{}", text(at(statistics, "database")), why(statistics), so_far);
+  return fmt::format("kept in {}{}", text(at(statistics, "database")), so_far);
+}
+
 std::string slave_state(const Json& slave) {
   if (truth(at(slave, "fit"))) return "races";
   return truth(at(slave, "registered")) ? "stands down: " + why(slave) : "away: " + why(slave);
@@ -215,7 +225,8 @@ Result<std::string> status_text(std::string_view json) {
       {"clock", clock_line(at(status, "clock"))},
       {"races", races(status)},
       {"fallback", fallbacks(at(status, "fallback"))},
-      {"queue", "age p50 / p99 " + quantiles(at(status, "queue_age_us"), 1) + " us"}};
+      {"queue", "age p50 / p99 " + quantiles(at(status, "queue_age_us"), 1) + " us"},
+      {"stats", keeping(at(status, "statistics"))}};
   return text_table(head) + "\n" + slaves(at(status, "slaves")) + clocks(at(status, "slaves")) +
          services(at(status, "services")) + counters("counter", at(status, "counters")) +
          counters("control", at(status, "control"));

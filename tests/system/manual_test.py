@@ -17,9 +17,8 @@ MAN = ROOT / "docs" / "man"
 PAGES = {
     "flagfall.1": [["flagfall"], ["flagfall", "status"], ["flagfall", "pause-racing"], ["flagfall", "resume-racing"],
                    ["flagfall", "reload"]],
+    "flagfall-stats.1": [["flagfall", "stats"]],
     "flagfall-race.1": [["flagfall", "race"]],
-    "flagfall-tune.1": [["flagfall", "tune"]],
-    "flagfall-record.1": [["flagfall", "record"]],
     "flagfall-keygen.1": [["flagfall", "keygen"]],
     "flagfall-master.8": [["flagfall-master"]],
     "flagfall-slave.8": [["flagfall-slave"]],
