@@ -49,6 +49,8 @@ rate = 1000000
 burst = 1000000
 prefix_rate = 1000000
 prefix_burst = 1000000
+[stats]
+database = "{socket}.db"
 [admin]
 socket = "{socket}"
 [[service]]
