@@ -44,6 +44,8 @@ certificate = "ca/master.crt"
 key = "ca/master.key"
 [clock]
 chrony = "127.0.0.1:{CHRONY}"
+[verdicts]
+teach = 0
 [guard]
 rate = 1000000
 burst = 1000000

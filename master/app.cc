@@ -143,8 +143,10 @@ void App::open(net::Loop& loop) {
   statistics_ = std::make_unique<RaceStatistics>(
       loop, config_, clock_, random_, [this](const CounterSink& sink) { tell_counters(loops_, sink); });
   statistics_->serve(*admin_);
+  races_->add(*statistics_);
   publish();
   for (const auto& each : loops_) each->start();
+  races_->start(loop);
   ticker_ = loop.every(kTick, [this] { tick(); });
   reader_ = std::make_unique<net::Worker>(loop);
   for (const Endpoint& at : listen_) log::info("answering on {} (UDP and TCP)", to_string(at));
@@ -157,10 +159,14 @@ void App::open_loops() {
   const unsigned count = thread_count(config_);
   if (count > 1) require_free_ports(listen_);
   const std::uint64_t epoch = random_.next();
+  races_.emplace(config_, count, clock_, random_);
+  delay_feed_.emplace(*delays_, clock_);
+  races_->add(*delay_feed_);
   const auto first = std::make_shared<const Snapshot>(snapshot_now());
   for (unsigned i = 0; i < count; ++i) {
     LoopOptions options = loop_options(config_, listen_, i, count);
     options.core.epoch = epoch;
+    options.records = &races_->ring(i);
     loops_.push_back(std::make_unique<RequestLoop>(options, *zones_, *cookies_, clock_, random_, first));
   }
   if (count > 1)
@@ -182,8 +188,9 @@ void App::open_control(net::Loop& loop) {
   HubCallbacks callbacks;
   callbacks.changed = [this] { publish(); };
   callbacks.report = [this](const SlaveState& slave, const wire::Report& report) {
-    const auto at = std::ranges::lower_bound(builder_->names(), slave.name);
-    stats_[static_cast<std::size_t>(at - builder_->names().begin())].add(report.outcomes);
+    const auto at = std::ranges::lower_bound(builder_->names(), slave.name) - builder_->names().begin();
+    stats_[static_cast<std::size_t>(at)].add(report.outcomes);
+    races_->report(static_cast<std::uint16_t>(at), report);
   };
   callbacks.clock = [this] {
     const clocksync::RefMap& map = source_->current();
@@ -202,6 +209,7 @@ void App::open_admin(net::Loop& loop) {
   admin_->get("/metrics", [this] {
     return net::AdminReply{200, metrics_text(), metrics::Families::kContentType};
   });
+  admin_->get("/races", [this] { return net::AdminReply{200, races_->races_json()}; });
   const auto pausing = [this](bool paused) {
     return [this, paused] {
       pause(paused);
@@ -235,6 +243,7 @@ void App::stop() {
   source_.reset();
   if (statistics_) statistics_->sample();
   loops_.clear();
+  if (races_) races_->close();
   statistics_.reset();
 }
 
@@ -390,7 +399,7 @@ std::string App::with_status(const std::function<std::string(const StatusSource&
   control.emplace_back("operator_commands", audit_->counters().commands.get());
   control.emplace_back("audit_lost", audit_->counters().lost.get());
   return tell({config_, *builder_, *delays_, published_, *source_, slaves, control, stats_, loops_, listen_,
-               clock_.mono(), started_, read_real_minus_mono(clock_).offset, statistics});
+               *races_, clock_.mono(), started_, read_real_minus_mono(clock_).offset, statistics});
 }
 
 std::string App::status() const {

@@ -18,6 +18,7 @@
 #include "common/net/worker.hh"
 #include "master/config.hh"
 #include "master/delay_control.hh"
+#include "master/race_keeper.hh"
 #include "master/race_statistics.hh"
 #include "master/request_loop.hh"
 #include "master/slave_hub.hh"
@@ -80,6 +81,8 @@ class App final : public daemon::Program {
   std::optional<SnapshotBuilder> builder_;
   std::optional<DelayControl> delays_;
   std::vector<SlaveStats> stats_;
+  std::optional<DelayFeed> delay_feed_;
+  std::optional<RaceKeeper> races_;  // outlives the loops
   std::vector<std::unique_ptr<RequestLoop>> loops_;
   std::unique_ptr<clocksync::ClockSource> source_;
   std::unique_ptr<SlaveHub> hub_;

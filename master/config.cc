@@ -223,6 +223,29 @@ config::Schema<delay::Follow> follow_schema() {
   return s;
 }
 
+config::Schema<VerdictConfig> verdict_schema() {
+  config::Schema<VerdictConfig> s;
+  s.key(
+      "icmp", &VerdictConfig::icmp,
+      {.help = "Learn who won from the ICMP errors that clients' hosts send to answers that came too late"});
+  s.key("certain_within", &VerdictConfig::certain_within,
+        {.help = "An error that comes so soon after the query makes a verdict certain, as no client of yours "
+                 "has given up by then (unbound may after 50 ms); later ones make it likely",
+         .least = "1ms",
+         .most = "1s"});
+  s.key("teach", &VerdictConfig::teach,
+        {.help = "Share of races that are run with few slaves, drawn, so that their errors are within what a "
+                 "client's host sends; such a race may miss the client's nearest slave; 0: none",
+         .least = "0",
+         .most = "1"});
+  s.key("runners", &VerdictConfig::runners, {.help = "Slaves in such a race", .least = "2", .most = "3"});
+  s.key("races", &VerdictConfig::races,
+        {.help = "Races remembered at once, each for 3 s; about 600 octets each, set aside at the start",
+         .least = "16",
+         .most = "1000000"});
+  return s;
+}
+
 config::Schema<ServiceConfig> service_schema() {
   config::Schema<SlaveConfig> slave;
   slave.key("name", &SlaveConfig::name,
@@ -302,6 +325,7 @@ config::Schema<Config> schema() {
   s.section("clock", &Config::clock, clocksync::clock_schema(clocksync::Role::master), "Reference time");
   s.section("race", &Config::race, race_schema());
   s.section("guard", &Config::guard, guard_schema(), "What keeps races from being an amplifier");
+  s.section("verdicts", &Config::verdicts, verdict_schema(), "Who won a race (docs/design/who-won.md)");
   s.section("stats", &Config::stats, stats_schema(), "Winning-server statistics");
   s.section("admin", &Config::admin, admin, "For operators");
   s.list("service", &Config::services, service_schema(), {.help = "What is raced"});
@@ -354,6 +378,7 @@ RaceOptions race_options(const Config& config) {
   out.guard.verified_prefix = {g.verified_prefix_rate, g.verified_prefix_burst};
   out.any_shadow = std::ranges::any_of(
       config.services, [](const ServiceConfig& s) { return s.mode == ServiceConfig::Mode::shadow; });
+  out.teach = {config.verdicts.icmp ? config.verdicts.teach : 0, config.verdicts.runners};
   return out;
 }
 

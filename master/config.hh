@@ -76,6 +76,15 @@ struct GuardConfig {
   double verified_prefix_burst = 1000;
 };
 
+/// Who won, learned from losers' ICMP errors.
+struct VerdictConfig {
+  bool icmp = true;
+  Nanos certain_within = std::chrono::milliseconds(50);
+  double teach = 0.1;
+  unsigned runners = 2;
+  unsigned races = 16384;
+};
+
 struct AdminConfig : daemon::AdminConfig {
   AdminConfig() {
     socket = {"/run/flagfall/master.sock"};
@@ -113,6 +122,7 @@ struct Config {
   clocksync::ClockConfig clock;
   RaceConfig race;
   GuardConfig guard;
+  VerdictConfig verdicts;
   StatsConfig stats;
   AdminConfig admin;
   std::vector<ServiceConfig> services;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <span>
 
 namespace flagfall::master {
 namespace {
@@ -29,6 +30,7 @@ RaceCore::RaceCore(const RaceOptions& options, unsigned loop, unsigned loops, st
     : options_(options),
       guard_(options.guard, loops, random),
       retries_(most_races(options, loops), random),
+      teaching_(options.teach, random),
       next_id_(epoch + (std::uint64_t{loop} << 56)),
       lots_(random.next()) {
   if (options.any_shadow) shadow_guard_.emplace(options.guard, loops, random);
@@ -39,14 +41,22 @@ RaceCore::RaceCore(const RaceOptions& options, unsigned loop, unsigned loops, st
 RacePlan RaceCore::decide(const Snapshot& snapshot, const RaceQuestion& q, const BurstTimes& times) noexcept {
   assert(q.service < snapshot.services.size());
   RacePlan plan;
-  const auto refuse = [&plan](Fallback why) {
+  const RacedService& service = snapshot.services[q.service];
+  const auto raced_recently = [&] {
+    const Nanos window = std::max({options_.retry_window, service.retry_window, service.delay});
+    return retries_.raced_recently(retries_.key(q.client, q.name, q.type), times.now, window);
+  };
+  const auto plain = [&](Fallback why) {
     plan.why = why;
     return plan;
   };
-  const RacedService& service = snapshot.services[q.service];
+  const auto refuse = [&](Fallback why) {
+    plan.repeated = raced_recently();
+    return plain(why);
+  };
   const bool v6 = q.type == kTypeAaaa;
   if ((!v6 && q.type != kTypeA) || !(v6 ? service.has_v6 : service.has_v4))
-    return refuse(Fallback::type_not_raced);
+    return plain(Fallback::type_not_raced);
   if (snapshot.paused) return refuse(Fallback::paused);
   if (snapshot.clock.status != wire::ClockStatus::synchronised ||
       snapshot.clock.bound_at(times.now) > snapshot.max_error)
@@ -54,6 +64,7 @@ RacePlan RaceCore::decide(const Snapshot& snapshot, const RaceQuestion& q, const
   if (q.request_size > options_.most_request) return refuse(Fallback::too_big);
   const MonoTime timestamp = options_.timestamp == RaceOptions::Timestamp::receipt ? q.received : times.now;
   if (timestamp + service.delay <= times.now) return refuse(Fallback::expired);
+  plan.timestamp = timestamp;
   plan.instant = snapshot.clock.to_ref(timestamp) + service.delay;
   if (snapshot.clock.near_leap(snapshot.clock.to_ref(times.now)) || snapshot.clock.near_leap(plan.instant))
     return refuse(Fallback::leap_second);
@@ -63,16 +74,25 @@ RacePlan RaceCore::decide(const Snapshot& snapshot, const RaceQuestion& q, const
 
   const std::uint64_t key = retries_.key(q.client, q.name, q.type);
   const Nanos window = std::max({options_.retry_window, service.retry_window, service.delay});
-  if (retries_.raced_recently(key, times.now, window)) return refuse(Fallback::retry);
+  if (retries_.raced_recently(key, times.now, window)) {
+    plan.repeated = true;
+    return plain(Fallback::retry);
+  }
   // After the retry, which must be answered in any case and be seen as one: with a small share it is the sign
   // that raced answers do not arrive. Before the guard: what is not raced costs nothing.
-  if (service.race_share < 1 && lots_.unit() >= service.race_share) return refuse(Fallback::not_sampled);
+  if (service.race_share < 1 && lots_.unit() >= service.race_share) return plain(Fallback::not_sampled);
   assert(!service.shadow || shadow_guard_);
   RaceGuard& guard = service.shadow ? *shadow_guard_ : guard_;
-  if (const auto why = guard.take(q.client, q.verified, times.now)) return refuse(*why);
+  if (const auto why = guard.take(q.client, q.verified, times.now)) return plain(*why);
   retries_.remember(key, times.now);
   plan.race = true;
   plan.shadow = service.shadow;
+  if (!plan.shadow) {
+    const auto lesson =
+        teaching_.lesson(std::span(plan.runners).first(plan.count), options_.max_slaves, q.client, times.now);
+    if (lesson.count > 0) plan.count = lesson.count;
+    plan.echo = lesson.echo;
+  }
   ++next_id_;
   return plan;
 }

@@ -15,6 +15,7 @@
 #include "master/race_guard.hh"
 #include "master/retry_memory.hh"
 #include "master/snapshot.hh"
+#include "master/teaching.hh"
 
 namespace flagfall::master {
 
@@ -33,6 +34,7 @@ struct RaceOptions {
   std::size_t most_request = 0;  // octets that fit into an empty order datagram
   GuardOptions guard;
   bool any_shadow = false;  // some service has mode "shadow"
+  TeachOptions teach;
 };
 
 /// One query for a raced name, over UDP.
@@ -51,10 +53,13 @@ struct RacePlan {
   bool race = false;
   bool shadow = false;                    // with `race`: slaves withhold, the master answers now
   Fallback why = Fallback::no_fit_slave;  // when not
+  bool repeated = false;                  // when not: it was raced a moment ago, so its race cannot be judged
   std::uint64_t id = 0;                   // transmit identifier, part 1
   RefTime instant;                        // part 2
   unsigned count = 0;
   std::array<Runner, kMostRunners> runners{};
+  std::uint8_t echo = kNoEcho;  // place in `runners`
+  MonoTime timestamp;           // what the delay was added to
 };
 
 /// The kernel's stamp on the monotonic scale: `now` for a packet without one, and never in the future.
@@ -79,6 +84,7 @@ class RaceCore {
   /// the same limits would refuse, and bound the orders that a stranger can cause.
   std::optional<RaceGuard> shadow_guard_;
   RetryMemory retries_;
+  Teaching teaching_;
   std::uint64_t next_id_;
   SeededRandom lots_;  // of race_share
 };

@@ -4,6 +4,8 @@
 #include <cassert>
 #include <utility>
 
+#include "common/wire/quoted_answer.hh"
+
 namespace flagfall::master {
 namespace {
 
@@ -11,6 +13,13 @@ RaceOptions race_options(const RequestOptions& options, const OrderBook& book) {
   RaceOptions out = options.race;
   out.most_request = book.most_request();
   return out;
+}
+
+/// "Port unreachable" (RFC 792, RFC 4443 §3.1), said by the host that the answer went to: only this is a word
+/// about the client's port. Routers and firewalls say other things, or say it of themselves.
+bool of_the_port(const net::UdpError& error) {
+  const bool v4 = error.to.ip.family == Family::v4;
+  return error.type == (v4 ? 3 : 1) && error.code == (v4 ? 3 : 4) && error.offender == error.to.ip;
 }
 
 /// Seconds since 1970 modulo 2^32, as cookies have them (RFC 9018 §4.3).
@@ -21,11 +30,14 @@ std::uint32_t cookie_time(const BurstTimes& times) {
 
 }  // namespace
 
-RequestCore::RequestCore(const RequestOptions& options, dns::FrontEnd& front_end, Random& random)
+RequestCore::RequestCore(const RequestOptions& options, dns::FrontEnd& front_end, Random& random,
+                         RaceLog* log)
     : front_end_(front_end),
       book_(options.order_size, static_cast<std::uint8_t>(options.loop), options.slaves,
             options.race.max_slaves),
-      race_(race_options(options, book_), options.loop, options.loops, options.epoch, random) {}
+      race_(race_options(options, book_), options.loop, options.loops, options.epoch, random),
+      question_hash_(options.epoch),
+      log_(log) {}
 
 void RequestCore::take_over(std::shared_ptr<const Snapshot> snapshot) {
   assert(raced_ == 0);
@@ -78,16 +90,43 @@ void RequestCore::race_or_answer(const wire::DnsQuery& query, const dns::FrontEn
   const RacePlan plan = race_.decide(*snapshot_, question, times_);
   if (!plan.race) {
     counters_.fallback.count(plan.why);
+    if (plan.repeated && log_ != nullptr)
+      log_->log(QuestionRepeated{client.ip, question_hash_(question.name, question.type)});
     answer(query, result, client, output);
     return;
   }
   Raced& raced = races_.at(queries_);
-  raced = {query.packet, client, result};
+  raced.packet = query.packet;
+  raced.client = client;
+  raced.result = result;
+  if (log_ != nullptr) note(plan, question, query.id, raced);
   raced_ |= std::uint64_t{1} << queries_;
   order(plan, raced, question.address);
   if (!plan.shadow) return;
   shadow_ |= std::uint64_t{1} << queries_;
   answer(query, result, client, output);
+}
+
+/// What the ledger is told when the orders have left.
+void RequestCore::note(const RacePlan& plan, const RaceQuestion& question, std::uint16_t dns_id,
+                       Raced& raced) noexcept {
+  RaceStarted& s = raced.started;
+  const Nanos delay = snapshot_->services[question.service].delay;
+  s.id = plan.id;
+  s.instant = plan.instant;
+  s.due = plan.timestamp + delay;
+  s.received = question.received;
+  s.delay = delay;
+  s.expected = snapshot_->clock.expected_at(times_.now);
+  s.question = question_hash_(question.name, question.type);
+  s.client = raced.client;
+  s.service = question.service;
+  s.dns_id = dns_id;
+  s.address = question.address;
+  s.count = static_cast<std::uint8_t>(plan.count);
+  s.echo = plan.echo;
+  s.shadow = plan.shadow;
+  for (unsigned i = 0; i < plan.count; ++i) s.runners.at(i) = plan.runners.at(i).slave;
 }
 
 void RequestCore::order(const RacePlan& plan, const Raced& raced, std::uint8_t address) noexcept {
@@ -102,6 +141,7 @@ void RequestCore::order(const RacePlan& plan, const Raced& raced, std::uint8_t a
   for (unsigned i = 0; i < plan.count; ++i) {
     const Runner& runner = plan.runners.at(i);
     order.service = runner.service;
+    order.echo = i == plan.echo;
     book_.add(runner.slave, queries_, order);
   }
 }
@@ -118,6 +158,7 @@ void RequestCore::finish(MonoTime now, RequestOutput& output) noexcept {
   burst_races_ = static_cast<unsigned>(std::popcount(raced_ & ordered & ~shadow_));
   counters_.races.add(burst_races_);
   counters_.shadow_races.add(static_cast<std::uint64_t>(std::popcount(shadow_ & ordered)));
+  if (log_ != nullptr) log_started(raced_ & ordered, now);
   for (std::uint64_t left = raced_ & ~ordered; left != 0; left &= left - 1) {
     const Raced& raced = races_.at(static_cast<std::size_t>(std::countr_zero(left)));
     counters_.fallback.count(Fallback::order_send_failed);
@@ -130,12 +171,46 @@ void RequestCore::finish(MonoTime now, RequestOutput& output) noexcept {
   shadow_ = 0;
 }
 
+void RequestCore::log_started(std::uint64_t races, MonoTime now) noexcept {
+  for (std::uint64_t left = races; left != 0; left &= left - 1) {
+    RaceStarted& s = races_.at(static_cast<std::size_t>(std::countr_zero(left))).started;
+    s.dispatch = now - (s.due - s.delay);
+    log_->log(s);
+  }
+}
+
+void RequestCore::error(const net::UdpError& error, std::uint8_t address, MonoTime at) noexcept {
+  if (!of_the_port(error)) {
+    ++counters_.errors_elsewhere;
+    return;
+  }
+  const auto quote = wire::parse_quoted_answer(error.quoted);
+  if (!quote) {
+    ++counters_.errors_unreadable;
+    return;
+  }
+  if (log_ == nullptr) return;
+  static_assert(AnswerUnwanted::kMostAddresses == wire::QuotedAnswer::kMost);
+  log_->log(AnswerUnwanted{.client = error.to,
+                           .at = at,
+                           .question = question_hash_(quote->name_bytes(), quote->type),
+                           .ttl = quote->ttl,
+                           .dns_id = quote->id,
+                           .address = address,
+                           .count = static_cast<std::uint8_t>(quote->count),
+                           .answers = quote->addresses});
+}
+
 std::size_t RequestCore::stream_query(Bytes packet, const Endpoint& client, const BurstTimes& times,
                                       MutableBytes room) noexcept {
   wire::DnsQuery query;
   const auto result = front_end_.handle(packet, client, dns::Transport::tcp, cookie_time(times), query, room);
   assert(result.action != dns::FrontEnd::Result::Action::race);
-  if (result.raced_name) counters_.fallback.count(Fallback::tcp);
+  if (result.raced_name) {
+    counters_.fallback.count(Fallback::tcp);
+    if (log_ != nullptr)
+      log_->log(QuestionRepeated{client.ip, question_hash_(query.name_bytes(), query.type)});
+  }
   return result.length;
 }
 

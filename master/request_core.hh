@@ -12,8 +12,10 @@
 
 #include "common/base/histogram.hh"
 #include "common/dns/front_end.hh"
+#include "common/net/udp_errors.hh"
 #include "master/order_book.hh"
 #include "master/race_core.hh"
+#include "master/race_records.hh"
 #include "master/snapshot.hh"
 
 namespace flagfall::master {
@@ -25,6 +27,8 @@ struct RequestCounters {
   FallbackCounters fallback;
   Counter truncated_datagrams;  // larger than any query: dropped
   Histogram queue_age;          // dequeue minus the kernel's stamp
+  Counter errors_elsewhere;     // ICMP errors that are no word of the client's host about its port
+  Counter errors_unreadable;    // of the others: what they quote is no answer of a race
 };
 
 /// Where answers and orders go.
@@ -47,8 +51,9 @@ struct RequestOptions {
 
 class RequestCore {
  public:
-  /// `front_end` outlives the core.
-  RequestCore(const RequestOptions& options, dns::FrontEnd& front_end, Random& random);
+  /// `front_end` and `log` outlive the core. `log` hears of races; null: nobody does.
+  RequestCore(const RequestOptions& options, dns::FrontEnd& front_end, Random& random,
+              RaceLog* log = nullptr);
 
   /// Between bursts; before the first.
   void take_over(std::shared_ptr<const Snapshot> snapshot);
@@ -59,6 +64,9 @@ class RequestCore {
              RequestOutput& output) noexcept;
   /// Sends the burst's orders, stamped with `now`, and answers what could not be ordered.
   void finish(MonoTime now, RequestOutput& output) noexcept;
+
+  /// An ICMP error that came to service address `address`. Any time between bursts or within one.
+  void error(const net::UdpError& error, std::uint8_t address, MonoTime at) noexcept;
 
   /// Of the last burst.
   [[nodiscard]] unsigned burst_queries() const { return queries_; }
@@ -80,16 +88,21 @@ class RequestCore {
     Bytes packet;
     Endpoint client;
     dns::FrontEnd::Result result;
+    RaceStarted started;
   };
   void race_or_answer(const wire::DnsQuery& query, const dns::FrontEnd::Result& result,
                       const RaceQuestion& question, const Endpoint& client, RequestOutput& output) noexcept;
   void order(const RacePlan& plan, const Raced& raced, std::uint8_t address) noexcept;
+  void note(const RacePlan& plan, const RaceQuestion& question, std::uint16_t dns_id, Raced& raced) noexcept;
+  void log_started(std::uint64_t races, MonoTime now) noexcept;
   void answer(const wire::DnsQuery& query, const dns::FrontEnd::Result& result, const Endpoint& client,
               RequestOutput& output) noexcept;
 
   dns::FrontEnd& front_end_;
   OrderBook book_;
   RaceCore race_;
+  QuestionHash question_hash_;
+  RaceLog* log_;
   std::shared_ptr<const Snapshot> snapshot_;
   RequestCounters counters_;
 

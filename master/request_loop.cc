@@ -47,7 +47,7 @@ BurstTimes read_times(const Clock& clock) {
 
 }  // namespace
 
-struct RequestLoop::Shell final : RequestOutput {
+struct RequestLoop::Shell final : RequestOutput, RaceLog {
   /// One service address of this loop.
   struct Service {
     net::Fd fd;
@@ -86,7 +86,7 @@ struct RequestLoop::Shell final : RequestOutput {
       : options(o),
         clock(c),
         front_end(zones, cookies, o.dns),
-        core(core_options(o), front_end, random),
+        core(core_options(o), front_end, random, o.records == nullptr ? nullptr : this),
         answers(std::max<std::size_t>(o.dns.udp_size, 512)),
         orders(o.core.order_size),
         gather(first_gather) {}
@@ -122,6 +122,11 @@ struct RequestLoop::Shell final : RequestOutput {
   void send_orders(std::span<OrderDatagram> datagrams) override {
     send_orders(datagrams, Family::v4, orders_v4);
     send_orders(datagrams, Family::v6, orders_v6);
+  }
+
+  // RaceLog
+  void log(const RaceRecord& record) noexcept override {
+    if (!options.records->ring.push(record)) ++options.records->lost;
   }
 
   void send_orders(std::span<OrderDatagram> datagrams, Family family, const net::Fd& fd) {
@@ -181,10 +186,15 @@ struct RequestLoop::Shell final : RequestOutput {
 
   /// At most a few batches: what is left makes the socket readable again.
   void drain_errors(Service& s) {
+    const BurstTimes times = read_times(clock);
     for (int i = 0; i < 4; ++i) {
-      const std::size_t n = errors.drain(s.fd).size();
-      counters.icmp_errors.add(n);
-      if (n < net::UdpErrors::kBatch) break;
+      const std::span<net::UdpError> got = errors.drain(s.fd);
+      for (const net::UdpError& e : got) {
+        const RealTime stamp = e.stamp == RealTime() ? e.stamp : clock.stamp(e.stamp);
+        core.error(e, s.address, received_at(stamp, times));
+      }
+      counters.icmp_errors.add(got.size());
+      if (got.size() < net::UdpErrors::kBatch) break;
     }
     s.errors_seen = s.receiver.errors();
   }

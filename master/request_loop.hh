@@ -27,7 +27,8 @@ struct LoopOptions {
   std::vector<IpAddress> order_sources;
   int order_dscp = 0;
   dns::FrontEnd::Options dns;
-  RequestOptions core;  // loop and loops are filled in
+  RequestOptions core;            // loop and loops are filled in
+  RecordRing* records = nullptr;  // what the loop tells of races; outlives it
 };
 
 /// Written by the loop, read by any thread.

@@ -15,6 +15,24 @@ namespace {
 using nlohmann::json;
 using Fate = SlaveStats::Fate;
 
+json verdicts_json(const StatusSource& s) {
+  const LedgerCounters& c = s.races.counters();
+  std::uint64_t judged = 0;
+  json by = json::object();
+  for (std::size_t way = 0; way < race::kWayNames.size(); ++way)
+    for (std::size_t sure = 0; sure < race::kCertaintyNames.size(); ++sure) {
+      const std::uint64_t n = c.verdicts.at(way).at(sure);
+      by[std::string(race::kWayNames.at(way))][std::string(race::kCertaintyNames.at(sure))] = n;
+      judged += n;
+    }
+  const double share = c.finished == 0 ? 0 : static_cast<double>(judged) / static_cast<double>(c.finished);
+  return {{"finished", c.finished},
+          {"judged", judged},
+          {"share", c.finished == 0 ? json(nullptr) : json(share)},
+          {"by", by},
+          {"remembered", s.races.remembered()}};
+}
+
 double in_ms(Nanos n) {
   return static_cast<double>(n.count()) * 1e-6;
 }
@@ -207,9 +225,12 @@ json counters_json(const StatusSource& s) {
     sums["answers_failed"] += c.answers_failed.get();
     sums["icmp_errors"] += c.icmp_errors.get();
     sums["receive_queue_drops"] += c.receive_queue_drops.get();
+    sums["icmp_errors_elsewhere"] += loop->requests().errors_elsewhere.get();
+    sums["icmp_errors_unreadable"] += loop->requests().errors_unreadable.get();
     sums["truncated_datagrams"] += loop->requests().truncated_datagrams.get();
     count_tcp(sums, *loop);
   }
+  s.races.counters().for_each([&](const char* name, std::uint64_t n) { sums[name] = n; });
   return sums;
 }
 
@@ -265,6 +286,7 @@ json status_json(const StatusSource& s) {
       {"services", services},
       {"races", race_count(s)},
       {"shadow_races", race_count(s, &RequestCounters::shadow_races)},
+      {"verdicts", verdicts_json(s)},
       {"fallback", fallback},
       {"guard", guard_json(s)},
       {"queue_age_us", histogram(*queue_age, in_us)},

@@ -11,6 +11,7 @@
 #include "clocksync/clock_source.hh"
 #include "master/config.hh"
 #include "master/delay_control.hh"
+#include "master/race_keeper.hh"
 #include "master/request_loop.hh"
 #include "master/slave_state.hh"
 #include "master/slave_stats.hh"
@@ -31,6 +32,7 @@ struct StatusSource {
   const std::vector<SlaveStats>& stats;                               // by slave index
   const std::vector<std::unique_ptr<RequestLoop>>& loops;
   const std::vector<Endpoint>& listen;
+  const RaceKeeper& races;
   MonoTime now;
   MonoTime started;
   Nanos real_minus_mono{};

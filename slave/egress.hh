@@ -11,11 +11,11 @@
 
 #include "common/base/counters.hh"
 #include "common/base/histogram.hh"
+#include "common/base/spsc_ring.hh"
 #include "common/base/time.hh"
 #include "slave/lead.hh"
 #include "slave/shot.hh"
 #include "slave/source_socket.hh"
-#include "slave/spsc_ring.hh"
 #include "slave/stamp_window.hh"
 
 namespace flagfall::slave {

@@ -12,11 +12,11 @@
 #include <span>
 #include <thread>
 
+#include "common/base/spsc_ring.hh"
 #include "slave/deadline_queue.hh"
 #include "slave/egress.hh"
 #include "slave/guard.hh"
 #include "slave/shot.hh"
-#include "slave/spsc_ring.hh"
 #include "slave/waker.hh"
 
 namespace flagfall::slave {

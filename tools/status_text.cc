@@ -159,6 +159,18 @@ std::string races(const Json& status) {
   return text(at(status, "races")) + (any ? fmt::format(", and {} in the shadow", text(shadow)) : "");
 }
 
+/// "81.20% of 1188 races: icmp 900 certain, 64 likely"
+std::string verdicts(const Json& verdicts) {
+  std::string ways;
+  if (const Json& by = at(verdicts, "by"); by.is_object())
+    for (const auto& [way, counts] : by.items())
+      for (const char* certainty : {"certain", "likely"})
+        if (const Json& n = at(counts, certainty); n.is_number() && n.get<double>() != 0)
+          ways += fmt::format("{}{} {} {}", ways.empty() ? ": " : ", ", way, text(n), certainty);
+  return fmt::format("{} of {} races{}", percent(at(verdicts, "share")), text(at(verdicts, "finished")),
+                     ways);
+}
+
 /// "race", "shadow 5%"
 std::string mode(const Json& service) {
   const Json& share = at(service, "race_share");
@@ -224,6 +236,7 @@ Result<std::string> status_text(std::string_view json) {
       {"racing", racing(status)},
       {"clock", clock_line(at(status, "clock"))},
       {"races", races(status)},
+      {"verdicts", verdicts(at(status, "verdicts"))},
       {"fallback", fallbacks(at(status, "fallback"))},
       {"queue", "age p50 / p99 " + quantiles(at(status, "queue_age_us"), 1) + " us"},
       {"stats", keeping(at(status, "statistics"))}};

@@ -24,7 +24,14 @@ struct Slot {
 
 /// False when the message has no ICMP error in it.
 bool read_control(msghdr& header, UdpError& out) {
+  bool found = false;
   for (cmsghdr* c = CMSG_FIRSTHDR(&header); c != nullptr; c = CMSG_NXTHDR(&header, c)) {
+    if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_TIMESTAMPNS) {
+      timespec stamp{};
+      std::memcpy(&stamp, CMSG_DATA(c), sizeof stamp);
+      out.stamp = RealTime(from_timespec(stamp));
+      continue;
+    }
     const bool v4 = c->cmsg_level == SOL_IP && c->cmsg_type == IP_RECVERR;
     const bool v6 = c->cmsg_level == SOL_IPV6 && c->cmsg_type == IPV6_RECVERR;
     if (!v4 && !v6) continue;
@@ -39,9 +46,9 @@ bool read_control(msghdr& header, UdpError& out) {
     std::memcpy(&offender, CMSG_DATA(c) + sizeof error, v4 ? sizeof(sockaddr_in) : sizeof offender);
     const auto from = to_endpoint(reinterpret_cast<const sockaddr&>(offender), sizeof offender);
     out.offender = from ? from->ip : IpAddress{};
-    return true;
+    found = true;
   }
-  return false;
+  return found;
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 
 #include "common/base/bytes.hh"
 #include "common/base/ip.hh"
+#include "common/base/time.hh"
 #include "common/net/fd.hh"
 
 namespace flagfall::net {
@@ -21,7 +22,8 @@ struct UdpError {
   IpAddress offender;  // who sent the ICMP error
   int error = 0;       // ECONNREFUSED, EHOSTUNREACH, EMSGSIZE, ...
   std::uint8_t type = 0, code = 0;
-  Bytes quoted;  // the start of the datagram's payload
+  Bytes quoted;    // the start of the datagram's payload
+  RealTime stamp;  // when the error came, with UdpOptions::receive_stamps; else the epoch
 };
 
 class UdpErrors {

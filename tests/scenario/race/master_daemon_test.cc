@@ -126,6 +126,8 @@ heartbeat = "100ms"
 [clock]
 chrony = "127.0.0.1:{}"
 poll = "50ms"
+[verdicts]
+teach = 0
 [guard]
 prefix_burst = 1000
 [admin]

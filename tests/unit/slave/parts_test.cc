@@ -6,11 +6,11 @@
 #include <vector>
 
 #include "common/base/random.hh"
+#include "common/base/spsc_ring.hh"
 #include "slave/deadline_queue.hh"
 #include "slave/fitness.hh"
 #include "slave/raw_header.hh"
 #include "slave/shot.hh"
-#include "slave/spsc_ring.hh"
 #include "slave/stamp_window.hh"
 
 using namespace flagfall;         // NOLINT(*-using-namespace)

@@ -7,7 +7,7 @@
 #include <type_traits>
 #include <vector>
 
-namespace flagfall::slave {
+namespace flagfall {
 
 template <class T>
 class SpscRing {  // NOLINT(clang-analyzer-optin.performance.Padding): two threads, two cache lines
@@ -49,4 +49,4 @@ class SpscRing {  // NOLINT(clang-analyzer-optin.performance.Padding): two threa
   alignas(kCacheLine) std::atomic<std::size_t> tail_{0};
 };
 
-}  // namespace flagfall::slave
+}  // namespace flagfall

@@ -1,0 +1,54 @@
+#include "master/teaching.hh"
+
+#include <algorithm>
+#include <cstring>
+
+namespace flagfall::master {
+namespace {
+
+/// What a Linux host sends of such errors to one destination (net/ipv4/icmp.c, XRLIM_BURST_FACTOR and
+/// icmp_ratelimit; IPv6 has a tenth of the time between them).
+constexpr BucketLimit kErrorsV4{1, 6};
+constexpr BucketLimit kErrorsV6{10, 10};
+/// Clients that learn at once; beyond, some do not teach. A bucket is full again after 6 s.
+constexpr double kClients = 8192;
+
+}  // namespace
+
+Teaching::Teaching(const TeachOptions& options, Random& random)
+    : options_(options),
+      dice_(random.next()),
+      hash_(random),
+      v4_(kErrorsV4),
+      v6_(kErrorsV6),
+      clients_(options.share > 0 ? kClients : 1) {}
+
+bool Teaching::pay(const IpAddress& client, unsigned errors, MonoTime now) noexcept {
+  std::array<std::uint64_t, 2> words{};
+  std::memcpy(words.data(), client.octets.data(), sizeof words);
+  const std::uint64_t state = hash_.mix(hash_.start(), static_cast<std::uint64_t>(client.family));
+  MonoTime* const full_at = clients_.find(hash_.finish(hash_.mix(hash_.mix(state, words[0]), words[1])), now);
+  const TokenBucket& bucket = client.family == Family::v4 ? v4_ : v6_;
+  if (full_at == nullptr) return false;
+  const MonoTime before_last = std::max(*full_at, now) + bucket.cost() * (errors - 1);
+  if (!bucket.may_take(before_last, now)) return false;
+  *full_at = bucket.take(before_last, now);
+  return true;
+}
+
+Teaching::Lesson Teaching::lesson(std::span<Runner> runners, unsigned most, const IpAddress& client,
+                                  MonoTime now) noexcept {
+  Lesson out;
+  const unsigned count = std::min(options_.runners, static_cast<unsigned>(runners.size()));
+  if (options_.share <= 0 || count < 2 || dice_.unit() >= options_.share) return out;
+  const bool echo = count < most;
+  // One error a loser, and one for the echo.
+  if (!pay(client, count - 1 + (echo ? 1 : 0), now)) return out;
+  for (unsigned i = 0; i < count; ++i)
+    std::swap(runners[i], runners[i + static_cast<std::size_t>(dice_.next() % (runners.size() - i))]);
+  out.count = count;
+  if (echo) out.echo = static_cast<std::uint8_t>(dice_.next() % count);
+  return out;
+}
+
+}  // namespace flagfall::master

@@ -1,0 +1,46 @@
+// Decides which races are run to teach: with two or three slaves only, so that
+// the losers' ICMP errors of a race are within what the client's host gives.
+// Who teaches with whom is drawn, so that all get their turn with all. Pure; one
+// object a loop; nothing allocates after construction. See docs/design/who-won.md.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "common/base/bucket_table.hh"
+#include "common/base/hash.hh"
+#include "common/base/random.hh"
+#include "master/race_records.hh"
+#include "master/snapshot.hh"
+
+namespace flagfall::master {
+
+struct TeachOptions {
+  double share = 0;      // of the races that may; 0: none
+  unsigned runners = 2;  // in a race that teaches
+};
+
+class Teaching {
+ public:
+  Teaching(const TeachOptions& options, Random& random);
+
+  struct Lesson {
+    unsigned count = 0;           // so many of `runners` stay, in front
+    std::uint8_t echo = kNoEcho;  // and which of them answers twice
+  };
+  /// `runners` of a race for this client are put into another order when it is to teach; count 0 when it is
+  /// not. `most`: answers of one race, the echo included.
+  Lesson lesson(std::span<Runner> runners, unsigned most, const IpAddress& client, MonoTime now) noexcept;
+
+ private:
+  [[nodiscard]] bool pay(const IpAddress& client, unsigned errors, MonoTime now) noexcept;
+
+  TeachOptions options_;
+  SeededRandom dice_;
+  SeededHash hash_;
+  TokenBucket v4_;
+  TokenBucket v6_;
+  BucketTable clients_;
+};
+
+}  // namespace flagfall::master

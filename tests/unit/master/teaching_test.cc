@@ -1,0 +1,114 @@
+#include "master/teaching.hh"
+
+#include <boost/test/unit_test.hpp>
+#include <map>
+#include <set>
+
+using namespace flagfall;  // NOLINT(google-build-using-namespace): a test
+using namespace std::chrono_literals;
+using master::kNoEcho;
+using master::Runner;
+using master::Teaching;
+
+namespace {
+
+const IpAddress kV4 = *parse_ip("192.0.2.1");
+const IpAddress kV6 = *parse_ip("2001:db8::1");
+
+std::vector<Runner> slaves(std::uint16_t count) {
+  std::vector<Runner> out;
+  for (std::uint16_t i = 0; i < count; ++i) out.push_back({i, i, 1});
+  return out;
+}
+
+struct Fixture {
+  SeededRandom random{4};
+  MonoTime now = MonoTime(100s);
+};
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(teaching, Fixture)
+
+BOOST_AUTO_TEST_CASE(all_pairs_of_the_service_get_their_turn_and_each_of_them_the_echo) {
+  Teaching teaching({1, 2}, random);
+  std::map<std::pair<unsigned, unsigned>, unsigned> pairs;
+  for (int i = 0; i < 6000; ++i) {
+    auto runners = slaves(4);
+    now += 10s;
+    const auto lesson = teaching.lesson(runners, 8, kV4, now);
+    BOOST_REQUIRE_EQUAL(lesson.count, 2U);
+    BOOST_REQUIRE(lesson.echo < 2);
+    ++pairs[{runners[lesson.echo].slave, runners[1U - lesson.echo].slave}];
+    std::set<unsigned> all;
+    for (const Runner& r : runners) all.insert(r.slave);
+    BOOST_REQUIRE_EQUAL(all.size(), 4U);  // nobody is lost or there twice
+  }
+  BOOST_TEST(pairs.size() == 12U);
+  for (const auto& [pair, times] : pairs) BOOST_TEST((times > 400 && times < 600));
+}
+
+BOOST_AUTO_TEST_CASE(the_share_of_races_that_teach_is_as_configured) {
+  Teaching teaching({0.1, 2}, random);
+  unsigned taught = 0;
+  for (int i = 0; i < 10000; ++i) {
+    auto runners = slaves(3);
+    now += 10s;
+    taught += teaching.lesson(runners, 8, kV4, now).count > 0 ? 1 : 0;
+  }
+  BOOST_TEST((taught > 900 && taught < 1100));
+  Teaching off({0, 2}, random);
+  auto runners = slaves(3);
+  BOOST_TEST(off.lesson(runners, 8, kV4, now).count == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_client_teaches_no_faster_than_its_host_sends_errors) {
+  Teaching teaching({1, 2}, random);
+  const auto lessons = [&](const IpAddress& client, Nanos every, int races) {
+    int taught = 0;
+    for (int i = 0; i < races; ++i) {
+      auto runners = slaves(3);
+      now += every;
+      taught += teaching.lesson(runners, 8, client, now).count > 0 ? 1 : 0;
+    }
+    return taught;
+  };
+  // Two errors a lesson: a loser's and the echo's. A burst of six, then one a second; IPv6: ten.
+  BOOST_TEST(lessons(kV4, 0s, 100) == 3);
+  BOOST_TEST(lessons(kV4, 100ms, 1000) == 50);
+  BOOST_TEST(lessons(kV6, 0s, 100) == 5);
+  BOOST_TEST(lessons(kV6, 100ms, 1000) == 500);
+  BOOST_TEST(lessons(*parse_ip("192.0.2.2"), 0s, 100) == 3);  // each host for itself
+}
+
+BOOST_AUTO_TEST_CASE(one_runner_teaches_nothing_and_the_bound_on_answers_counts_the_echo) {
+  Teaching teaching({1, 3}, random);
+  auto one = slaves(1);
+  BOOST_TEST(teaching.lesson(one, 8, kV4, now).count == 0U);
+  auto two = slaves(2);
+  const auto pair = teaching.lesson(two, 2, kV4, now);
+  BOOST_TEST(pair.count == 2U);
+  BOOST_TEST(pair.echo == kNoEcho);
+  auto three = slaves(3);
+  now += 10s;
+  const auto all = teaching.lesson(three, 4, kV4, now);
+  BOOST_TEST(all.count == 3U);
+  BOOST_TEST(all.echo < 3);
+}
+
+BOOST_AUTO_TEST_CASE(invented_addresses_cannot_make_anybody_teach_too_fast) {
+  Teaching teaching({1, 2}, random);
+  int taught = 0;
+  for (std::uint32_t i = 0; i < 200'000; ++i) {
+    IpAddress client = kV4;
+    client.octets = {10, static_cast<std::uint8_t>(i >> 16), static_cast<std::uint8_t>(i >> 8),
+                     static_cast<std::uint8_t>(i)};
+    auto runners = slaves(2);
+    (void)teaching.lesson(runners, 8, client, now);
+    auto mine = slaves(2);
+    taught += teaching.lesson(mine, 8, kV4, now).count > 0 ? 1 : 0;
+  }
+  BOOST_TEST(taught <= 3);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
