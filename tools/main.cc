@@ -3,6 +3,7 @@
 #include <exception>
 #include <iostream>
 
+#include "check/command.hh"
 #include "tools/commands.hh"
 
 namespace {
@@ -16,6 +17,7 @@ int run(int argc, char** argv) {
   flagfall::tools::add_race(app, status);
   flagfall::tools::add_stats(app, status);
   flagfall::tools::add_admin(app, status);
+  flagfall::check::add_check(app, status);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -1,6 +1,7 @@
 #include "common/net/privileges.hh"
 
 #include <cap-ng.h>
+#include <fcntl.h>
 #include <fmt/core.h>
 #include <sys/prctl.h>
 
@@ -36,6 +37,13 @@ bool has_capability(Capability capability) {
   capng_clear(CAPNG_SELECT_ALL);
   if (capng_get_caps_process() != 0) return false;
   return capng_have_capability(CAPNG_EFFECTIVE, names_of(capability).number) == 1;
+}
+
+bool file_has_capability(const std::string& file, Capability capability) {
+  const Fd fd(open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  capng_clear(CAPNG_SELECT_ALL);
+  if (!fd || capng_get_caps_fd(fd.get()) != 0) return false;
+  return capng_have_capability(CAPNG_PERMITTED, names_of(capability).number) == 1;
 }
 
 Status need_capability(Capability capability, std::string_view purpose) {

@@ -3,6 +3,8 @@
 // nothing.
 #pragma once
 
+#include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "common/base/result.hh"
@@ -13,6 +15,9 @@ enum class Capability : std::uint8_t { net_raw, net_admin, net_bind_service };
 
 /// Does the calling thread have it in its effective set?
 bool has_capability(Capability capability);
+
+/// Does a program's file give it to who starts it (setcap)?
+bool file_has_capability(const std::string& file, Capability capability);
 
 /// An error when it is missing: which one, what for ("answer from a service's
 /// address"), and how to grant it.

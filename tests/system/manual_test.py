@@ -19,6 +19,7 @@ PAGES = {
                    ["flagfall", "reload"]],
     "flagfall-stats.1": [["flagfall", "stats"]],
     "flagfall-race.1": [["flagfall", "race"]],
+    "flagfall-check.1": [["flagfall", "check"]],
     "flagfall-keygen.1": [["flagfall", "keygen"]],
     "flagfall-master.8": [["flagfall-master"]],
     "flagfall-slave.8": [["flagfall-slave"]],

@@ -1,0 +1,14 @@
+// `flagfall check`: its command line.
+#pragma once
+
+namespace CLI {
+class App;
+}
+
+namespace flagfall::check {
+
+/// Puts it into the command line; when it is called it runs, and sets the exit status: 0 all is well, 1 there
+/// are warnings, 2 there are problems, 3 nothing could be checked.
+void add_check(CLI::App& app, int& status);
+
+}  // namespace flagfall::check
