@@ -5,6 +5,7 @@
 #include <fmt/core.h>
 
 #include <CLI/CLI.hpp>
+#include <cstdio>
 #include <cstdlib>
 #include <ctime>
 #include <filesystem>
@@ -25,7 +26,6 @@ using race::Fate;
 namespace {
 
 constexpr std::int64_t kStart = 1'795'255'200;  // 2026-11-21T10:00:00Z
-constexpr std::int64_t kDay = 86'400;
 constexpr unsigned kSlaves = 3;
 constexpr double kVerdicts = 0.7;  // share of races with one
 constexpr double kMeasured = 0.1;  // and of those whose arrivals are measured
@@ -36,6 +36,7 @@ struct Options {
   unsigned rate = 10'000;
   unsigned seconds = 20;
   unsigned day_rate = 33;
+  unsigned hours = 24;
   bool json = false;
 };
 
@@ -199,7 +200,7 @@ DayCosts day(const Options& o, const std::string& file) {
     SeededRandom random(2);
     stats::Tally tally({}, random);
     Races races(o.prefixes);
-    for (std::int64_t s = 0; s < kDay; ++s) {
+    for (std::int64_t s = 0; s < o.hours * 3600LL; ++s) {
       const double begin = cpu_ns();
       for (unsigned i = 0; i < o.day_rate; ++i) tally.add(races.next(kStart + s), kStart + s);
       if (!writer->write(tally.take())) fail(db);
@@ -210,7 +211,7 @@ DayCosts day(const Options& o, const std::string& file) {
       out.cpu_s += (cpu_ns() - begin) * 1e-9;
     }
   }
-  out.races = double(o.day_rate) * double(kDay);
+  out.races = double(o.day_rate) * o.hours * 3600;
   out.megabytes = static_cast<double>(std::filesystem::file_size(file)) / (1 << 20);
   stats::Question question;
   question.by = stats::By::prefix;
@@ -246,13 +247,16 @@ int run(const Options& o) {
                          {"plain_ns", rows.write_ns},
                          {"plain_bytes_a_race", rows.bytes},
                          {"ratio", ratio}};
+  (void)std::fflush(stdout);
   if (o.day_rate > 0) {
     const DayCosts d = day(o, folder.file("day.db"));
     fmt::print(
-        "a day of {} races a second: {:.0f} races, {:.1f} MiB, {:.0f} s of CPU ({:.3f} % of a core), {:.0f} "
+        "{} hours of {} races a second: {:.0f} races, {:.1f} MiB, {:.0f} s of CPU ({:.3f} % of a core), "
+        "{:.0f} "
         "s of "
         "it rolling up; asked for all of it by prefix: {:.0f} ms\n",
-        o.day_rate, d.races, d.megabytes, d.cpu_s, 100 * d.cpu_s / double(kDay), d.roll_up_s, d.ask_ms);
+        o.hours, o.day_rate, d.races, d.megabytes, d.cpu_s, 100 * d.cpu_s / (o.hours * 3600.0), d.roll_up_s,
+        d.ask_ms);
     json.update({{"day_races", d.races},
                  {"day_megabytes", d.megabytes},
                  {"day_cpu_s", d.cpu_s},
@@ -274,6 +278,7 @@ int main(int argc, char** argv) {
   app.add_option("--seconds", o.seconds, "So long")->check(CLI::Range(1, 3600))->capture_default_str();
   app.add_option("--day-rate", o.day_rate, "Races a second of the simulated day; 0: no day")
       ->capture_default_str();
+  app.add_option("--hours", o.hours, "The day's length")->check(CLI::Range(1, 10'000))->capture_default_str();
   app.add_flag("--json", o.json, "End with one line of JSON");
   CLI11_PARSE(app, argc, argv);
   try {

@@ -91,6 +91,18 @@ void take_rows(const Question& question, std::map<std::string, Sums>&& groups, F
   out.rows.erase(out.rows.begin() + static_cast<std::ptrdiff_t>(question.rows), out.rows.end());
 }
 
+template <class Counts>
+void add(Counts& to, const Counts& more) requires requires {
+  to.n;
+}
+{
+  for (std::size_t i = 0; i < to.n.size(); ++i) to.n.at(i) += more.n.at(i);
+}
+void add(Sums& to, const Sums& more) {
+  add(to.races, more.races);
+  for (const auto& [slave, counts] : more.runners) add(to.runners[slave], counts);
+}
+
 bool read_margins(Select& select, Findings& out) {
   auto query = select("margins", "slave, bucket, sum(count)", "GROUP BY slave, bucket");
   while (query && query->step()) {
@@ -156,8 +168,7 @@ std::optional<By> parse_by(std::string_view text) {
 
 RunnerCounts Sums::all() const {
   RunnerCounts sum;
-  for (const auto& [slave, counts] : runners)
-    for (std::size_t i = 0; i < sum.n.size(); ++i) sum.n.at(i) += counts.n.at(i);
+  for (const auto& [slave, counts] : runners) add(sum, counts);
   return sum;
 }
 
@@ -166,15 +177,13 @@ std::optional<Findings> find(Database& db, const Question& question) {
   if (!db.run("BEGIN")) return std::nullopt;
   Select select(db, question);
   Findings out;
-  std::map<std::string, Sums> all;
   std::map<std::string, Sums> groups;
-  const bool done =
-      read_grouped(select, By::server, all) && read_counters(select, out) && read_first(select, out) &&
-      (question.by == By::server ? read_margins(select, out) : read_grouped(select, question.by, groups)) &&
-      (question.by != By::prefix || read_places(db, question, out));
+  const bool done = read_grouped(select, question.by, groups) && read_counters(select, out) &&
+                    read_first(select, out) && (question.by != By::server || read_margins(select, out)) &&
+                    (question.by != By::prefix || read_places(db, question, out));
   if (!done) return std::nullopt;
-  out.totals = std::move(all[""]);
-  take_rows(question, std::move(groups), out);
+  for (const auto& [key, of] : groups) add(out.totals, of);
+  if (question.by != By::server) take_rows(question, std::move(groups), out);
   db.run("COMMIT");
   return out;
 }
