@@ -2,11 +2,13 @@
 
 #include <fmt/core.h>
 
+#include <cmath>
+
 namespace flagfall::delay {
 namespace {
 
 std::string ms(Nanos n) {
-  return fmt::format("{:.6g} ms", static_cast<double>(n.count() / 1000) * 1e-3);
+  return fmt::format("{:.6g} ms", std::floor(static_cast<double>(n.count()) * 1e-3) * 1e-3);
 }
 
 std::string percent(double share) {
@@ -30,7 +32,7 @@ std::string describe(const Change& change, const Follow& follow, std::span<const
       why = "in the last seconds " + fell_short;
       break;
     case Cause::reviewed:
-      why = "since then " + fell_short;
+      why = "since then " + fell_short + " and room";
       break;
     case Cause::slipping:
       why = fell_short;

@@ -71,7 +71,7 @@ class Paths {
       if (now_ - run.at > span) continue;
       ++all;
       bool late = false;
-      for (std::uint16_t s = 0; s < run.late.size(); ++s)
+      for (std::size_t s = 0; s < run.late.size(); ++s)
         late = late || (run.late[s] && (those.empty() || std::ranges::find(those, s) != those.end()));
       good += late ? 0 : 1;
     }
@@ -90,7 +90,7 @@ class Paths {
   double unit() { return std::uniform_real_distribution<double>(0, 1)(engine_); }
 
   Nanos sample(const Path& path) {
-    double ns = static_cast<double>(path.base.count() + path.clock.count());
+    auto ns = static_cast<double>(path.base.count() + path.clock.count());
     ns -= static_cast<double>(path.jitter.count()) * std::log(1 - unit());
     if (path.tail > 0) ns += 0.5e6 * std::pow(1 - unit(), -1 / path.tail);
     return Nanos(static_cast<std::int64_t>(ns));
@@ -103,7 +103,8 @@ class Paths {
     run.at = now_;
     run.late.assign(paths.size(), false);
     while (now_ - runs_.front().at > Nanos(120'000'000'000)) runs_.pop_front();
-    for (std::uint16_t s = 0; s < paths.size(); ++s) {
+    for (std::size_t i = 0; i < paths.size(); ++i) {
+      const auto s = static_cast<std::uint16_t>(i);
       if (!paths[s].racing) continue;
       const Nanos one_way = sample(paths[s]);
       const bool late = dispatch + one_way > delay();
@@ -123,8 +124,8 @@ class Paths {
   }
   void step() {
     std::vector<std::uint16_t> racing;
-    for (std::uint16_t s = 0; s < paths.size(); ++s)
-      if (paths[s].racing) racing.push_back(s);
+    for (std::size_t s = 0; s < paths.size(); ++s)
+      if (paths[s].racing) racing.push_back(static_cast<std::uint16_t>(s));
     if (const auto change = follower.step(ways_.service(0), racing, now_)) said.push_back({time(), *change});
   }
 
