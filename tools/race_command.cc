@@ -21,6 +21,9 @@ namespace {
 
 constexpr std::size_t kMostStatus = std::size_t{16} << 20;
 
+/// Of the 3 s that the ledger of a master keeps a race, one is for the way of the report.
+constexpr Nanos kMostReportedWait = std::chrono::seconds(2);
+
 struct Words {
   std::string name;    // either order, as with dig
   std::string master;  //
@@ -28,6 +31,9 @@ struct Words {
   std::string interval = "1s";
   std::string wait = "1s";
   std::string status;
+  std::string report;
+  std::string token_file;
+  std::string ca;
   bool no_cookie = false;
 };
 
@@ -78,6 +84,27 @@ Result<RaceErrors> load_errors(const std::string& path) {
   return read_race_errors(response->body);
 }
 
+Status complete_report(const Words& words, RaceOptions& options) {
+  if (words.report.empty()) {
+    if (words.token_file.empty() && words.ca.empty()) return Ok{};
+    return Error{"--token-file and --ca are for --report"};
+  }
+  if (options.wait > kMostReportedWait)
+    return Error{"--report: the master remembers a race for 3 s: --wait at most 2s"};
+  auto target = parse_admin_target(words.report);
+  if (!target) return Error{"--report " + target.error()};
+  target->ca = words.ca;
+  if (!words.token_file.empty()) {
+    auto token = read_token(words.token_file);
+    if (!token) return Error{"--token-file " + token.error()};
+    target->token = std::move(*token);
+  } else if (target->socket.empty()) {
+    return Error{"--report: a listener over TCP takes no report without a token; name it with --token-file"};
+  }
+  options.report = std::move(*target);
+  return Ok{};
+}
+
 Status complete(const Words& words, RaceOptions& options) {
   std::string master;
   for (const std::string& word : {words.name, words.master}) {
@@ -101,6 +128,7 @@ Status complete(const Words& words, RaceOptions& options) {
   options.wait = *wait;
   options.type = words.type == "AAAA" ? wire::rrtype::kAaaa : wire::rrtype::kA;
   options.cookie = !words.no_cookie;
+  if (const Status good = complete_report(words, options); !good) return good;
   if (words.status.empty()) return Ok{};
   auto errors = load_errors(words.status);
   if (!errors) return Error{"--status: " + errors.error()};
@@ -149,6 +177,14 @@ void add_race(CLI::App& app, int& status) {
           "--status", words->status,
           "The master's admin socket, or what flagfall status --json wrote: marks races within error")
       ->type_name("PATH");
+  race->add_option(
+          "--report", words->report,
+          "Tell the master what arrived: https://HOST:PORT of its admin listener, or its admin socket")
+      ->type_name("URL");
+  race->add_option("--token-file", words->token_file, "The token of that listener")->type_name("FILE");
+  race->add_option("--ca", words->ca,
+                   "The CA of its certificate, in PEM; otherwise those that this host trusts")
+      ->type_name("FILE");
   race->add_flag("--json", options->json, "One JSON object a race, nothing else");
   race->add_flag("--random-case", options->random_case, "Random case in the name that is asked (0x20)");
   race->add_flag("--no-cookie", words->no_cookie,

@@ -12,10 +12,14 @@
 #include <utility>
 
 #include "common/net/loop.hh"
+#include "common/net/sockaddr.hh"
 #include "common/net/udp.hh"
+#include "common/net/worker.hh"
 #include "common/wire/dns.hh"
+#include "tools/admin_client.hh"
 #include "tools/dns_client.hh"
 #include "tools/race_book.hh"
+#include "tools/race_report.hh"
 
 namespace flagfall::tools {
 namespace {
@@ -41,6 +45,7 @@ class Racer {
     ask();
     if (options_.count != 1) ticker_ = loop_.every(options_.interval, [this] { ask(); });
     if (!done()) loop_.run();
+    send_last_reports();
     if (!options_.json) print("\n" + book_.summary(title));
     return book_.answered() > 0 ? 0 : 1;
   }
@@ -51,6 +56,7 @@ class Racer {
     Query query;
     net::Fd fd;
     RealTime sent;
+    RaceReport report;
     net::Watch readable;
     net::Watch deadline;
   };
@@ -78,6 +84,7 @@ class Racer {
     flight->query.type = options_.type;
     flight->query.id = fresh_id();
     if (options_.cookie) flight->query.cookie = cookie_;
+    flight->report.name = name;
     const unsigned race = book_.start(name);
     try {
       send(*flight, race);
@@ -104,6 +111,7 @@ class Racer {
     // Connected: other sources do not reach us, and ICMP errors do.
     if (connect(flight.fd.get(), &to.any, to.length) != 0)
       throw std::system_error(errno, std::generic_category(), "no way to " + to_string(options_.master));
+    if (options_.report) flight.report.client = net::local_endpoint(flight.fd);
     const std::vector<std::uint8_t> datagram = write_query(flight.query);
     flight.sent = clock_.real();
     if (::send(flight.fd.get(), datagram.data(), datagram.size(), MSG_NOSIGNAL) < 0)
@@ -122,7 +130,7 @@ class Racer {
     }
   }
 
-  void take(const Flight& flight, unsigned race, const net::Datagram& datagram) {
+  void take(Flight& flight, unsigned race, const net::Datagram& datagram) {
     Answer answer;
     switch (read_answer(datagram.data, flight.query, answer)) {
       case AnswerVerdict::ok: {
@@ -130,6 +138,8 @@ class Racer {
         const RealTime at = datagram.stamp == RealTime() ? clock_.real() : clock_.stamp(datagram.stamp);
         const std::string line =
             book_.arrive(race, {label(answer), at - flight.sent, std::move(answer.nsid)});
+        if (options_.report)
+          flight.report.arrivals.push_back({std::move(answer.addresses), at - flight.sent});
         if (!options_.json) print(line);
         return;
       }
@@ -153,8 +163,51 @@ class Racer {
     if (options_.json) print(book_.json(race));
     const std::string line = book_.finish(race, options_.wait);
     if (!options_.json && !line.empty()) print(line);
+    report(*flights_.at(race));
     flights_.erase(race);
     if (done()) loop_.stop();
+  }
+
+  void report(Flight& flight) {
+    if (!options_.report) return;
+    flight.report.dns_id = flight.query.id;
+    flight.report.type = flight.query.type;
+    reports_.add(std::move(flight.report));
+    send_reports();
+  }
+
+  /// In a thread of its own: a master that is slow to listen must not delay a query.
+  void send_reports() {
+    if (sender_.busy() || !reports_.waiting()) return;
+    sender_.start([target = *options_.report, body = reports_.take(), this]() -> net::Callback {
+      const Result<std::string> answer = post(target, body);
+      return [this, answer] {
+        reports_.answered(answer);
+        if (last_reports_) {
+          loop_.stop();
+        } else {
+          send_reports();
+        }
+      };
+    });
+  }
+
+  static Result<std::string> post(const AdminTarget& target, const std::string& body) {
+    try {
+      return tools::ask(target, "POST", "/client-report", body);
+    } catch (const std::system_error& error) {
+      return Error{error.what()};
+    }
+  }
+
+  /// What came in at the end. No race is under way any more: it may take its time.
+  void send_last_reports() {
+    if (!options_.report) return;
+    last_reports_ = true;
+    while (sender_.busy()) loop_.run();
+    while (reports_.waiting() && reports_.trouble().empty())
+      reports_.answered(post(*options_.report, reports_.take()));
+    err_ << "flagfall race: " << reports_.summary() << '\n';
   }
 
   /// Interrupted: what has an answer counts, what still waits does not.
@@ -182,10 +235,13 @@ class Racer {
   ClientCookie cookie_;
   RaceBook book_;
   net::UdpReceiver receiver_;
+  RaceReports reports_;
   net::Loop loop_;
+  net::Worker sender_{loop_};
   net::Watch ticker_;
   std::map<unsigned, std::unique_ptr<Flight>> flights_;
   bool stopping_ = false;
+  bool last_reports_ = false;
 };
 
 }  // namespace

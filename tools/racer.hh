@@ -4,11 +4,13 @@
 #pragma once
 
 #include <iosfwd>
+#include <optional>
 #include <string>
 
 #include "common/base/ip.hh"
 #include "common/base/random.hh"
 #include "common/base/time.hh"
+#include "tools/admin_target.hh"
 #include "tools/race_errors.hh"
 
 namespace flagfall::tools {
@@ -23,7 +25,8 @@ struct RaceOptions {
   bool json = false;
   bool random_case = false;
   bool cookie = true;
-  RaceErrors errors = {};  // of the slaves by NSID; empty: nothing is marked
+  RaceErrors errors = {};                  // of the slaves by NSID; empty: nothing is marked
+  std::optional<AdminTarget> report = {};  // whom to tell of each race, once it is over
 };
 
 /// 0: somebody answered; 1: nobody did. Throws std::system_error when the network cannot be used at all.
