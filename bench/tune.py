@@ -56,5 +56,5 @@ def main():
 
 
 if __name__ == "__main__":
-    os.nice(-5)
+    os.nice(-10)
     sys.exit(main())
