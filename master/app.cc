@@ -134,6 +134,7 @@ void App::open(net::Loop& loop) {
   listen_ = config_.dns.listen;
   builder_.emplace(config_, listen_);
   delays_.emplace(config_, builder_->names());
+  tune_.emplace(config_, *delays_, clock_, random_.next() | 1U);
   stats_ = std::vector<SlaveStats>(builder_->names().size());
   slave_said_.resize(builder_->names().size());
   open_loops();
@@ -162,6 +163,7 @@ void App::open_loops() {
   races_.emplace(config_, count, clock_, random_);
   delay_feed_.emplace(*delays_, clock_);
   races_->add(*delay_feed_);
+  races_->add(*tune_);
   const auto first = std::make_shared<const Snapshot>(snapshot_now());
   for (unsigned i = 0; i < count; ++i) {
     LoopOptions options = loop_options(config_, listen_, i, count);
@@ -210,6 +212,7 @@ void App::open_admin(net::Loop& loop) {
     return net::AdminReply{200, metrics_text(), metrics::Families::kContentType};
   });
   admin_->get("/races", [this] { return net::AdminReply{200, races_->races_json()}; });
+  tune_->add_to(*admin_);
   const auto pausing = [this](bool paused) {
     return [this, paused] {
       pause(paused);

@@ -25,6 +25,7 @@
 #include "master/slave_stats.hh"
 #include "master/snapshot_builder.hh"
 #include "master/status.hh"
+#include "master/tune_routes.hh"
 
 namespace flagfall::master {
 
@@ -80,6 +81,7 @@ class App final : public daemon::Program {
   std::vector<Endpoint> listen_;
   std::optional<SnapshotBuilder> builder_;
   std::optional<DelayControl> delays_;
+  std::optional<TuneRoutes> tune_;
   std::vector<SlaveStats> stats_;
   std::optional<DelayFeed> delay_feed_;
   std::optional<RaceKeeper> races_;  // outlives the loops

@@ -16,6 +16,8 @@ int run(int argc, char** argv) {
   flagfall::tools::add_keygen(app, status);
   flagfall::tools::add_race(app, status);
   flagfall::tools::add_stats(app, status);
+  flagfall::tools::add_tune(app, status);
+  flagfall::tools::add_record(app, status);
   flagfall::tools::add_admin(app, status);
   flagfall::check::add_check(app, status);
   try {

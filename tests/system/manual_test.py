@@ -20,6 +20,8 @@ PAGES = {
     "flagfall-stats.1": [["flagfall", "stats"]],
     "flagfall-race.1": [["flagfall", "race"]],
     "flagfall-check.1": [["flagfall", "check"]],
+    "flagfall-tune.1": [["flagfall", "tune"]],
+    "flagfall-record.1": [["flagfall", "record"]],
     "flagfall-keygen.1": [["flagfall", "keygen"]],
     "flagfall-master.8": [["flagfall-master"]],
     "flagfall-slave.8": [["flagfall-slave"]],
