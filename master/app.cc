@@ -161,6 +161,7 @@ void App::open_loops() {
   if (count > 1) require_free_ports(listen_);
   const std::uint64_t epoch = random_.next();
   races_.emplace(config_, count, clock_, random_);
+  question_hash_.emplace(epoch);
   delay_feed_.emplace(*delays_, clock_);
   races_->add(*delay_feed_);
   races_->add(*tune_);
@@ -213,6 +214,7 @@ void App::open_admin(net::Loop& loop) {
   });
   admin_->get("/races", [this] { return net::AdminReply{200, races_->races_json()}; });
   tune_->add_to(*admin_);
+  admin_->post("/client-report", [this](const net::AdminRequest& request) { return client_report(request); });
   const auto pausing = [this](bool paused) {
     return [this, paused] {
       pause(paused);
@@ -232,8 +234,18 @@ void App::open_admin(net::Loop& loop) {
 void App::audit_commands() {
   audit_.emplace(config_.admin.audit.text);
   admin_->on_command([this](const net::AdminRequest& request, const net::AdminReply& reply) {
+    if (request.path == "/client-report") return;  // it steers nothing, and may come ten times a second
     audit_->write(audit_entry(clock_.real(), request, reply));
   });
+}
+
+net::AdminReply App::client_report(const net::AdminRequest& request) {
+  const auto reports = parse_client_reports(request.body);
+  if (!reports) return net::admin_error(400, reports.error());
+  std::size_t known = 0;
+  for (const ClientReport& report : *reports)
+    known += races_->client_report(report, (*question_hash_)(report.name, report.type)) ? 1 : 0;
+  return reply(200, {{"races", reports->size()}, {"known", known}});
 }
 
 void App::stop() {

@@ -47,6 +47,7 @@ class App final : public daemon::Program {
   void open_control(net::Loop& loop);
   void open_admin(net::Loop& loop);
   void audit_commands();
+  [[nodiscard]] net::AdminReply client_report(const net::AdminRequest& request);
   /// Makes a snapshot of what is now, and gives it to all loops.
   void publish();
   [[nodiscard]] Snapshot snapshot_now() const;
@@ -85,6 +86,7 @@ class App final : public daemon::Program {
   std::vector<SlaveStats> stats_;
   std::optional<DelayFeed> delay_feed_;
   std::optional<RaceKeeper> races_;  // outlives the loops
+  std::optional<QuestionHash> question_hash_;
   std::vector<std::unique_ptr<RequestLoop>> loops_;
   std::unique_ptr<clocksync::ClockSource> source_;
   std::unique_ptr<SlaveHub> hub_;

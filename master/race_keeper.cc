@@ -76,6 +76,11 @@ void RaceKeeper::beacon(std::uint16_t slave, std::uint64_t race) {
   ledger_.beacon(slave, race);
 }
 
+bool RaceKeeper::client_report(const ClientReport& report, std::uint64_t question) {
+  drain();
+  return ledger_.client_report(report, question);
+}
+
 void RaceKeeper::close() {
   ticker_ = net::Watch();
   drain();

@@ -194,6 +194,38 @@ void RaceLedger::beacon(std::uint16_t slave, std::uint64_t race) {
   if (!entry.beacon) entry.beacon = slave;
 }
 
+bool RaceLedger::client_report(const ClientReport& report, std::uint64_t question) {
+  const auto slot = by_question_.find(client_hash(report.client.ip, question), [&](std::uint32_t s) {
+    const Entry& entry = entries_[s];
+    return entry.start.client == report.client && entry.start.question == question &&
+           entry.start.dns_id == report.dns_id && !entry.client_told;
+  });
+  if (!slot) {
+    ++counters_.clients_unknown;
+    return false;
+  }
+  const RaceStarted& start = entries_[*slot].start;
+  entries_[*slot].client_told = true;
+  // Its clock began when its query left, ours when that came: so this has the query's way in it, for all
+  // runners.
+  const auto after = [&](const ClientArrival& a) { return a.after - (start.due - start.received); };
+  const auto arrivals = std::span(report.arrivals).first(report.count);
+  if (std::ranges::any_of(arrivals,
+                          [&](const ClientArrival& a) { return after(a) < -options_.clock_error; })) {
+    ++counters_.clients_early;
+    return true;
+  }
+  for (const ClientArrival& arrival : arrivals) {
+    const auto place =
+        owners_.runner_of(start.service, arrival.addresses(), std::span(start.runners).first(start.count));
+    if (!place || *place == AnswerOwners::kNobody) continue;
+    Run& run = runs(*slot)[*place];
+    if (run.seen == Run::kNever) run.seen = after(arrival);  // an echo comes later
+  }
+  ++counters_.clients_used;
+  return true;
+}
+
 void RaceLedger::records_lost(std::uint64_t count) {
   counters_.records_lost += count;
   for (std::size_t i = 0; i < used_; ++i) entries_[order_[(oldest_ + i) % order_.size()]].records_lost = true;
@@ -235,7 +267,7 @@ void RaceLedger::finish(std::uint32_t slot) {
                          .expected = run.expected,
                          .transmit_error = run.transmit_error,
                          .arrival = {}};
-    evidence.at(i) = {known(run.unwanted), known(run.echo_unwanted), start.echo == i};
+    evidence.at(i) = {known(run.unwanted), known(run.echo_unwanted), start.echo == i, known(run.seen)};
   }
   const RaceEvidence whole{.lead = start.due - start.received,
                            .asked_again = entry.asked_again,

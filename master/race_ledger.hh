@@ -13,6 +13,7 @@
 #include "common/base/random.hh"
 #include "common/wire/session.hh"
 #include "master/answer_owners.hh"
+#include "master/client_report.hh"
 #include "master/race_observer.hh"
 #include "master/race_records.hh"
 #include "master/slot_index.hh"
@@ -35,7 +36,10 @@ struct LedgerCounters {
   std::uint64_t reports_foreign = 0;   // by a slave that did not run in it, or twice
   std::uint64_t beacons_used = 0;
   std::uint64_t beacons_unknown = 0;
-  std::uint64_t records_lost = 0;  // by full rings
+  std::uint64_t clients_used = 0;     // races of which their client told what arrived
+  std::uint64_t clients_unknown = 0;  // told of no race that is remembered, or again
+  std::uint64_t clients_early = 0;    // before anything could have been sent: invented
+  std::uint64_t records_lost = 0;     // by full rings
 
   /// f(name, value) for each; verdicts as verdicts_icmp_certain and so on.
   template <class F>
@@ -65,6 +69,9 @@ class RaceLedger {
   void report(std::uint16_t slave, const wire::Report& report);
   /// This slave was asked for the name that it had given as its answer in this race.
   void beacon(std::uint16_t slave, std::uint64_t race);
+  /// A client tells what it has seen of its race; `question`: QuestionHash of its name and type. False: no
+  /// such race is remembered.
+  bool client_report(const ClientReport& report, std::uint64_t question);
   /// So many records did not reach us: no race that is remembered now can be judged.
   void records_lost(std::uint64_t count);
 
@@ -83,6 +90,7 @@ class RaceLedger {
     Nanos one_way{}, bound{}, expected{}, transmit_error{};
     Nanos unwanted = kNever;       // the first error for its answer, after the instant
     Nanos echo_unwanted = kNever;  // and for its echo
+    Nanos seen = kNever;           // by the client, as it says
     race::Fate fate = race::Fate::unreported;
   };
   struct Entry {
@@ -90,6 +98,7 @@ class RaceLedger {
     bool asked_again = false;
     bool records_lost = false;
     bool beacons_differ = false;
+    bool client_told = false;
     std::optional<std::uint16_t> beacon;
   };
   [[nodiscard]] std::uint64_t id_hash(std::uint64_t id) const;
@@ -138,6 +147,9 @@ void LedgerCounters::for_each(F f) const {
   f("outcomes_foreign", reports_foreign);
   f("beacons_used", beacons_used);
   f("beacons_unknown", beacons_unknown);
+  f("client_reports_used", clients_used);
+  f("client_reports_unknown", clients_unknown);
+  f("client_reports_early", clients_early);
   f("race_records_lost", records_lost);
 }
 

@@ -57,6 +57,23 @@ std::optional<Verdict> by_errors(const VerdictRules& rules, const RaceEvidence& 
   return Verdict{result.slave, Way::icmp, certain ? Certainty::certain : Certainty::likely, {}, false};
 }
 
+/// The client's own word, where nothing else tells: never more than likely.
+std::optional<Verdict> by_client(const RaceEvidence& evidence, std::span<const RunnerEvidence> runners,
+                                 const race::FinishedRace& race) {
+  if (race.shadow || evidence.asked_again) return std::nullopt;
+  std::optional<std::size_t> winner;
+  for (std::size_t i = 0; i < race.count; ++i) {
+    if (!runners[i].seen) continue;
+    // An answer that was never sent has arrived: nothing of this is to be believed.
+    RunnerEvidence without_errors;
+    without_errors.echo = runners[i].echo;
+    if (!may_have_won(race.runners.at(i), without_errors)) return std::nullopt;
+    if (!winner || *runners[i].seen < *runners[*winner].seen) winner = i;
+  }
+  if (!winner) return std::nullopt;
+  return Verdict{race.runners.at(*winner).slave, Way::client, Certainty::likely, {}, false};
+}
+
 void measure(race::FinishedRace& race) {
   Verdict& verdict = *race.verdict;
   const auto ran = race.ran();
@@ -87,6 +104,12 @@ void judge(const VerdictRules& rules, const RaceEvidence& evidence, std::span<co
     race.verdict = Verdict{*evidence.beacon, Way::beacon, Certainty::certain, {}, false};
   } else {
     race.verdict = by_errors(rules, evidence, runners, race);
+  }
+  if (!race.verdict) {
+    race.verdict = by_client(evidence, runners, race);
+    // Times by errors and times by the client are not to be compared with each other.
+    if (race.verdict)
+      for (std::size_t i = 0; i < race.count; ++i) race.runners.at(i).arrival = runners[i].seen;
   }
   if (race.verdict) measure(race);
 }

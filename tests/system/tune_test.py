@@ -120,6 +120,34 @@ class TuneTest(unittest.TestCase):
         self.assertEqual(max(len(line) for line in out.splitlines() if "│" in line[:8]), 99)
         self.assertTrue(picture.read_text().startswith("<svg"))
 
+    def test_3_a_racing_client_tells_the_master_who_won(self):
+        def verdicts():
+            return self.site.status()["counters"]
+        before = verdicts()
+        # On another host, over TLS, as it would be; the answers of all slaves arrive within --wait.
+        done = self.lab.run("berlin", [harness.BIN / "flagfall", "race", "*.race.example.test", "@192.0.2.1", "--json",
+                                       "--count", 20, "--interval", "100ms", "--wait", "300ms",
+                                       "--report", "https://192.0.2.1:4980", "--token-file",
+                                       self.lab.directory / "token", "--ca", self.lab.directory / "admin.crt"], check=True)
+        self.assertIn("20 races reported; the master knew 20 of them", done.stderr)
+        won = [json.loads(line)["winner"] for line in done.stdout.splitlines()]
+        harness.wait_until(lambda: verdicts()["verdicts_client_likely"] - before["verdicts_client_likely"] >= 19, 8,
+                           lambda: f"verdicts: {verdicts()}")
+        races = json.loads(self.lab.run("master", ["curl", "-s", "--unix-socket", self.site.socket(),
+                                                   "http://master/races"], check=True).stdout)["races"]
+        told = [r for r in races if r.get("verdict") and r["verdict"]["way"] == "client"]
+        self.assertGreaterEqual(len(told), 19, races[:2])
+        self.assertEqual({r["verdict"]["certainty"] for r in told}, {"likely"})
+        self.assertGreaterEqual(sum(address == self.lab.address("fra") for address in won), 18)
+        self.assertGreaterEqual(sum(r["verdict"]["winner"] == "fra" for r in told), 18)
+        # Without the token, or with another: nothing.
+        (self.lab.directory / "wrong").write_text("0123456789abcdef0123456789abcdef\n")
+        (self.lab.directory / "wrong").chmod(0o600)
+        done = self.lab.run("berlin", [harness.BIN / "flagfall", "race", "*.race.example.test", "@192.0.2.1", "-c", 1,
+                                       "--report", "https://192.0.2.1:4980", "--token-file", self.lab.directory / "wrong",
+                                       "--ca", self.lab.directory / "admin.crt"])
+        self.assertRegex(done.stderr, "0 races reported; .*1 could not be reported: .*token")
+
     def test_4_recording_ends_at_ctrl_c_and_goes_on_over_a_restart(self):
         path = self.lab.directory / "restart.jsonl"
         recorder = harness.Program(

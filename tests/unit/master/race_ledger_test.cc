@@ -82,6 +82,19 @@ struct Rig final : master::RaceObserver {
   [[nodiscard]] AnswerUnwanted echo_error(unsigned slave, Nanos after) const {
     return error(slave, after, wire::echo_ttl(30));
   }
+  /// What the client tells of its race: answers of these slaves, so long after its query.
+  static master::ClientReport seen(const std::vector<std::pair<unsigned, Nanos>>& arrivals) {
+    master::ClientReport out;
+    out.client = kClient;
+    out.dns_id = 0x1234;
+    for (const auto& [slave, after] : arrivals) {
+      master::ClientArrival& one = out.arrivals.at(out.count++);
+      one.after = after;
+      one.count = 1;
+      one.answers[0] = *parse_ip("192.0.2." + std::to_string(10 + slave));
+    }
+    return out;
+  }
   void report(std::uint16_t slave, Reported fate = Reported::sent, std::uint64_t id = 9,
               Nanos transmit_error = 2us) {
     wire::Report r;
@@ -419,6 +432,101 @@ BOOST_AUTO_TEST_CASE(two_beacons_of_one_race_or_one_that_was_not_ordered_are_no_
   plain.ledger->started(Rig::race());
   plain.ledger->beacon(1, 9);
   BOOST_TEST((plain.verdict() == kNone));
+}
+
+BOOST_AUTO_TEST_CASE(a_clients_word_makes_a_likely_verdict_with_a_margin) {
+  Rig rig;
+  rig.ledger->started(Rig::race({0, 1, 2}));
+  for (std::uint16_t i = 0; i < 3; ++i) rig.report(i);
+  BOOST_TEST(rig.ledger->client_report(Rig::seen({{1, 40ms}, {2, 47ms}, {0, 60ms}}), 77));
+  const race::FinishedRace r = rig.end();
+  BOOST_REQUIRE(r.verdict.has_value());
+  BOOST_TEST(r.verdict->winner == 1U);
+  BOOST_TEST((r.verdict->way == race::Way::client));
+  BOOST_TEST((r.verdict->certainty == Certainty::likely));
+  BOOST_TEST((r.verdict->margin == 7ms));
+  BOOST_TEST(!r.verdict->within_error);
+  BOOST_TEST((r.runners[0].arrival == 35ms));
+  BOOST_TEST(rig.ledger->counters().clients_used == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(what_others_tell_counts_more_than_the_client) {
+  for (const bool beacon : {false, true}) {
+    Rig rig;
+    RaceStarted race = Rig::race();
+    race.beacon = beacon;
+    rig.ledger->started(race);
+    rig.report(0);
+    rig.report(1);
+    BOOST_TEST(rig.ledger->client_report(Rig::seen({{1, 40ms}, {0, 47ms}}), 77));
+    if (beacon) {
+      rig.ledger->beacon(0, 9);
+    } else {
+      rig.ledger->unwanted(rig.error(1, 45ms));
+    }
+    const race::FinishedRace r = rig.end();
+    BOOST_REQUIRE(r.verdict.has_value());
+    BOOST_TEST(r.verdict->winner == 0U);
+    BOOST_TEST((r.verdict->way == (beacon ? race::Way::beacon : race::Way::icmp)));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_client_can_only_speak_of_its_own_race_and_once) {
+  Rig rig;
+  rig.ledger->started(Rig::race());
+  rig.report(0);
+  rig.report(1);
+  const master::ClientReport good = Rig::seen({{1, 40ms}});
+  master::ClientReport other = good;
+  other.client.port = 4243;
+  BOOST_TEST(!rig.ledger->client_report(other, 77));
+  other = good;
+  other.client.ip = *parse_ip("198.51.100.8");
+  BOOST_TEST(!rig.ledger->client_report(other, 77));
+  other = good;
+  other.dns_id = 0x1235;
+  BOOST_TEST(!rig.ledger->client_report(other, 77));
+  BOOST_TEST(!rig.ledger->client_report(good, 78));
+  BOOST_TEST(rig.ledger->client_report(good, 77));
+  BOOST_TEST(!rig.ledger->client_report(Rig::seen({{0, 30ms}}), 77));
+  BOOST_TEST(rig.ledger->counters().clients_unknown == 5U);
+  BOOST_TEST((rig.verdict() == std::pair(1, Certainty::likely)));
+}
+
+BOOST_AUTO_TEST_CASE(what_cannot_have_arrived_makes_the_whole_report_worthless) {
+  {
+    Rig rig;  // before the instant
+    rig.ledger->started(Rig::race());
+    rig.report(0);
+    rig.report(1);
+    BOOST_TEST(rig.ledger->client_report(Rig::seen({{1, 2ms}, {0, 40ms}}), 77));
+    BOOST_TEST(rig.ledger->counters().clients_early == 1U);
+    BOOST_TEST((rig.verdict() == kNone));
+  }
+  {
+    Rig rig;  // of a slave that did not send
+    rig.ledger->started(Rig::race());
+    rig.report(0);
+    rig.report(1, Reported::dropped_late);
+    BOOST_TEST(rig.ledger->client_report(Rig::seen({{1, 40ms}, {0, 50ms}}), 77));
+    BOOST_TEST((rig.verdict() == kNone));
+  }
+  {
+    Rig rig;  // of nobody's address
+    rig.ledger->started(Rig::race());
+    rig.report(0);
+    rig.report(1);
+    BOOST_TEST(rig.ledger->client_report(Rig::seen({{99, 40ms}}), 77));
+    BOOST_TEST((rig.verdict() == kNone));
+  }
+  {
+    Rig rig;  // of a race that nobody answered
+    RaceStarted race = Rig::race();
+    race.shadow = true;
+    rig.ledger->started(race);
+    BOOST_TEST(rig.ledger->client_report(Rig::seen({{1, 40ms}}), 77));
+    BOOST_TEST((rig.verdict() == kNone));
+  }
 }
 
 BOOST_AUTO_TEST_CASE(lost_records_void_the_races_that_they_may_have_spoken_of) {
