@@ -14,6 +14,7 @@
 #include "common/net/tls.hh"
 #include "master/metrics.hh"
 #include "master/zones.hh"
+#include "web/page.hh"
 
 namespace flagfall::master {
 namespace {
@@ -165,6 +166,7 @@ void App::open_loops() {
   delay_feed_.emplace(*delays_, clock_);
   races_->add(*delay_feed_);
   races_->add(*tune_);
+  races_->add(wins_.emplace(config_, builder_->names()));
   const auto first = std::make_shared<const Snapshot>(snapshot_now());
   for (unsigned i = 0; i < count; ++i) {
     LoopOptions options = loop_options(config_, listen_, i, count);
@@ -206,6 +208,7 @@ void App::open_control(net::Loop& loop) {
 void App::open_admin(net::Loop& loop) {
   admin_ = std::make_unique<net::AdminServer>(loop, daemon::admin_options(config_.admin));
   audit_commands();
+  web::add_page(*admin_);
   admin_->get("/status", [this] {
     return net::AdminReply{200, with_status([](const StatusSource& s) { return status_json(s).dump(); })};
   });
@@ -402,7 +405,8 @@ std::string App::metrics_text() const {
     add_metrics(out, {s,
                       {hub_->certificate_expires(), hub_->ca_expires(), admin_->certificate_expires()},
                       [this](const std::string& slave) { return hub_->slave_certificate_expires(slave); },
-                      admin_->counters()});
+                      admin_->counters(),
+                      *wins_});
     return out.text();
   });
 }

@@ -26,6 +26,7 @@
 #include "master/snapshot_builder.hh"
 #include "master/status.hh"
 #include "master/tune_routes.hh"
+#include "master/win_metrics.hh"
 
 namespace flagfall::master {
 
@@ -85,6 +86,7 @@ class App final : public daemon::Program {
   std::optional<TuneRoutes> tune_;
   std::vector<SlaveStats> stats_;
   std::optional<DelayFeed> delay_feed_;
+  std::optional<WinMetrics> wins_;
   std::optional<RaceKeeper> races_;  // outlives the loops
   std::optional<QuestionHash> question_hash_;
   std::vector<std::unique_ptr<RequestLoop>> loops_;

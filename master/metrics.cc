@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <string_view>
 
 namespace flagfall::master {
 namespace {
@@ -114,7 +115,8 @@ void add_orders(Families& out, const StatusSource& s, const SlaveState& slave,
                                    {Fate::sent_late, "sent_late"},
                                    {Fate::dropped_late, "dropped_late"},
                                    {Fate::refused, "refused"},
-                                   {Fate::failed, "failed"}}) {
+                                   {Fate::failed, "failed"},
+                                   {Fate::withheld, "withheld"}}) {
     Families::Labels with = label;
     with.emplace_back("fate", name);
     out.counter("flagfall_order_fates_total", "What became of orders, as the slave reported",
@@ -203,6 +205,34 @@ void add_statistics(Families& out, const StatusSource& s) {
               s.statistics["races_not_kept"].get<double>());
 }
 
+void add_verdicts(Families& out, const StatusSource& s) {
+  const LedgerCounters& c = s.races.counters();
+  out.counter("flagfall_races_finished_total", "Races of which nothing more is expected", number(c.finished));
+  for (std::size_t way = 0; way < race::kWayNames.size(); ++way)
+    for (std::size_t sure = 0; sure < race::kCertaintyNames.size(); ++sure)
+      out.counter("flagfall_verdicts_total", "Races whose winner is known, by how that was learned",
+                  number(c.verdicts.at(way).at(sure)),
+                  {{"way", std::string(race::kWayNames.at(way))},
+                   {"certainty", std::string(race::kCertaintyNames.at(sure))}});
+  c.for_each([&](const char* name, std::uint64_t n) {
+    if (!std::string_view(name).starts_with("verdicts_"))
+      out.counter("flagfall_ledger_events_total", "What the ledger of races counts, by its name in /status",
+                  number(n), {{"event", name}});
+  });
+}
+
+/// How the keeping of the statistics goes; nothing when they are not enabled.
+void add_statistics(Families& out, const nlohmann::json& keeping) {
+  if (!keeping.value("enabled", false)) return;
+  const auto told = [&](const char* key) { return keeping.value(key, 0.0); };
+  out.gauge("flagfall_statistics_failing", "1 while statistics cannot be kept",
+            flag(!keeping.value("opened", false) || !keeping.at("why_not").is_null()));
+  out.counter("flagfall_statistics_races_kept_total", "Races that are in the database", told("races_kept"));
+  out.counter("flagfall_statistics_races_not_kept_total", "Races that could not be written there",
+              told("races_not_kept"));
+  out.counter("flagfall_statistics_failures_total", "Transactions that failed", told("failures"));
+}
+
 }  // namespace
 
 void add_metrics(Families& out, const MetricsSource& source) {
@@ -210,6 +240,9 @@ void add_metrics(Families& out, const MetricsSource& source) {
   metrics::add_build(out, "flagfall-master");
   add_racing(out, s);
   add_services(out, s);
+  add_verdicts(out, s);
+  source.wins.add_to(out);
+  add_statistics(out, s.statistics);
   add_clock(out, s);
   for (const SlaveState* slave : s.slaves) {
     const Families::Labels label{{"slave", slave->name}};

@@ -8,6 +8,7 @@
 #include "common/metrics/families.hh"
 #include "common/metrics/process.hh"
 #include "master/status.hh"
+#include "master/win_metrics.hh"
 
 namespace flagfall::master {
 
@@ -18,6 +19,7 @@ struct MetricsSource {
   /// When a slave's certificate ends; the epoch before its first session.
   std::function<RealTime(const std::string& slave)> slave_certificate;
   net::AdminCounters admin;
+  const WinMetrics& wins;
 };
 
 void add_metrics(metrics::Families& out, const MetricsSource& source);
