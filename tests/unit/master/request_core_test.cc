@@ -78,6 +78,20 @@ struct Output final : master::RequestOutput {
   [[nodiscard]] test::Answer last() const { return test::read_answer(Bytes(room).first(last_length)); }
 };
 
+/// Keeps what the ledger would be told.
+struct Log final : master::RaceLog {
+  std::vector<master::RaceRecord> records;
+  Log() { records.reserve(20'000); }
+  void log(const master::RaceRecord& record) noexcept override { records.push_back(record); }
+  template <class T>
+  [[nodiscard]] std::vector<T> all() const {
+    std::vector<T> out;
+    for (const auto& r : records)
+      if (const T* one = std::get_if<T>(&r)) out.push_back(*one);
+    return out;
+  }
+};
+
 /// The example zone ("*.race" is service 1, "www" service 0), three slaves fit for both.
 struct Fixture {
   SeededRandom random{3};
@@ -88,6 +102,7 @@ struct Fixture {
   std::shared_ptr<master::Snapshot> snapshot = std::make_shared<master::Snapshot>();
   std::unique_ptr<RequestCore> core;
   Output output;
+  Log log;
   master::BurstTimes times{kNow, kRealMinusMono};
 
   explicit Fixture(bool open_guard = true) {
@@ -111,7 +126,7 @@ struct Fixture {
     snapshot->clock.bound = 1ms;
     snapshot->clock.offset = kRealMinusMono + 5ms;
     snapshot->max_error = 5ms;
-    core = std::make_unique<RequestCore>(options, *front_end, random);
+    core = std::make_unique<RequestCore>(options, *front_end, random, &log);
     core->take_over(snapshot);
   }
   /// All services, from now on.
@@ -355,6 +370,100 @@ BOOST_AUTO_TEST_CASE(a_tight_guard_turns_races_into_ordinary_answers) {
   BOOST_TEST(f.core->counters().races.get() == 20U);
   BOOST_TEST(f.fallback(Fallback::guard_prefix) == 80U);
   BOOST_TEST(f.output.answers == 80U);
+}
+
+BOOST_AUTO_TEST_CASE(the_ledger_hears_of_a_race_once_its_orders_have_left) {
+  Fixture f;
+  f.ask(make_query("x1.RACE.example.test", kA));
+  const auto started = f.log.all<master::RaceStarted>();
+  BOOST_REQUIRE_EQUAL(started.size(), 1U);
+  const master::RaceStarted& s = started[0];
+  BOOST_TEST((s.received == kNow - 2ms && s.due == kNow + 23ms && s.delay == 25ms));
+  BOOST_TEST((s.dispatch == 2100us));  // the orders left 0.1 ms after the burst began
+  BOOST_TEST((s.client == kClient && s.service == 1 && s.dns_id == 0x1234 && s.address == 0));
+  BOOST_TEST(unsigned{s.count} == 3U);
+  BOOST_TEST((s.echo == master::kNoEcho && !s.shadow && !s.beacon));
+  BOOST_TEST(s.question ==
+             master::QuestionHash(0)(as_bytes(std::string("\2x1\4race\7example\4test\0", 22)), kA));
+  Fixture refused;
+  refused.output.refuse_orders = true;
+  refused.ask(make_query("x1.race.example.test", kA));
+  BOOST_TEST(refused.log.records.empty());
+}
+
+BOOST_AUTO_TEST_CASE(the_ledger_hears_of_questions_that_come_again_also_when_the_clock_or_tcp_is_why) {
+  Fixture f;
+  const auto query = make_query("x1.race.example.test", kA);
+  f.ask(query);
+  f.ask(query);
+  BOOST_TEST(f.fallback(Fallback::retry) == 1U);
+  BOOST_TEST(f.log.all<master::QuestionRepeated>().size() == 1U);
+  f.snapshot->clock.status = wire::ClockStatus::free_running;
+  f.ask(query);
+  BOOST_TEST(f.fallback(Fallback::clock) == 1U);
+  BOOST_TEST(f.log.all<master::QuestionRepeated>().size() == 2U);
+  f.ask(make_query("x2.race.example.test", kA));  // the first time
+  BOOST_TEST(f.log.all<master::QuestionRepeated>().size() == 2U);
+  std::vector<std::uint8_t> room(65535);
+  (void)f.core->stream_query(query, kClient, f.times, room);
+  const auto repeated = f.log.all<master::QuestionRepeated>();
+  BOOST_REQUIRE_EQUAL(repeated.size(), 3U);
+  const auto started = f.log.all<master::RaceStarted>();
+  for (const auto& r : repeated) BOOST_TEST((r.client == kClient.ip && r.question == started.at(0).question));
+}
+
+BOOST_AUTO_TEST_CASE(only_the_clients_own_word_about_its_port_reaches_the_ledger) {
+  Fixture f;
+  f.ask(make_query("www.example.test", kMx));  // any answer, for its bytes
+  auto answer = make_query("x1.race.example.test", kA);
+  answer[2] = 0x84;  // as a slave would answer
+  answer[7] = 1;
+  for (const unsigned octet : {0xc0U, 12U, 0U, 1U, 0U, 1U, 0U, 0U, 0U, 30U, 0U, 4U, 192U, 0U, 2U, 10U})
+    answer.push_back(static_cast<std::uint8_t>(octet));
+  net::UdpError error;
+  error.to = kClient;
+  error.offender = kClient.ip;
+  error.type = 3;
+  error.code = 3;
+  error.quoted = answer;
+  f.core->error(error, 1, kNow);
+  const auto unwanted = f.log.all<master::AnswerUnwanted>();
+  BOOST_REQUIRE_EQUAL(unwanted.size(), 1U);
+  BOOST_TEST((unwanted[0].client == kClient && unwanted[0].at == kNow && unwanted[0].address == 1));
+  BOOST_TEST((unwanted[0].dns_id == 0x1234 && unwanted[0].ttl == 30 && unwanted[0].count == 1));
+  BOOST_TEST((unwanted[0].answers[0] == *parse_ip("192.0.2.10")));
+  net::UdpError other = error;
+  other.code = 13;
+  f.core->error(other, 1, kNow);
+  other = error;
+  other.offender = *parse_ip("203.0.113.1");
+  f.core->error(other, 1, kNow);
+  BOOST_TEST(f.core->counters().errors_elsewhere.get() == 2U);
+  other = error;
+  other.quoted = Bytes(answer).first(answer.size() - 1);
+  f.core->error(other, 1, kNow);
+  BOOST_TEST(f.core->counters().errors_unreadable.get() == 1U);
+  BOOST_TEST(f.log.all<master::AnswerUnwanted>().size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_race_that_teaches_has_two_runners_and_one_is_asked_for_an_echo) {
+  Fixture f;
+  f.options.race.teach = {1, 2};
+  f.core = std::make_unique<RequestCore>(f.options, *f.front_end, f.random, &f.log);
+  f.core->take_over(f.snapshot);
+  unsigned orders = 0;
+  unsigned echoes = 0;
+  f.output.on_order = [&](OrderDatagram& d) {
+    std::vector<std::uint8_t> copy(d.bytes.begin(), d.bytes.end());
+    net::Opener opener{net::SealKey{}};
+    wire::OrderReader reader(opener.open(copy).plaintext);
+    for (wire::Order order; reader.next(order); ++orders) echoes += order.echo ? 1 : 0;
+  };
+  f.ask(make_query("x1.race.example.test", kA));
+  BOOST_TEST(orders == 2U);
+  BOOST_TEST(echoes == 1U);
+  BOOST_TEST(unsigned{f.log.all<master::RaceStarted>().at(0).count} == 2U);
+  BOOST_TEST(f.log.all<master::RaceStarted>().at(0).echo < 2);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
