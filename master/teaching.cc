@@ -7,9 +7,9 @@ namespace flagfall::master {
 namespace {
 
 /// What a Linux host sends of such errors to one destination (net/ipv4/icmp.c, XRLIM_BURST_FACTOR and
-/// icmp_ratelimit; IPv6 has a tenth of the time between them).
+/// icmp_ratelimit; net/ipv6/icmp.c: 4 to 16 a second where the route to us is a prefix).
 constexpr BucketLimit kErrorsV4{1, 6};
-constexpr BucketLimit kErrorsV6{10, 10};
+constexpr BucketLimit kErrorsV6{10, 6};
 /// Clients that learn at once; beyond, some do not teach. A bucket is full again after 6 s.
 constexpr double kClients = 8192;
 

@@ -152,7 +152,7 @@ class Judge final : public Witness {
   struct Race {
     RefTime instant;
     AskId ask = 0;
-    unsigned runners = 0;
+    unsigned runners = 0;  // answers, echoes included
   };
   struct Slave {
     const Host* host = nullptr;

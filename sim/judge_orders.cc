@@ -67,8 +67,9 @@ void Judge::order_sent(Master& master, const Slave& slave, const wire::Order& or
   Race& race = at->second;
   if (race.instant != order.instant || race.ask != *ask)
     return breach("order: {} gave one race two instants or two clients", master.host->name());
-  if (++race.runners > promises_.max_slaves)
-    return breach("guard: {} slaves run in one race of {}", race.runners, master.host->name());
+  race.runners += order.echo ? 2 : 1;  // an echo is an answer more
+  if (race.runners > promises_.max_slaves)
+    return breach("guard: {} answers to one race of {}", race.runners, master.host->name());
   if (order.address >= master.addresses.size())
     return breach("order: {} ordered address {}, which it does not have", master.host->name(), order.address);
   datagram.orders.push_back(orders_.size());

@@ -17,7 +17,8 @@ using flagfall::sim::Outcome;
 using flagfall::sim::ScenarioOptions;
 
 struct Totals {
-  std::uint64_t worlds = 0, events = 0, asks = 0, races = 0, orders = 0, fired = 0, gave_up = 0, replays = 0;
+  std::uint64_t worlds = 0, events = 0, asks = 0, races = 0, orders = 0, fired = 0, gave_up = 0, replays = 0,
+                echoed = 0;
   std::array<std::uint64_t, kFaultNames.size()> worlds_with{};
 
   void add(const Outcome& o) {
@@ -29,14 +30,16 @@ struct Totals {
     fired += o.judge.fired;
     gave_up += o.judge.gave_up;
     replays += o.judge.replays_seen;
+    echoed += o.judge.echoed;
     for (std::size_t i = 0; i < o.faults.size(); ++i) worlds_with.at(i) += o.faults.at(i) > 0 ? 1 : 0;
   }
   void print(double seconds) const {
     fmt::print("{} worlds in {:.1f} s, {:.0f} events a second\n", worlds, seconds,
                static_cast<double>(events) / seconds);
     fmt::print(
-        "{} queries, {} given up with a reason; {} races, {} orders, {} answers fired, {} replays tried\n",
-        asks, gave_up, races, orders, fired, replays);
+        "{} queries, {} given up with a reason; {} races, {} orders, {} answers fired, {} echoes, {} replays "
+        "tried\n",
+        asks, gave_up, races, orders, fired, echoed, replays);
     for (std::size_t i = 0; i < kFaultNames.size(); ++i)
       fmt::print("  {:<18} in {:3.0f} % of the worlds\n", kFaultNames.at(i),
                  100.0 * static_cast<double>(worlds_with.at(i)) / static_cast<double>(worlds));
