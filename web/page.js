@@ -153,8 +153,9 @@ function showRaces() {
     ["by", "", (r) => (r.verdict && known(r.verdict.margin_ms) ? span(r.verdict.margin_ms) : "")],
     ["learned from", "text", (r) => (r.verdict ? `${r.verdict.way}, ${r.verdict.certainty}` : "")],
     ["", "text", (r) => (r.verdict && r.verdict.within_error ? ["within error", "warn"] : "")],
-    ["orders", "text", (r) => r.runners.map((x) => `${x.slave} ${x.fate.replaceAll("_", " ")}`).join(", ")],
-  ], races.slice(0, 20));
+    ["orders", "text", (r) => r.runners.filter((x) => x.fate !== "sent")
+      .map((x) => `${x.slave} ${x.fate.replaceAll("_", " ")}`).join(", ") || `all ${r.runners.length} on time`],
+  ], races.slice(0, 15));
   $("recent").hidden = races.length === 0;
   say("recent-note", races.length ? "" : errors.races || "No race has finished yet.");
 
