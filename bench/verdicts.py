@@ -19,6 +19,11 @@ import deployment  # noqa: E402
 import harness  # noqa: E402
 import verdicts  # noqa: E402
 
+try:
+    import name_servers  # slaves with zones of their own
+except ImportError:
+    name_servers = None
+
 SLAVES = ("fra", "nyc", "sin")
 DIGS = tuple(f"dig{i}" for i in range(1, 9))
 RESOLVERS = ("unbound1", "unbound2")
@@ -39,6 +44,11 @@ def race(lab, site, args):
     for host in RESOLVERS:
         names = [f"{host}-{n}.race.example.test" for n in range(round(share))]
         clients.ask(host, "127.0.0.1", names, "A", args.pause, kind="unbound")
+    if args.beacon:
+        clients.wait()  # a resolver's look-ups are told apart by their time
+        for host in RESOLVERS:
+            names = [f"{host}-beacon-{n}.slow.example.test" for n in range(round(share))]
+            clients.ask(host, "127.0.0.1", names, "A", args.pause_v6, kind="unbound")
     lookups = clients.wait()
     return verdicts.match(lookups, races.stop())
 
@@ -76,11 +86,18 @@ def main():
     parser.add_argument("--teach", type=float, default=1.0, help="share of races that teach (default %(default)s)")
     parser.add_argument("--pause", type=float, default=2.1, help="seconds between look-ups of a client over IPv4")
     parser.add_argument("--pause-v6", type=float, default=0.5, help="and over IPv6 (default %(default)s)")
+    parser.add_argument("--beacon", action="store_true",
+                        help="resolvers ask as many names more of a service whose winners are asked for a beacon")
     args = parser.parse_args()
     try:
+        if args.beacon and name_servers is None:
+            raise harness.HarnessError("--beacon needs tests/system/name_servers.py")
         with harness.Lab("verdicts.toml") as lab:
-            site = deployment.Deployment(lab, SLAVES)
+            site = deployment.Deployment(lab, SLAVES, names=("race", "slow") if args.beacon else ("race",))
             verdicts.teach_always(site, teach=args.teach)
+            if args.beacon:
+                site.services[1]["winner_beacon"] = {"sample": 1.0}
+                name_servers.make_name_servers(site, SLAVES)
             site.start()
             for host in RESOLVERS:
                 site.start_unbound(host)
