@@ -109,7 +109,7 @@ void Arrivals::judge_source(const std::string& name, const Slave& slave, const E
                               small.numbers.size(), small.count, small.most_ttl, in_ms(small.least_way)));
 }
 
-void Arrivals::judge_slave(const std::string& name, const Slave& slave, Findings& out) const {
+void Arrivals::judge_slave(const std::string& name, const Slave& slave, Findings& out) {
   std::vector<Endpoint> sources = slave.plan;
   for (const auto& [source, groups] : slave.service)
     if (std::ranges::find(sources, source) == sources.end()) sources.push_back(source);
@@ -130,28 +130,26 @@ void Arrivals::judge(const std::set<std::string>& expected, Findings& out) const
 }
 
 std::string Arrivals::verified_json() const {
-  nlohmann::ordered_json sources = nlohmann::ordered_json::object();
-  for (const auto& [name, slave] : slaves_) {
-    auto& of = sources[name] = nlohmann::ordered_json::object();
-    for (const Endpoint& source : slave.plan) of[to_string(source)] = arrives(slave, source);
-  }
+  nlohmann::ordered_json sources = nlohmann::ordered_json::array();
+  for (const auto& [name, slave] : slaves_)
+    for (const Endpoint& source : slave.plan)
+      sources.push_back(
+          {{"slave", name}, {"source", to_string(source)}, {"arrives", arrives(slave, source)}});
   return nlohmann::ordered_json{{"sources", std::move(sources)}}.dump();
 }
 
 Result<Verified> parse_verified(std::string_view text) {
   const auto json = nlohmann::json::parse(text, nullptr, false);
-  if (!json.is_object() || !json.contains("sources") || !json["sources"].is_object())
+  if (!json.is_object() || !json.contains("sources") || !json["sources"].is_array())
     return Error{"this is not what `flagfall check --listen --json` wrote"};
   Verified out;
-  for (const auto& [name, sources] : json["sources"].items()) {
-    if (!sources.is_object()) return Error{fmt::format("{}: its sources are no object", name)};
-    auto& of = out[name];
-    for (const auto& [address, arrived] : sources.items()) {
-      const auto endpoint = parse_endpoint(address);
-      if (!endpoint || !arrived.is_boolean())
-        return Error{fmt::format("{}: '{}' is no address", name, address)};
-      of[*endpoint] = arrived.get<bool>();
-    }
+  for (const auto& one : json["sources"]) {
+    const bool whole = one.is_object() && one.contains("slave") && one["slave"].is_string() &&
+                       one.contains("source") && one["source"].is_string() && one.contains("arrives") &&
+                       one["arrives"].is_boolean();
+    const auto source = whole ? parse_endpoint(one["source"].get<std::string>()) : Result<Endpoint>(Error{});
+    if (!source) return Error{"one of its sources has no slave, no address or no verdict"};
+    out[one["slave"].get<std::string>()][*source] = one["arrives"].get<bool>();
   }
   return out;
 }

@@ -30,7 +30,8 @@ class Arrivals {
   /// Every slave of `expected` has sent all that its plan says, or nothing more can be missing.
   [[nodiscard]] bool complete(const std::set<std::string>& expected) const;
   void judge(const std::set<std::string>& expected, Findings& out) const;
-  /// {"sources": {"fra": {"192.0.2.1:53": true}}}: for `flagfall check --verified` at a master.
+  /// {"sources": [{"slave": "fra", "source": "192.0.2.1:53", "arrives": true}]}: for `flagfall check
+  /// --verified` at a master, whose POST /sources takes the same.
   [[nodiscard]] std::string verified_json() const;
 
  private:
@@ -50,7 +51,7 @@ class Arrivals {
     std::map<Family, std::map<Size, Group>> own;
     std::map<Endpoint, std::map<Size, Group>> service;
   };
-  void judge_slave(const std::string& name, const Slave& slave, Findings& out) const;
+  static void judge_slave(const std::string& name, const Slave& slave, Findings& out);
   static void judge_source(const std::string& name, const Slave& slave, const Endpoint& source,
                            Findings& out);
   [[nodiscard]] static bool arrives(const Slave& slave, const Endpoint& source);
@@ -62,6 +63,6 @@ class Arrivals {
 /// What a master may be told: slaves by name, and of each the service addresses that its packets arrive from.
 using Verified = std::map<std::string, std::map<Endpoint, bool>>;
 /// From verified_json(). Total.
-Result<Verified> parse_verified(std::string_view json);
+Result<Verified> parse_verified(std::string_view text);
 
 }  // namespace flagfall::check

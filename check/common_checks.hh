@@ -27,7 +27,7 @@ struct CheckOptions {
 
 /// One check's view of the host.
 struct Scene {
-  Scene(std::string program, Findings& findings);
+  Scene(std::string name, Findings& findings);
   std::string program;  // "flagfall-master"
   Findings& out;
   SystemClock clock;

@@ -23,7 +23,7 @@ struct Free {
   void operator()(ldns_pkt* p) const { ldns_pkt_free(p); }
   void operator()(ldns_rdf* r) const { ldns_rdf_deep_free(r); }
   void operator()(ldns_rr_list* l) const { ldns_rr_list_deep_free(l); }
-  void operator()(char* text) const { free(text); }  // NOLINT(*-no-malloc): ldns made it
+  void operator()(char* text) const { free(text); }  // NOLINT(*-no-malloc,*-owning-memory): ldns made it
 };
 template <class T>
 using Owned = std::unique_ptr<T, Free>;

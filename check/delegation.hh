@@ -61,7 +61,7 @@ Result<Parent> find_parent(const Endpoint& resolver, const std::string& zone);
 Result<DelegationFacts> look_at_delegation(const Parent& parent, const std::optional<Endpoint>& resolver,
                                            const std::string& zone, std::vector<IpAddress> ours);
 
-/// The first `nameserver` of a resolv.conf.
-std::optional<Endpoint> first_resolver(std::string_view resolv_conf);
+/// The first `nameserver` in the text of a resolv.conf.
+std::optional<Endpoint> first_resolver(std::string_view text);
 
 }  // namespace flagfall::check

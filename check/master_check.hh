@@ -12,7 +12,7 @@ namespace flagfall::check {
 void check_master(Scene& scene, const CheckOptions& options);
 void check_slave(Scene& scene, const CheckOptions& options);
 
-/// What a running master says of itself: the body of GET /status. Total.
-void judge_status(std::string_view status_json, Findings& out);
+/// What a running master says of itself; `text`: the body of GET /status. Total.
+void judge_status(std::string_view text, Findings& out);
 
 }  // namespace flagfall::check

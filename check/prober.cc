@@ -26,7 +26,7 @@ struct Way {
   ProbeResult result;
 };
 
-bool send(const Way& way, Bytes payload) {
+bool send(const Way& way, MutableBytes payload) {
   const net::SockAddr to(
       {way.to.ip, way.socket.kind == slave::SourceSocket::Kind::raw && way.to.ip.family == Family::v6
                       ? std::uint16_t{0}
@@ -35,8 +35,7 @@ bool send(const Way& way, Bytes payload) {
   std::array<iovec, 2> parts{};
   if (way.socket.kind == slave::SourceSocket::Kind::raw)
     parts[0] = {header.data(), slave::write_raw_header(way.socket.source, way.to, payload, header)};
-  parts[1] = {const_cast<std::uint8_t*>(payload.data()),
-              payload.size()};  // NOLINT(*-const-cast): sendmsg reads
+  parts[1] = {payload.data(), payload.size()};
   net::SockAddr address = to;
   msghdr message{};
   message.msg_name = &address.any;
@@ -87,7 +86,8 @@ std::vector<ProbeResult> send_probes(const ProbeOptions& options, Random& random
         one.kind = way.result.own ? Probe::Kind::own : Probe::Kind::service;
         one.source = way.result.source;
         one.sent = clock.real();
-        const bool sent = send(way, encode_probe(one, size, mac));
+        auto bytes = encode_probe(one, size, mac);
+        const bool sent = send(way, bytes);
         ++(sent ? way.result.sent : way.result.failed);
         if (!sent && way.result.why.empty()) way.result.why = std::generic_category().message(errno);
       }
@@ -96,6 +96,7 @@ std::vector<ProbeResult> send_probes(const ProbeOptions& options, Random& random
     (void)nanosleep(&pause, nullptr);
   }
   std::vector<ProbeResult> out;
+  out.reserve(all.size());
   for (const Way& way : all) out.push_back(way.result);
   return out;
 }

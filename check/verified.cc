@@ -2,48 +2,21 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "master/config.hh"
 #include "tools/admin_client.hh"
 
 namespace flagfall::check {
-namespace {
 
-std::string refusal(const tools::HttpResponse& response) {
-  const auto json = nlohmann::json::parse(response.body, nullptr, false);
-  if (json.is_object() && json.contains("error") && json["error"].is_string())
-    return json["error"].get<std::string>();
-  return fmt::format("HTTP status {}", response.status);
-}
-
-std::string list(const std::map<std::string, bool>& slaves, bool which) {
-  std::string out;
-  for (const auto& [name, good] : slaves)
-    if (good == which) out += (out.empty() ? "" : ", ") + name;
-  return out.empty() ? "none" : out;
-}
-
-}  // namespace
-
-std::map<std::string, bool> verified_slaves(const Verified& seen, const std::vector<std::string>& slaves,
-                                            const std::vector<Endpoint>& service) {
-  std::set<Family> families;  // that the listener had
-  for (const auto& [name, sources] : seen)
-    for (const auto& [source, arrived] : sources) families.insert(source.ip.family);
-  std::map<std::string, bool> out;
-  for (const std::string& name : slaves) {
-    const auto at = seen.find(name);
-    if (at == seen.end()) continue;
-    bool all = false;
-    for (const Endpoint& address : service) {
-      if (!families.contains(address.ip.family)) continue;
-      const auto source = at->second.find(address);
-      all = source != at->second.end() && source->second;
-      if (!all) break;
-    }
-    out[name] = all;
+Verified known_sources(const Verified& seen, const std::set<std::string>& slaves,
+                       const std::vector<Endpoint>& service) {
+  Verified out;
+  for (const auto& [name, sources] : seen) {
+    if (!slaves.contains(name)) continue;
+    for (const auto& [source, arrives] : sources)
+      if (std::ranges::find(service, source) != service.end()) out[name][source] = arrives;
   }
   return out;
 }
@@ -53,28 +26,50 @@ Status tell_verified(const std::string& config_file, std::string_view listened, 
   if (!config) return Error{config.error()};
   const auto seen = parse_verified(listened);
   if (!seen) return Error{seen.error()};
-  for (const master::ServiceConfig& service : config->services) {
-    std::vector<std::string> names;
-    for (const master::SlaveConfig& slave : service.slaves) names.push_back(slave.name);
-    const auto slaves = verified_slaves(*seen, names, config->dns.listen);
-    const std::string subject = "service " + service.name;
-    if (slaves.empty()) {
-      out.skipped(subject, "none of its slaves is in this file", "run --probe on them, and --listen again");
-      continue;
-    }
-    const nlohmann::json body{{"service", service.name}, {"slaves", slaves}};
-    const auto response = tools::admin_request({.socket = config->admin.socket.text}, "POST",
-                                               "/sources-verified", body.dump(), tools::kMoment);
-    if (!response) return Error{response.error()};
-    const std::string seen_text =
-        fmt::format("arrive: {}; do not: {}", list(slaves, true), list(slaves, false));
-    if (response->status == 200)
-      out.ok(subject, seen_text + "; the master is told");
+  const auto names = master::slave_names(*config);
+  const Verified known = known_sources(*seen, {names.begin(), names.end()}, config->dns.listen);
+  if (known.empty()) return Error{"it speaks of no slave and no service address of this master"};
+  nlohmann::json list = nlohmann::json::array();
+  for (const auto& [name, sources] : known)
+    for (const auto& [source, arrives] : sources)
+      list.push_back({{"slave", name}, {"source", to_string(source)}, {"arrives", arrives}});
+  const auto answer = tools::ask({.socket = config->admin.socket.text}, "POST", "/sources",
+                                 nlohmann::json{{"sources", list}}.dump());
+  if (!answer) return Error{answer.error()};
+  for (const auto& [name, sources] : known) {
+    std::string missing;
+    for (const auto& [source, arrives] : sources)
+      if (!arrives) missing += (missing.empty() ? "" : ", ") + to_string(source);
+    if (missing.empty())
+      out.ok("slave " + name,
+             "its packets arrive from every service address that was tried; the master is told");
     else
-      out.problem(subject, seen_text + "; the master says: " + refusal(*response),
-                  "see docs/admin.md, /sources-verified");
+      out.problem("slave " + name,
+                  fmt::format("its packets do not arrive as {}; the master is told", missing),
+                  "see what --listen said of it");
   }
+  judge_services(*answer, out);
   return Ok{};
+}
+
+void judge_services(std::string_view answer, Findings& out) {
+  const auto json = nlohmann::json::parse(answer, nullptr, false);
+  if (!json.is_object() || !json.contains("services") || !json["services"].is_array()) return;
+  for (const auto& service : json["services"]) {
+    const auto text = [&](const char* key) {
+      return service.is_object() && service.contains(key) && service[key].is_string()
+                 ? service[key].get<std::string>()
+                 : std::string();
+    };
+    if (text("mode") != "auto") continue;
+    const bool delegated = service.contains("delegated") && service["delegated"].is_boolean() &&
+                           service["delegated"].get<bool>();
+    if (delegated)
+      out.warning("service " + text("name"), "it stays with its slaves as name servers: " + text("why"),
+                  "let the rest of its slaves be heard: --probe there, --listen again");
+    else
+      out.ok("service " + text("name"), "it is raced");
+  }
 }
 
 }  // namespace flagfall::check

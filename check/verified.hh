@@ -1,9 +1,9 @@
 // `flagfall check --verified`: what a listener found is handed to the running
-// master, for services with `mode = "auto"` (POST /sources-verified,
-// docs/admin.md). Which slaves count is decided by a pure function.
+// master, for services with `mode = "auto"` (POST /sources, docs/admin.md). What
+// the master knows nothing of is left out, by a pure function.
 #pragma once
 
-#include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,12 +14,15 @@
 
 namespace flagfall::check {
 
-/// For each slave of `slaves`: whether its packets arrive from every service address of those families that
-/// the listener had. A slave that the listener has not heard of is left out: nothing is known of it.
-std::map<std::string, bool> verified_slaves(const Verified& seen, const std::vector<std::string>& slaves,
-                                            const std::vector<Endpoint>& service);
+/// Only these slaves and service addresses.
+Verified known_sources(const Verified& seen, const std::set<std::string>& slaves,
+                       const std::vector<Endpoint>& service);
 
-/// Tells the master whose configuration `config` is; a finding for each service. Errors: nothing was told.
+/// A finding for each slave, of what the master at `config` is told, and for each service that it speaks of.
+/// Errors: nothing was told.
 Status tell_verified(const std::string& config, std::string_view listened, Findings& out);
+
+/// The master's answer to POST /sources. Total.
+void judge_services(std::string_view answer, Findings& out);
 
 }  // namespace flagfall::check

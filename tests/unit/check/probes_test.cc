@@ -132,7 +132,8 @@ BOOST_AUTO_TEST_CASE(a_slave_whose_answers_would_arrive_is_ok) {
   BOOST_TEST(verdict(book, {"fra"}) ==
              "ok       fra as 192.0.2.1:53: 10 of 10 arrived, TTL 61, 9.000 ms at the least (by both hosts' "
              "clocks)\n");
-  BOOST_TEST(book.verified_json() == R"({"sources":{"fra":{"192.0.2.1:53":true}}})");
+  BOOST_TEST(book.verified_json() ==
+             R"({"sources":[{"slave":"fra","source":"192.0.2.1:53","arrives":true}]})");
 }
 
 BOOST_AUTO_TEST_CASE(filtering_is_told_from_silence_by_what_comes_from_the_own_address) {
@@ -142,7 +143,8 @@ BOOST_AUTO_TEST_CASE(filtering_is_told_from_silence_by_what_comes_from_the_own_a
   BOOST_TEST(holds(
       text, "problem  fra as 192.0.2.1:53: none arrived, but 10 of 10 from its own address did: filtered"));
   BOOST_TEST(holds(text, "problem  sin: nothing arrived from it"));
-  BOOST_TEST(book.verified_json() == R"({"sources":{"fra":{"192.0.2.1:53":false}}})");
+  BOOST_TEST(book.verified_json() ==
+             R"({"sources":[{"slave":"fra","source":"192.0.2.1:53","arrives":false}]})");
 }
 
 BOOST_AUTO_TEST_CASE(loss_a_small_mtu_rewriting_and_repeating_are_named) {
@@ -187,29 +189,39 @@ BOOST_AUTO_TEST_CASE(strangers_are_counted_by_what_they_are) {
                    "warning  other datagrams: 2 that were not probes of ours: signed with another key"));
 }
 
-BOOST_AUTO_TEST_CASE(a_slave_is_verified_by_all_addresses_of_the_families_that_were_heard) {
-  const auto of = [](const std::string& json) {
-    const auto parsed = parse_verified(json);
-    BOOST_REQUIRE(parsed.ok());
-    return verified_slaves(*parsed, {"fra", "sin", "nyc"}, {kService, kService6});
-  };
-  using Map = std::map<std::string, bool>;
-  BOOST_TEST(
-      (of(R"({"sources":{"fra":{"192.0.2.1:53":true}}})") == Map{{"fra", true}}));  // a listener without IPv6
-  BOOST_TEST((
-      of(R"({"sources":{"fra":{"192.0.2.1:53":true},"sin":{"192.0.2.1:53":true,"[2001:db8::1]:53":true}}})") ==
-      Map{{"fra", false}, {"sin", true}}));
-  BOOST_TEST(
-      (of(R"({"sources":{"fra":{"192.0.2.1:53":true,"[2001:db8::1]:53":false}}})") == Map{{"fra", false}}));
-  BOOST_TEST((of(R"({"sources":{"fra":{}}})") == Map{{"fra", false}}));
-  BOOST_TEST((of(R"({"sources":{}})") == Map{}));
+BOOST_AUTO_TEST_CASE(what_a_listener_wrote_reads_back_and_what_the_master_does_not_know_is_left_out) {
+  Arrivals book;
+  arrive(book, "fra", kAsService, "192.0.2.1:53");
+  arrive(book, "stranger", kAsService, "192.0.2.1:53");
+  const auto read = parse_verified(book.verified_json());
+  BOOST_REQUIRE_MESSAGE(read.ok(), (read ? std::string() : read.error()));
+  BOOST_TEST(read->size() == 2U);
+  const Verified fra{{"fra", {{kService, true}}}};
+  BOOST_TEST((known_sources(*read, {"fra", "sin"}, {kService, kService6}) == fra));
+  BOOST_TEST(known_sources(*read, {"fra"}, {kService6}).empty());
+}
+
+BOOST_AUTO_TEST_CASE(the_masters_word_on_its_services_is_told_whatever_it_holds) {
+  Findings out;
+  judge_services(R"({"services":[{"name":"web","mode":"auto","delegated":false,"why":""},)"
+                 R"({"name":"mail","mode":"auto","delegated":true,"why":"sin is not known"},)"
+                 R"({"name":"old","mode":"delegate","delegated":true},3]})",
+                 out);
+  BOOST_REQUIRE(out.all().size() == 2U);
+  BOOST_TEST(out.all()[0].seen == "it is raced");
+  BOOST_TEST(out.all()[1].seen == "it stays with its slaves as name servers: sin is not known");
+  for (const char* text :
+       {"", "{}", R"({"services":3})", R"({"services":[{"mode":3},{"mode":"auto","delegated":3}]})"})
+    judge_services(text, out);
 }
 
 BOOST_AUTO_TEST_CASE(any_text_is_an_error_or_a_result) {
   for (const char* text :
-       {"", "{}", "[]", R"({"sources":3})", R"({"sources":{"fra":3}})", R"({"sources":{"fra":{"x":true}}})",
-        R"({"sources":{"fra":{"192.0.2.1:53":1}}})", "\xff"})
+       {"", "{}", "[]", R"({"sources":3})", R"({"sources":[3]})", R"({"sources":[{"slave":"fra"}]})",
+        R"({"sources":[{"slave":"fra","source":"x","arrives":true}]})",
+        R"({"sources":[{"slave":"fra","source":"192.0.2.1:53","arrives":1}]})", "\xff"})
     BOOST_TEST(!parse_verified(text).ok());
+  BOOST_TEST(parse_verified(R"({"sources":[]})")->empty());
 }
 
 BOOST_AUTO_TEST_SUITE_END()
