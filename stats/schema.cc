@@ -98,7 +98,7 @@ Fault set_up(Database& db, std::int64_t most_bytes, bool check) {
   const auto pages = db.number("PRAGMA page_count");
   if (!pages) return db.fault();
   if (*pages == 0 && !create(db)) return db.fault();
-  if (const Fault fault = check_file(db); fault.kind != Fault::Kind::none) return fault;
+  if (Fault fault = check_file(db); fault.kind != Fault::Kind::none) return fault;
   if (check && !sound(db)) {
     const Fault fault = db.fault();
     return fault.kind == Fault::Kind::none || fault.kind == Fault::Kind::other ? corrupt() : fault;

@@ -162,7 +162,7 @@ Rows win_rows(const Json& rows, const std::string& by) {
 Rows benefit_rows(const Json& rows, const std::string& by) {
   const bool prefix = by == "prefix";
   Rows out{{by, ">races", ">judged", ">saved: second best, ms", ">random, ms"}};
-  if (prefix) out[0].insert(out[0].end(), {">samples", "arrivals, ms behind the nearest"});
+  if (prefix) out[0].insert(out[0].end(), {">samples", "measured arrivals, ms behind the first"});
   for (const Json& row : rows) {
     const Json& saved = at(row, "saved_ms");
     auto& line = out.emplace_back(
