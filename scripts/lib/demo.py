@@ -10,6 +10,7 @@ import json
 import pathlib
 import signal
 import statistics
+import subprocess
 import sys
 import time
 
@@ -23,6 +24,9 @@ import harness  # noqa: E402
 SLAVES = ("fra", "nyc", "sin")
 CLIENTS = ("berlin", "madrid", "boston", "denver", "jakarta", "tokyo")
 BY_DIG, BY_UNBOUND = 40, 20  # names a client, by dig for each family
+SLOWLY = 15  # questions of each client and family before that, one a second
+TEACH = 0.5  # more than the default: the demo is short, and shall have something to tell
+KNOWN = 10  # seconds until the last race's verdict is in the statistics, at most
 
 
 class Progress:
@@ -46,6 +50,14 @@ def ask(lab, progress):
     """[(client, dig's Answer)] of all questions."""
     asked = digs.Digs(lab)
     total = 0
+    # A host sends one ICMP error a second, after a burst of six: who asks slowly teaches most.
+    for turn in range(SLOWLY):
+        progress.say(f"clients ask with dig, a question a second: {turn + 1} of {SLOWLY}")
+        for client in CLIENTS:
+            for family, rtype in ((4, "A"), (6, "AAAA")):
+                asked.ask(client, lab.address("master", family), [f"{client}-slow{family}-{turn}.race.example.test"], rtype)
+                total += 1
+        time.sleep(1)
     for client in CLIENTS:
         for family, rtype in ((4, "A"), (6, "AAAA")):
             names = [f"{client}-dig{family}-{n}.race.example.test" for n in range(BY_DIG)]
@@ -59,20 +71,26 @@ def ask(lab, progress):
     return [(client, answer) for client, answers in asked.finish() for answer in answers]
 
 
-def margins(lab):
-    """{name: ns between the first answer and the second} as they reached the clients."""
+def races(lab):
+    """{name: {slave: ns}}: when each slave's first answer reached the client, the first one first."""
+    slave_of = {lab.address(slave, family): slave for slave in SLAVES for family in (4, 6)}
     lab.stats()  # completes the capture
-    return {name: came[1][0] - came[0][0] for (_, name), came in capture.arrivals(lab.capture).items() if len(came) > 1}
+    found = {}
+    for (_, name), came in capture.arrivals(lab.capture).items():
+        for stamp, address in came:
+            if address in slave_of:
+                found.setdefault(name, {}).setdefault(slave_of[address], stamp)
+    return found
 
 
-def judge(lab, answers, ahead):
+def judge(lab, answers, raced):
     """A row a client."""
     slave_of = {lab.address(slave, family): slave for slave in SLAVES for family in (4, 6)}
     rows = []
     for client in CLIENTS:
         delays = {slave: lab.delay_ms(client, slave) for slave in SLAVES}
         row = {"client": client, "delays_ms": delays, "nearest": min(delays, key=delays.get),
-               "queries": 0, "answered": 0, "wins": {slave: 0 for slave in SLAVES}}
+               "queries": 0, "answered": 0, "nearest_won": 0, "wins": {slave: 0 for slave in SLAVES}}
         gaps = []
         for asker, answer in answers:
             if asker != client:
@@ -80,10 +98,15 @@ def judge(lab, answers, ahead):
             row["queries"] += 1
             row["answered"] += bool(answer.addresses)
             winner = slave_of.get(answer.addresses[0]) if answer.addresses else None
-            if winner:
-                row["wins"][winner] += 1
-            if winner and answer.name in ahead:
-                gaps.append(ahead[answer.name] / 1e6)
+            if not winner:
+                continue
+            row["wins"][winner] += 1
+            # A race that teaches leaves some slaves out: the nearest of those that ran.
+            ran = raced.get(answer.name, {})
+            row["nearest_won"] += winner == min(ran or delays, key=delays.get)
+            if len(ran) > 1:
+                first, second, *_ = sorted(ran.values())
+                gaps.append((second - first) / 1e6)
         row["ahead_ms"] = round(statistics.median(gaps), 2) if gaps else None
         rows.append(row)
     return rows
@@ -97,15 +120,15 @@ def table(rows):
         marks = {s: "*" if s == row["nearest"] else "" for s in SLAVES}
         cells = "".join(f"{marks[s] + format(row['delays_ms'][s], '.0f'):>7}" for s in SLAVES)
         wins = "".join(f"{row['wins'][s]:>6}" for s in SLAVES)
-        races = sum(row["wins"].values())
-        share = f"{100 * row['wins'][row['nearest']] / races:.1f} %" if races else "-"
+        won = sum(row["wins"].values())
+        share = f"{100 * row['nearest_won'] / won:.1f} %" if won else "-"
         ahead = f"{row['ahead_ms']:.1f} ms" if row["ahead_ms"] is not None else "-"
         lines.append(f"{row['client']:<13}{cells}     {wins}   {share:>9}      {ahead:>9}")
     return "\n".join(lines)
 
 
 def summary(rows, status):
-    won = sum(row["wins"][row["nearest"]] for row in rows)
+    won = sum(row["nearest_won"] for row in rows)
     return {
         "queries": sum(row["queries"] for row in rows),
         "answered": sum(row["answered"] for row in rows),
@@ -133,6 +156,8 @@ def demo(options, progress):
     with harness.Lab("race.toml", capture=True, name="demo" if options.keep else None) as lab:
         progress.say("making the lab: hosts, clocks, keys")
         site = deployment.Deployment(lab, SLAVES)
+        site.masters["master"]["verdicts"] = {"teach": TEACH}
+        site.masters["master"]["stats"]["prefix_v4"] = 32  # each of the lab's clients is a network of its own
         site.start(wait=False)
         for client in CLIENTS:
             site.start_unbound(client)
@@ -140,10 +165,11 @@ def demo(options, progress):
         site.wait_fit()
         answers = ask(lab, progress)
         progress.end()
-        rows = judge(lab, answers, margins(lab))
+        rows = judge(lab, answers, races(lab))
         status = site.status()
         result = summary(rows, status)
         report(rows, result, status)
+        what_the_master_knows(site, status["races"], progress)
         if options.keep:
             print("\n" + how_to_query(lab, site.socket()))
             lab.leave()
@@ -162,9 +188,28 @@ A master, {len(SLAVES)} slaves, {len(rows)} clients; every answer leaves {delay:
     errors = [slave["transmit_error_us"]["p50"] for slave in status["slaves"] if slave["transmit_error_us"]["count"]]
     print(f"""
 {result['queries']} queries, {result['answered']} answered; {result['races']} races, {result['fallback']} answered by the master alone.
-The nearest slave (*) won {result['nearest_won']} times, {share:.1f} %.""")
+The nearest slave (*) of those that raced won {result['nearest_won']} times, {share:.1f} %.""")
     if errors:
         print(f"Answers left within {max(errors):.0f} us of their instants (the worst slave's median).")
+
+
+def what_the_master_knows(site, races, progress):
+    """The statistics and the tune table, by the operator's own commands."""
+    deadline = time.monotonic() + KNOWN
+    while site.status()["verdicts"]["finished"] < races and time.monotonic() < deadline:
+        progress.say("waiting until the last races are judged")
+        time.sleep(0.5)
+    time.sleep(1)  # statistics are of whole seconds
+    progress.end()
+    for say, command in (
+            ("Who won, as the master learned it from the losers' ICMP errors, by client:", ("stats", "--by", "prefix")),
+            ("What that brings:", ("stats", "--benefit")),
+            ("Which delay to choose:", ("tune", "race"))):
+        ran = subprocess.run([harness.BIN / "flagfall", *command, "--socket", site.socket()], capture_output=True,
+                             text=True, timeout=30, check=False)
+        if ran.returncode != 0:
+            raise harness.HarnessError(f"flagfall {' '.join(command)}: {ran.stderr.strip()}")
+        print(f"\n{say}\n$ flagfall {' '.join(command)}\n{ran.stdout.rstrip()}")
 
 
 def main():
