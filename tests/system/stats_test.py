@@ -211,6 +211,32 @@ class StatsTest(unittest.TestCase):
         self.site.start_master()
         self.site.wait_fit()
 
+    def test_7_what_is_saved_follows_from_the_paths(self):
+        # Every race teaches, and slowly enough that the client's host sends all its ICMP errors.
+        self.site.programs["master"].stop()
+        self.site.masters["master"]["verdicts"] = {"teach": 1.0}
+        self.site.start_master()
+        self.site.wait_fit()
+        server = self.lab.address("master", 6)
+        asking = [subprocess.Popen(self.lab.inside(client, [
+            "sh", "-c", f"for i in $(seq 36); do dig +tries=1 +timeout=1 @{server} {client}-t$i.race.example.test AAAA;"
+                        " sleep 0.25; done"]), stdout=subprocess.DEVNULL) for client in CLIENTS]
+        for process in asking:
+            process.wait(60)
+
+        def measured(client):
+            network = self.lab.address(client, 6).split("::")[0]
+            row = next(r for r in self.stats("--by", "prefix")["rows"] if r["prefix"].startswith(network + "::"))
+            return row if len(row["arrivals"]) == len(SLAVES) and row["saved_ms"]["races"] > 0 else None
+        for client in CLIENTS:
+            row = harness.wait_until(lambda c=client: measured(c), 20, f"the arrivals at {client} to be known")
+            delays = {slave: self.lab.delay_ms(client, slave) for slave in SLAVES}
+            nearest = min(delays, key=delays.get)
+            self.assertEqual(row["arrivals"][0]["server"], nearest)
+            for place in row["arrivals"]:
+                self.assertAlmostEqual(place["behind_ms"], delays[place["server"]] - delays[nearest], delta=2, msg=row)
+            self.assertGreater(row["saved_ms"]["random"], 0)
+
 
 if __name__ == "__main__":
     unittest.main()
