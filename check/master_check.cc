@@ -12,6 +12,7 @@
 #include "check/icmp_reach.hh"
 #include "common/dns/cookies.hh"
 #include "master/config.hh"
+#include "master/delegation.hh"
 #include "master/zones.hh"
 #include "tools/admin_client.hh"
 
@@ -33,7 +34,7 @@ std::set<IpAddress> service_addresses(const Config& config) {
 }
 
 void check_files(Scene& scene, const Config& config) {
-  const auto zones = master::load_zones(config, scene.random);
+  const auto zones = master::load_zones(config, scene.random, master::Delegation(config).all());
   if (!zones) {
     scene.out.problem("zones", zones.error(),
                       "correct the file; `flagfall-master --check-config` says the same");

@@ -99,7 +99,8 @@ daemon::AuditEntry audit_entry(RealTime now, const net::AdminRequest& request, c
 
 Result<std::unique_ptr<daemon::Program>> App::load(const Config& config) {
   SystemRandom random;
-  auto zones = load_zones(config, random);
+  Delegation delegation(config);
+  auto zones = load_zones(config, random, delegation.all());
   if (!zones) return Error{zones.error()};
   auto cookies = load_cookies(config, random);
   if (!cookies) return Error{cookies.error()};
@@ -114,12 +115,18 @@ Result<std::unique_ptr<daemon::Program>> App::load(const Config& config) {
     return Error{secrets.error()};
   if (const auto source = clocksync::source_options(config.clock); !source) return Error{source.error()};
   if (const auto serve = clocksync::time_servers(config.clock.serve); !serve) return Error{serve.error()};
-  return std::unique_ptr<daemon::Program>(new App(config, std::move(*zones), std::move(*cookies)));
+  return std::unique_ptr<daemon::Program>(
+      new App(config, std::move(delegation), std::move(*zones), std::move(*cookies)));
 }
 
-App::App(const Config& config, std::shared_ptr<const Zones> zones,
+App::App(const Config& config, Delegation delegation, std::shared_ptr<const Zones> zones,
          std::shared_ptr<const dns::Cookies> cookies)
-    : config_(config), zones_(std::move(zones)), cookies_(std::move(cookies)), started_(clock_.mono()) {}
+    : config_(config),
+      delegation_(std::move(delegation)),
+      zones_for_(delegation_.all()),
+      zones_(std::move(zones)),
+      cookies_(std::move(cookies)),
+      started_(clock_.mono()) {}
 
 void App::start(net::Loop& loop) {
   try {
@@ -167,11 +174,14 @@ void App::open_loops() {
   races_->add(*delay_feed_);
   races_->add(*tune_);
   races_->add(wins_.emplace(config_, builder_->names()));
+  known_.emplace(config_.guard.prefix_v4, config_.guard.prefix_v6, random_);
+  races_->add(*known_);
   const auto first = std::make_shared<const Snapshot>(snapshot_now());
   for (unsigned i = 0; i < count; ++i) {
     LoopOptions options = loop_options(config_, listen_, i, count);
     options.core.epoch = epoch;
     options.records = &races_->ring(i);
+    options.core.race.known = &*known_;
     loops_.push_back(std::make_unique<RequestLoop>(options, *zones_, *cookies_, clock_, random_, first));
   }
   if (count > 1)
@@ -209,6 +219,7 @@ void App::open_admin(net::Loop& loop) {
   admin_ = std::make_unique<net::AdminServer>(loop, daemon::admin_options(config_.admin));
   audit_commands();
   web::add_page(*admin_);
+  open_sources();
   admin_->get("/status", [this] {
     return net::AdminReply{200, with_status([](const StatusSource& s) { return status_json(s).dump(); })};
   });
@@ -297,10 +308,11 @@ void App::reload(const Reloaded& done) {
     return done(error);
   }
   // A million records take seconds, and slaves want their heartbeats.
-  reader_->start([this, done]() -> net::Callback {
+  zones_for_ = delegation_.all();
+  reader_->start([this, done, delegated = zones_for_]() -> net::Callback {
     SystemRandom random;
-    auto files =
-        std::make_shared<Files>(Files{load_zones(config_, random), std::shared_ptr<const dns::Cookies>()});
+    auto files = std::make_shared<Files>(
+        Files{load_zones(config_, random, delegated), std::shared_ptr<const dns::Cookies>()});
     if (!config_.cookies.secrets.empty()) files->cookies = load_cookies(config_, random);
     return [this, done, files] { done(take_over(std::move(*files))); };
   });
@@ -339,8 +351,36 @@ void App::tick() {
   log_clock();
   log_failed_orders();
   follow_delays();
+  follow_delegation();
   // Large zones take their time to free: not on the path of a query.
   std::erase_if(retired_, [](const auto& zones) { return zones.use_count() == 1; });
+}
+
+void App::open_sources() {
+  if (!delegation_.error().empty()) log::warn("{}", delegation_.error());
+  admin_->get("/sources", [this] { return net::AdminReply{200, delegation_.json()}; });
+  admin_->post("/sources", [this](const net::AdminRequest& request) {
+    const auto seen = delegation_.parse(request.body);
+    if (!seen) return net::admin_error(400, seen.error());
+    delegation_.take(*seen);
+    if (const Status kept = delegation_.keep(); !kept) log::warn("{}", kept.error());
+    return net::AdminReply{200, delegation_.json()};
+  });
+}
+
+/// Once for each change: zones that cannot be read stay as they are until somebody reloads them.
+void App::follow_delegation() {
+  if (zones_for_ == delegation_.all() || reader_->busy()) return;
+  for (std::size_t s = 0; s < zones_for_.size(); ++s) {
+    if (zones_for_[s] == delegation_.delegated(s)) continue;
+    const ServiceConfig& service = config_.services[s];
+    if (delegation_.delegated(s))
+      log::warn("service {}: left to its slaves as name servers of {}: {}", service.name, service.zone,
+                delegation_.why(s));
+    else
+      log::info("service {}: raced from now on, since packets of all its slaves arrive", service.name);
+  }
+  reload([](const std::string&) {});
 }
 
 void App::follow_delays() {

@@ -18,6 +18,8 @@
 #include "common/net/worker.hh"
 #include "master/config.hh"
 #include "master/delay_control.hh"
+#include "master/delegation.hh"
+#include "master/known_networks.hh"
 #include "master/race_keeper.hh"
 #include "master/race_statistics.hh"
 #include "master/request_loop.hh"
@@ -41,7 +43,8 @@ class App final : public daemon::Program {
   [[nodiscard]] std::string status() const override;
 
  private:
-  App(const Config& config, std::shared_ptr<const Zones> zones, std::shared_ptr<const dns::Cookies> cookies);
+  App(const Config& config, Delegation delegation, std::shared_ptr<const Zones> zones,
+      std::shared_ptr<const dns::Cookies> cookies);
 
   void open(net::Loop& loop);
   void open_loops();
@@ -49,6 +52,9 @@ class App final : public daemon::Program {
   void open_admin(net::Loop& loop);
   void audit_commands();
   [[nodiscard]] net::AdminReply client_report(const net::AdminRequest& request);
+  void open_sources();
+  /// Reads the zones again when a service is delegated that was not, or the other way round.
+  void follow_delegation();
   /// Makes a snapshot of what is now, and gives it to all loops.
   void publish();
   [[nodiscard]] Snapshot snapshot_now() const;
@@ -72,6 +78,8 @@ class App final : public daemon::Program {
   [[nodiscard]] std::string with_status(const std::function<std::string(const StatusSource&)>& tell) const;
 
   const Config& config_;
+  Delegation delegation_;
+  std::vector<bool> zones_for_;  // what zones_ are, or are being, loaded for: delegation_.all()
   std::shared_ptr<const Zones> zones_;
   std::shared_ptr<const dns::Cookies> cookies_;
   std::vector<std::shared_ptr<const Zones>> retired_;  // freed here, and not by a request loop
@@ -82,6 +90,7 @@ class App final : public daemon::Program {
 
   std::vector<Endpoint> listen_;
   std::optional<SnapshotBuilder> builder_;
+  std::optional<KnownNetworks> known_;
   std::optional<DelayControl> delays_;
   std::optional<TuneRoutes> tune_;
   std::vector<SlaveStats> stats_;

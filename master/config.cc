@@ -96,6 +96,7 @@ void check_all(const Config& c, const Where& where) {
   if (c.guard.verified_prefix_burst > c.guard.verified_burst)
     where.error("guard.verified_prefix_burst", "is more than guard.verified_burst");
   check_names(c, where);
+  check_name_servers(c, where);
 }
 
 config::Schema<DnsConfig> dns_schema() {
@@ -169,6 +170,12 @@ config::Schema<RaceConfig> race_schema() {
                  "0: never",
          .least = "0s",
          .most = "10ms"});
+  s.key("sources", &RaceConfig::sources,
+        {.help =
+             "Where it is kept which slaves' packets arrive with a service's address as their source; "
+             R"(absent: services with mode "auto" are delegated after each restart, until they are checked )"
+             "again",
+         .example = R"("/var/lib/flagfall/sources.json")"});
   return s;
 }
 
@@ -280,9 +287,24 @@ config::Schema<ServiceConfig> service_schema() {
         {.help = "TTL of raced answers, in seconds", .least = "0", .most = "86400"});
   s.choice(
       "mode", &ServiceConfig::mode,
-      {{"race", ServiceConfig::Mode::race}, {"shadow", ServiceConfig::Mode::shadow}},
-      {.help = R"("shadow": races are ordered and timed, but slaves send nothing, and every client gets )"
-               "the master's ordinary answer at once"});
+      {{"race", ServiceConfig::Mode::race},
+       {"shadow", ServiceConfig::Mode::shadow},
+       {"delegate", ServiceConfig::Mode::delegate},
+       {"auto", ServiceConfig::Mode::automatic}},
+      {.help =
+           R"("shadow": races are ordered and timed, but slaves send nothing, and every client gets )"
+           R"(the master's ordinary answer at once; "delegate": the slaves are the name servers of `zone` )"
+           R"(and answer by themselves; "auto": that, until it is known that packets of all slaves arrive )"
+           R"(with the service's addresses as their source, then "race")"});
+  s.key("zone", &ServiceConfig::zone,
+        {.help = R"(With "delegate" and "auto": what is delegated to the slaves, with all of `names` in it)",
+         .example = R"("cdn.example.test")"});
+  s.value_or_table(
+      "winner_beacon", &ServiceConfig::winner_beacon, beacon_sample_schema(),
+      {.help =
+           R"(Which races' answers lead through a name of the winner's own, so that it learns that it has )"
+           R"(won: "off", "unknown" (those of client networks without a verdict in the last hour) or a share)",
+       .example = R"("unknown" or { sample = 0.01 })"});
   s.key(
       "race_share", &ServiceConfig::race_share,
       {.help = "This share of the queries that could be raced is, drawn by lot for each; the others get the "
@@ -328,6 +350,8 @@ config::Schema<Config> schema() {
   s.section("verdicts", &Config::verdicts, verdict_schema(), "Who won a race (docs/design/who-won.md)");
   s.section("stats", &Config::stats, stats_schema(), "Winning-server statistics");
   s.section("admin", &Config::admin, admin, "For operators");
+  s.list("slave", &Config::slaves, name_server_schema(),
+         {.help = "Slaves that are name servers of their own, for beacons and delegated services"});
   s.list("service", &Config::services, service_schema(), {.help = "What is raced"});
   s.check(check_all);
   return s;

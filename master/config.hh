@@ -60,6 +60,7 @@ struct RaceConfig {
   Nanos retry_window = std::chrono::seconds(2);
   unsigned max_slaves = 8;
   Nanos gather = std::chrono::milliseconds(2);
+  config::Path sources;
 };
 
 struct GuardConfig {
@@ -93,6 +94,19 @@ struct AdminConfig : daemon::AdminConfig {
   config::Path audit;
 };
 
+/// "off" and "unknown"; a share is a table of its own.
+enum class BeaconWord : std::uint8_t { off, unknown };
+struct BeaconSample {
+  double sample = 0.01;
+};
+
+/// A slave as a name server of its own.
+struct NameServerConfig {
+  std::string name;
+  std::string nameserver;
+  std::string beacon_zone;
+};
+
 struct SlaveConfig {
   std::string name;
   std::vector<IpAddress> answers;
@@ -108,8 +122,12 @@ struct ServiceConfig {
   wire::LatePolicy late = wire::LatePolicy::send;
   std::uint32_t ttl = 30;
   std::vector<SlaveConfig> slaves;
-  /// Shadow: races are ordered and timed, but slaves do not send, and the master answers at once.
-  enum class Mode : std::uint8_t { race, shadow } mode = Mode::race;
+  /// Shadow: races are ordered and timed, but slaves do not send, and the master answers at once. Delegate:
+  /// slaves are the name servers of `zone`. Automatic ("auto"): that, until their sources are known to
+  /// arrive.
+  enum class Mode : std::uint8_t { race, shadow, delegate, automatic } mode = Mode::race;
+  std::string zone{};
+  std::variant<BeaconWord, BeaconSample> winner_beacon = BeaconWord::off;
   double race_share = 1;
 };
 
@@ -126,6 +144,7 @@ struct Config {
   StatsConfig stats;
   AdminConfig admin;
   std::vector<ServiceConfig> services;
+  std::vector<NameServerConfig> slaves;
 };
 
 config::Schema<Config> schema();
@@ -137,6 +156,16 @@ std::vector<std::string> slave_names(const Config& config);
 /// fits; -1 for none.
 int zone_of(const Config& config, const std::string& name);
 
+void check_name_servers(const Config& config, const config::Where& where);
+config::Schema<NameServerConfig> name_server_schema();
+config::Schema<BeaconSample> beacon_sample_schema();
+/// As it is written in the configuration.
+std::string_view name_of(ServiceConfig::Mode mode);
+/// What [[slave]] says of it; nullptr: nothing.
+const NameServerConfig* name_server(const Config& config, const std::string& slave);
+/// The names of a service's slaves as name servers, in its order.
+std::vector<std::string> nameservers_of(const Config& config, const ServiceConfig& service);
+
 RaceOptions race_options(const Config& config);
 /// The delay before anything is measured: the fixed one, or the longest that may be.
 Nanos first_delay(const DelayConfig& delay);
@@ -144,3 +173,15 @@ Nanos first_delay(const DelayConfig& delay);
 Nanos gather_time(const Config& config, Nanos shortest_delay);
 
 }  // namespace flagfall::master
+
+namespace flagfall::config {
+
+template <>
+struct Codec<master::BeaconWord> {
+  static bool read(const Value& value, const Context& context, master::BeaconWord& out);
+  static std::string write(const master::BeaconWord& value);
+  static std::string name() { return "\"off\" or \"unknown\""; }
+  static std::string example() { return "\"unknown\""; }
+};
+
+}  // namespace flagfall::config

@@ -185,9 +185,10 @@ void HubCore::ready(Id id, Connection& connection, wire::Ready&& ready, const wi
   if (ready.addresses.size() != connection.services) return out_of_order(id, connection, "Ready", now);
   SlaveState& slave = slaves_.at(connection.name);
   slave.ready = std::move(ready.addresses);
+  slave.beacons = ready.beacons;
   const auto& services = options_.slaves.at(connection.name).services;
   for (std::size_t i = 0; i < services.size(); ++i)
-    if (slave.ready[i] == 0)
+    if (slave.ready[i] == 0 && !services[i].addresses.empty())
       log(Log::Level::warn,
           fmt::format(
               "slave {} cannot send from any address of service {}: list them in its [transmit] sources",

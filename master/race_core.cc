@@ -32,7 +32,8 @@ RaceCore::RaceCore(const RaceOptions& options, unsigned loop, unsigned loops, st
       retries_(most_races(options, loops), random),
       teaching_(options.teach, random),
       next_id_(epoch + (std::uint64_t{loop} << 56)),
-      lots_(random.next()) {
+      lots_(random.next()),
+      beacons_(options.known, random) {
   if (options.any_shadow) shadow_guard_.emplace(options.guard, loops, random);
   assert(loop < loops && loops <= 256);
   assert(options.max_slaves >= 1 && options.max_slaves <= kMostRunners);
@@ -87,7 +88,12 @@ RacePlan RaceCore::decide(const Snapshot& snapshot, const RaceQuestion& q, const
   retries_.remember(key, times.now);
   plan.race = true;
   plan.shadow = service.shadow;
-  if (!plan.shadow) {
+  // All of them or none: a slave that answers with its address would have one look-up less.
+  const auto beacon = [](const Runner& runner) { return runner.beacon; };
+  plan.beacon = !service.shadow &&
+                std::all_of(plan.runners.begin(), plan.runners.begin() + plan.count, beacon) &&
+                beacons_.take(service.beacon, q.service, q.client, q.recursive, times.now);
+  if (!plan.shadow && !plan.beacon) {
     const auto lesson =
         teaching_.lesson(std::span(plan.runners).first(plan.count), options_.max_slaves, q.client, times.now);
     if (lesson.count > 0) plan.count = lesson.count;

@@ -11,6 +11,7 @@
 #include <span>
 
 #include "common/base/random.hh"
+#include "master/beacon_policy.hh"
 #include "master/fallback.hh"
 #include "master/race_guard.hh"
 #include "master/retry_memory.hh"
@@ -35,6 +36,7 @@ struct RaceOptions {
   GuardOptions guard;
   bool any_shadow = false;  // some service has mode "shadow"
   TeachOptions teach;
+  const KnownNetworks* known = nullptr;  // what needs no beacon; outlives the core
 };
 
 /// One query for a raced name, over UDP.
@@ -45,6 +47,7 @@ struct RaceQuestion {
   std::uint16_t service = 0;  // index into Snapshot::services
   std::uint8_t address = 0;   // index of the service address that was asked
   bool verified = false;      // came with a valid cookie
+  bool recursive = false;     // asks for recursion: a stub or a forwarder
   std::size_t request_size = 0;
   MonoTime received;  // kernel stamp, brought over; see received_at()
 };
@@ -52,6 +55,7 @@ struct RaceQuestion {
 struct RacePlan {
   bool race = false;
   bool shadow = false;                    // with `race`: slaves withhold, the master answers now
+  bool beacon = false;                    // with `race`: slaves answer with names of their own
   Fallback why = Fallback::no_fit_slave;  // when not
   bool repeated = false;                  // when not: it was raced a moment ago, so its race cannot be judged
   std::uint64_t id = 0;                   // transmit identifier, part 1
@@ -87,6 +91,7 @@ class RaceCore {
   Teaching teaching_;
   std::uint64_t next_id_;
   SeededRandom lots_;  // of race_share
+  BeaconPolicy beacons_;
 };
 
 }  // namespace flagfall::master

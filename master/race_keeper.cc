@@ -66,14 +66,9 @@ void RaceKeeper::drain() {
 }
 
 void RaceKeeper::report(std::uint16_t slave, const wire::Report& report) {
-  if (report.outcomes.empty()) return;
+  if (report.outcomes.empty() && report.beacon_wins.empty()) return;
   drain();
   ledger_.report(slave, report);
-}
-
-void RaceKeeper::beacon(std::uint16_t slave, std::uint64_t race) {
-  drain();
-  ledger_.beacon(slave, race);
 }
 
 bool RaceKeeper::client_report(const ClientReport& report, std::uint64_t question) {

@@ -34,8 +34,6 @@ class RaceKeeper final : private RaceObserver {
   void start(net::Loop& loop);
   /// A slave's report has come.
   void report(std::uint16_t slave, const wire::Report& report);
-  /// A slave says that it was asked for its beacon of this race.
-  void beacon(std::uint16_t slave, std::uint64_t race);
   /// What a client says that it has seen of a race; `question`: QuestionHash of its name and type. Whether
   /// the race is remembered.
   bool client_report(const ClientReport& report, std::uint64_t question);

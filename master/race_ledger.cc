@@ -180,10 +180,11 @@ void RaceLedger::report(std::uint16_t slave, const wire::Report& report) {
                      .one_way = run->one_way,
                      .bound = run->bound});
   }
+  for (const wire::BeaconWin& win : report.beacon_wins) beacon(slave, win);
 }
 
-void RaceLedger::beacon(std::uint16_t slave, std::uint64_t race) {
-  const auto slot = find(race);
+void RaceLedger::beacon(std::uint16_t slave, const wire::BeaconWin& win) {
+  const auto slot = find(win.race);
   if (!slot || !entries_[*slot].start.beacon || run_of(*slot, slave) == nullptr) {
     ++counters_.beacons_unknown;
     return;
@@ -191,7 +192,10 @@ void RaceLedger::beacon(std::uint16_t slave, std::uint64_t race) {
   ++counters_.beacons_used;
   Entry& entry = entries_[*slot];
   entry.beacons_differ = entry.beacons_differ || (entry.beacon && *entry.beacon != slave);
-  if (!entry.beacon) entry.beacon = slave;
+  if (!entry.beacon) {
+    entry.beacon = slave;
+    entry.beacon_same_address = win.same_address;
+  }
 }
 
 bool RaceLedger::client_report(const ClientReport& report, std::uint64_t question) {
@@ -272,7 +276,8 @@ void RaceLedger::finish(std::uint32_t slot) {
   const RaceEvidence whole{.lead = start.due - start.received,
                            .asked_again = entry.asked_again,
                            .records_lost = entry.records_lost,
-                           .beacon = entry.beacons_differ ? std::nullopt : entry.beacon};
+                           .beacon = entry.beacons_differ ? std::nullopt : entry.beacon,
+                           .beacon_same_address = entry.beacon_same_address};
   judge(options_.rules, whole, std::span(evidence).first(start.count), out);
   ++counters_.finished;
   if (out.verdict)

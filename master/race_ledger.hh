@@ -65,10 +65,10 @@ class RaceLedger {
   void started(const RaceStarted& started);
   void repeated(const QuestionRepeated& repeated);
   void unwanted(const AnswerUnwanted& unwanted);
-  /// What a slave has reported; `slave` is its index.
+  /// What a slave has reported: orders, and questions to its beacons; `slave` is its index.
   void report(std::uint16_t slave, const wire::Report& report);
   /// This slave was asked for the name that it had given as its answer in this race.
-  void beacon(std::uint16_t slave, std::uint64_t race);
+  void beacon(std::uint16_t slave, const wire::BeaconWin& win);
   /// A client tells what it has seen of its race; `question`: QuestionHash of its name and type. False: no
   /// such race is remembered.
   bool client_report(const ClientReport& report, std::uint64_t question);
@@ -99,6 +99,7 @@ class RaceLedger {
     bool records_lost = false;
     bool beacons_differ = false;
     bool client_told = false;
+    bool beacon_same_address = false;
     std::optional<std::uint16_t> beacon;
   };
   [[nodiscard]] std::uint64_t id_hash(std::uint64_t id) const;

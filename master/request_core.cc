@@ -22,6 +22,8 @@ bool of_the_port(const net::UdpError& error) {
   return error.type == (v4 ? 3 : 1) && error.code == (v4 ? 3 : 4) && error.offender == error.to.ip;
 }
 
+constexpr std::uint16_t kRecursionDesired = 0x0100;  // RFC 1035 §4.1.1
+
 /// Seconds since 1970 modulo 2^32, as cookies have them (RFC 9018 §4.3).
 std::uint32_t cookie_time(const BurstTimes& times) {
   return static_cast<std::uint32_t>((times.now.time_since_epoch() + times.real_minus_mono).count() /
@@ -76,6 +78,7 @@ void RequestCore::query(Bytes packet, const Endpoint& client, RealTime stamp, st
                       .service = result.service,
                       .address = address,
                       .verified = result.verified,
+                      .recursive = (query.flags & kRecursionDesired) != 0,
                       .request_size = packet.size(),
                       .received = received},
                      client, output);
@@ -101,6 +104,7 @@ void RequestCore::race_or_answer(const wire::DnsQuery& query, const dns::FrontEn
   raced.result = result;
   if (log_ != nullptr) note(plan, question, query.id, raced);
   raced_ |= std::uint64_t{1} << queries_;
+  if (plan.beacon) ++counters_.beacon_races;
   order(plan, raced, question.address);
   if (!plan.shadow) return;
   shadow_ |= std::uint64_t{1} << queries_;
@@ -125,6 +129,7 @@ void RequestCore::note(const RacePlan& plan, const RaceQuestion& question, std::
   s.address = question.address;
   s.count = static_cast<std::uint8_t>(plan.count);
   s.echo = plan.echo;
+  s.beacon = plan.beacon;
   s.shadow = plan.shadow;
   for (unsigned i = 0; i < plan.count; ++i) s.runners.at(i) = plan.runners.at(i).slave;
 }
@@ -133,6 +138,7 @@ void RequestCore::order(const RacePlan& plan, const Raced& raced, std::uint8_t a
   wire::Order order;
   order.race = plan.id;
   order.shadow = plan.shadow;
+  order.beacon = plan.beacon;
   order.instant = plan.instant;
   order.address = address;
   order.client = raced.client;

@@ -24,6 +24,7 @@ namespace flagfall::master {
 struct RequestCounters {
   Counter races;
   Counter shadow_races;  // ordered, and answered by the master
+  Counter beacon_races;  // of `races`, those with beacons
   FallbackCounters fallback;
   Counter truncated_datagrams;  // larger than any query: dropped
   Histogram queue_age;          // dequeue minus the kernel's stamp

@@ -24,6 +24,7 @@ struct SlaveState {
   Endpoint peer;              // where the session comes from
   std::string software;
   std::vector<std::uint32_t> ready;  // wire::Ready::addresses; empty before it came
+  bool beacons = false;              // wire::Ready::beacons
   wire::Report last_report;          // without its outcomes
   MonoTime registered_at;
   MonoTime last_heard;

@@ -13,6 +13,7 @@
 #include "common/dns/cookies.hh"
 #include "common/dns/zone.hh"
 #include "common/net/seal.hh"
+#include "master/beacon_wish.hh"
 
 namespace flagfall::master {
 
@@ -31,6 +32,7 @@ struct Runner {
   std::uint16_t slave = 0;    // index into Snapshot::slaves
   std::uint16_t service = 0;  // index into the Services message of that slave's session
   std::uint32_t ready = 0;    // bit i: it can send from the service's address i
+  bool beacon = false;        // it answers for its beacon zone
   bool operator==(const Runner&) const = default;
 };
 
@@ -44,6 +46,7 @@ struct RacedService {
   Nanos retry_window{};  // when longer than the configured one: see kDropRetry
   bool shadow = false;   // slaves withhold their answers, the master gives its own
   double race_share = 1;
+  BeaconWish beacon;
   bool has_v4 = false;  // some configured slave has an IPv4 answer, fit or not
   bool has_v6 = false;
   std::vector<Runner> v4;  // fit slaves with IPv4 answers: they race A queries

@@ -11,6 +11,12 @@ bool has_family(const SlaveConfig& slave, Family family) {
   return std::ranges::any_of(slave.answers, [&](const IpAddress& a) { return a.family == family; });
 }
 
+BeaconWish beacon_wish(const ServiceConfig& service) {
+  if (const auto* const share = std::get_if<BeaconSample>(&service.winner_beacon))
+    return {share->sample, false};
+  return {0, std::get<BeaconWord>(service.winner_beacon) == BeaconWord::unknown};
+}
+
 SnapshotBuilder::SnapshotBuilder(const Config& config, std::vector<Endpoint> listen)
     : config_(config), listen_(std::move(listen)), names_(slave_names(config)) {
   std::vector<std::uint16_t> next(names_.size(), 0);
@@ -24,6 +30,16 @@ SnapshotBuilder::SnapshotBuilder(const Config& config, std::vector<Endpoint> lis
   }
 }
 
+/// Slaves answer for a delegated service also while it is raced: caches know the delegation for a while.
+void SnapshotBuilder::delegate(const ServiceConfig& service, wire::Service& out) const {
+  using Mode = ServiceConfig::Mode;
+  if (service.mode != Mode::delegate && service.mode != Mode::automatic) return;
+  out.zone = service.zone;
+  out.nameservers = nameservers_of(config_, service);
+  out.names = service.names;
+  if (service.mode == Mode::delegate) out.addresses.clear();  // there is nothing to send from them
+}
+
 std::map<std::string, wire::Services> SnapshotBuilder::services() const {
   std::map<std::string, wire::Services> out;
   for (const ServiceConfig& service : config_.services) {
@@ -34,10 +50,17 @@ std::map<std::string, wire::Services> SnapshotBuilder::services() const {
       s.answers = slave.answers;
       s.ttl = service.ttl;
       s.late = service.late;
+      delegate(service, s);
       // Who asks for NSID learns which server won (RFC 5001 leaves the content to us).
       if (!config_.dns.nsid.empty()) s.nsid = slave.name;
       out[slave.name].services.push_back(std::move(s));
     }
+  }
+  for (const NameServerConfig& server : config_.slaves) {
+    const auto at = out.find(server.name);
+    if (at == out.end()) continue;
+    at->second.nameserver = server.nameserver;
+    at->second.beacon_zone = server.beacon_zone;
   }
   return out;
 }
@@ -46,6 +69,11 @@ std::string SnapshotBuilder::why_not(const SlaveState& slave) const {
   const wire::Report& report = slave.last_report;
   if (!slave.registered) return slave.sessions == 0 ? "has not connected" : "its session is lost";
   if (slave.ready.empty()) return "has not said yet what it can send from";
+  if (std::ranges::all_of(config_.services, [&](const ServiceConfig& s) {
+        return s.mode == ServiceConfig::Mode::delegate ||
+               std::ranges::find(s.slaves, slave.name, &SlaveConfig::name) == s.slaves.end();
+      }))
+    return "has no service to race for: all of its are delegated to it";
   if (std::ranges::all_of(slave.ready, [](std::uint32_t bits) { return bits == 0; }))
     return "can send from none of the service addresses; see [transmit] sources at the slave";
   if (!report.racing) return report.why_not.empty() ? "has not reported yet" : report.why_not;
@@ -81,6 +109,7 @@ Snapshot SnapshotBuilder::build(const std::vector<const SlaveState*>& slaves, co
     shortest = std::min(shortest, service.delay);
     service.shadow = config_.services[s].mode == ServiceConfig::Mode::shadow;
     service.race_share = config_.services[s].race_share;
+    service.beacon = beacon_wish(config_.services[s]);
     if (config_.services[s].late == wire::LatePolicy::drop) service.retry_window = kDropRetry;
     for (const Part& part : parts_[s]) {
       service.has_v4 = service.has_v4 || part.v4;
@@ -89,7 +118,7 @@ Snapshot SnapshotBuilder::build(const std::vector<const SlaveState*>& slaves, co
       const SlaveState* slave = fit[part.slave];
       if (slave == nullptr || part.service >= slave->ready.size() || slave->ready[part.service] == 0)
         continue;
-      const Runner runner{part.slave, part.service, slave->ready[part.service]};
+      const Runner runner{part.slave, part.service, slave->ready[part.service], slave->beacons};
       if (part.v4) service.v4.push_back(runner);
       if (part.v6) service.v6.push_back(runner);
     }

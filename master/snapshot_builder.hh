@@ -31,6 +31,8 @@ class SnapshotBuilder {
   [[nodiscard]] std::string why_not(const SlaveState& slave) const;
 
  private:
+  /// What the slaves of a delegated service are told.
+  void delegate(const ServiceConfig& service, wire::Service& out) const;
   /// A slave's part in one service.
   struct Part {
     std::uint16_t slave = 0;    // index into names_
@@ -43,6 +45,7 @@ class SnapshotBuilder {
   std::vector<std::vector<Part>> parts_;  // one a service
 };
 
+BeaconWish beacon_wish(const ServiceConfig& service);
 /// The service's answers of one family.
 bool has_family(const SlaveConfig& slave, Family family);
 

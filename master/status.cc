@@ -179,7 +179,7 @@ json service_json(const StatusSource& s, std::size_t index) {
           {"delay_ms", in_ms(s.delays.delay(index))},
           {"delay", delay_json(s.delays, index, s.now)},
           {"ways_ms", ways_json(s.delays, index)},
-          {"mode", service.mode == ServiceConfig::Mode::shadow ? "shadow" : "race"},
+          {"mode", name_of(service.mode)},
           {"race_share", service.race_share},
           {"late", service.late == wire::LatePolicy::send ? "send" : "drop"},
           {"slaves", slaves},

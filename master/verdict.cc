@@ -101,7 +101,9 @@ void judge(const VerdictRules& rules, const RaceEvidence& evidence, std::span<co
     if (!arrival && runners[i].echo_unwanted) arrival = *runners[i].echo_unwanted - wire::kEchoAfter;
   }
   if (evidence.beacon) {
-    race.verdict = Verdict{*evidence.beacon, Way::beacon, Certainty::certain, {}, false};
+    // Another address may be the same resolver's, or somebody's who reads along (docs/design/beacon.md).
+    const Certainty certainty = evidence.beacon_same_address ? Certainty::certain : Certainty::likely;
+    race.verdict = Verdict{*evidence.beacon, Way::beacon, certainty, {}, false};
   } else {
     race.verdict = by_errors(rules, evidence, runners, race);
   }

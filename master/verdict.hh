@@ -31,6 +31,7 @@ struct RaceEvidence {
   bool asked_again = false;
   bool records_lost = false;
   std::optional<std::uint16_t> beacon;  // the slave that was asked for its beacon
+  bool beacon_same_address = false;     // by the address that its answer went to
 };
 
 /// Fills in `race.runners[...].arrival` and `race.verdict`. `runners` has race.count entries.

@@ -8,6 +8,7 @@
 
 #include "common/base/log.hh"
 #include "common/dns/zone_name.hh"
+#include "master/delegation.hh"
 #include "master/snapshot_builder.hh"
 
 namespace flagfall::master {
@@ -28,9 +29,12 @@ bool any_answers(const ServiceConfig& service, Family family) {
 
 }  // namespace
 
-std::vector<std::string> missing_families(const Config& config, const Zones& zones) {
+std::vector<std::string> missing_families(const Config& config, const Zones& zones,
+                                          const std::vector<bool>& delegated) {
   std::vector<std::string> out;
-  for (const ServiceConfig& service : config.services)
+  for (std::size_t s = 0; s < config.services.size(); ++s) {
+    const ServiceConfig& service = config.services[s];
+    if (s < delegated.size() && delegated[s]) continue;  // the slaves say what there is
     for (const FamilyRecord& record : kFamilies) {
       if (!any_answers(service, record.family)) continue;
       for (const std::string& name : service.names) {
@@ -46,23 +50,33 @@ std::vector<std::string> missing_families(const Config& config, const Zones& zon
             record.family == Family::v4 ? "IPv4" : "IPv6", record.text));
       }
     }
+  }
   return out;
 }
 
-Result<std::shared_ptr<const Zones>> load_zones(const Config& config, Random& random) {
+Result<std::shared_ptr<const Zones>> load_zones(const Config& config, Random& random,
+                                                const std::vector<bool>& delegated) {
+  std::vector<std::vector<std::string>> undelegated(config.zones.size());
   std::vector<std::vector<dns::RacedName>> raced(config.zones.size());
-  for (std::size_t s = 0; s < config.services.size(); ++s)
+  for (std::size_t s = 0; s < config.services.size(); ++s) {
+    if (delegated[s]) continue;
+    const ServiceConfig& service = config.services[s];
+    if (service.mode == ServiceConfig::Mode::automatic)
+      undelegated[static_cast<std::size_t>(zone_of(config, service.zone))].push_back(service.zone);
     for (const std::string& name : config.services[s].names)
       if (const int zone = zone_of(config, name); zone >= 0)
         raced[static_cast<std::size_t>(zone)].push_back({name, static_cast<std::uint16_t>(s)});
+  }
   auto zones = std::make_shared<Zones>();
   for (std::size_t i = 0; i < config.zones.size(); ++i) {
-    auto zone = dns::Zone::load(config.zones[i].file.text, config.zones[i].origin, raced[i], random);
+    auto zone =
+        dns::Zone::load(config.zones[i].file.text, config.zones[i].origin, raced[i], random, undelegated[i]);
     if (!zone) return Error{zone.error()};
     for (const std::string& warning : (*zone)->warnings()) log::warn("{}", warning);
     zones->push_back(std::move(*zone));
   }
-  for (const std::string& warning : missing_families(config, *zones)) log::warn("{}", warning);
+  for (const std::string& warning : missing_families(config, *zones, delegated)) log::warn("{}", warning);
+  for (const std::string& warning : missing_delegations(config, *zones, delegated)) log::warn("{}", warning);
   return std::shared_ptr<const Zones>(std::move(zones));
 }
 

@@ -2,8 +2,9 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <cstring>
 #include <nlohmann/json.hpp>
-
 #include <stdexcept>
 #include <utility>
 
@@ -34,6 +35,15 @@ std::vector<SourceSocket> open_sources(const std::vector<Endpoint>& sources) {
   return out;
 }
 
+wire::SipKey random_key(Random& random) {
+  wire::SipKey key{};
+  for (std::size_t i = 0; i < key.size(); i += sizeof(std::uint64_t)) {
+    const std::uint64_t word = random.next();
+    std::memcpy(key.data() + i, &word, sizeof word);
+  }
+  return key;
+}
+
 std::uint64_t nanoseconds(Nanos ns) {
   return static_cast<std::uint64_t>(ns.count());
 }
@@ -56,9 +66,11 @@ Result<std::unique_ptr<daemon::Program>> App::load(const Config& config) {
 App::App(const Config& config, const Clock& clock)
     : config_(config),
       clock_(clock),
+      beacon_key_(random_key(random_)),
       pool_(config.transmit.queue),
-      desk_({config.transmit.sources, {config.transmit.rate, config.transmit.burst}}, config.masters.size(),
-            pool_) {}
+      desk_({config.transmit.sources, {config.transmit.rate, config.transmit.burst}, beacon_key_},
+            config.masters.size(), pool_),
+      services_(config.masters.size()) {}
 
 App::~App() = default;
 
@@ -76,6 +88,7 @@ void App::open(net::Loop& loop) {
   started_ = clock_.mono();
   open_admin(loop);
   auto sockets = open_order_sockets(config_.orders.listen, config_.orders.receive_buffer.bytes);
+  open_responder();
   const std::uint16_t order_port = net::local_endpoint(sockets.front()).port;
   open_clock(loop);
   const auto map = [this]() -> const clocksync::RefMap& { return source_->current(); };
@@ -83,14 +96,20 @@ void App::open(net::Loop& loop) {
       loop, clock_, random_, config_, order_port, desk_,
       Masters::Sources{
           map, [this] { return source_->provider(); }, [this](const auto& servers) { use_servers(servers); },
+          [this](std::size_t master, const wire::Services& services) {
+            return take_services(master, services);
+          },
           [this] { return wire::spread_of(transmitter_->stats().stamp); }, [this] { return counters(); }});
   if (config_.transmit.cpu_dma_latency) awake_ = keep_cpus_awake();
   if (config_.transmit.lock_memory) lock_memory();
   start_transmitter(std::move(sources));
-  intake_ = std::make_unique<OrderIntake>(loop, clock_, desk_, *transmitter_, map);
+  if (responder_) responder_->start();
+  intake_ = std::make_unique<OrderIntake>(loop, clock_, desk_, *transmitter_, map,
+                                          [this](const IssuedBeacon& beacon) { responder_->issued(beacon); });
   intake_->listen(std::move(sockets));
   take_back_ = loop.every(kTakeBackInterval, [this] {
     intake_->take_back();
+    take_wins();
     masters_->report_outcomes();
   });
 }
@@ -150,6 +169,40 @@ void App::open_clock(net::Loop& loop) {
   }
 }
 
+void App::open_responder() {
+  const DnsConfig& dns = config_.dns;
+  if (dns.listen.empty()) return;
+  Responder::Options options;
+  options.listen = dns.listen;
+  options.tcp = {.connections = dns.tcp_connections, .idle = dns.tcp_idle};
+  options.core.dns = {.nsid = dns.nsid, .udp_size = dns.udp_size};
+  options.core.limit = {dns.rate, dns.burst};
+  options.core.prefix_v4 = dns.prefix_v4;
+  options.core.prefix_v6 = dns.prefix_v6;
+  options.core.beacon_key = beacon_key_;
+  responder_ = std::make_unique<Responder>(options, clock_, random_);
+  for (const Endpoint& at : dns.listen) log::info("name server on {} (UDP and TCP)", to_string(at));
+}
+
+bool App::take_services(std::size_t master, const wire::Services& services) {
+  services_[master] = services;
+  if (!responder_) {
+    if (std::ranges::any_of(services.services, [](const auto& s) { return !s.zone.empty(); }))
+      log::warn("a delegated service has this slave among its name servers, but dns.listen is empty");
+    return false;
+  }
+  OwnNamesMade made = make_own_names(services_, random_);
+  for (const std::string& complaint : made.complaints) log::warn("not answered for: {}", complaint);
+  const bool beacons = made.names->answers_beacons(services.beacon_zone);
+  responder_->publish(std::move(made.names));
+  return beacons;
+}
+
+void App::take_wins() {
+  BeaconWin win;
+  while (responder_ && responder_->pop(win)) desk_.won(win);
+}
+
 void App::use_servers(const std::vector<wire::TimeServer>& servers) {
   if (learned_ == nullptr) return;
   std::vector<clocksync::NtpServerOptions> options;
@@ -164,6 +217,7 @@ void App::stop() {
   take_back_ = net::Watch();
   intake_.reset();  // no new orders
   masters_.reset();
+  responder_.reset();
   source_.reset();
   if (transmitter_) transmitter_->stop(kLinger);
 }
@@ -195,6 +249,9 @@ Masters::Counters App::counters() const {
   desk_.counters().for_each(add);
   source_->for_each_counter(
       [&](std::string_view name, std::uint64_t value) { out.emplace_back(name, value); });
+  if (responder_)
+    responder_->for_each_counter(
+        [&](const char* name, std::uint64_t value) { out.emplace_back(name, value); });
   const EgressStats& sent = transmitter_->stats();
   out.emplace_back("answers_sent", sent.sent.get());
   out.emplace_back("answers_failed", sent.failed.get());

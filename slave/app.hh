@@ -16,6 +16,7 @@
 #include "slave/masters.hh"
 #include "slave/order_desk.hh"
 #include "slave/order_intake.hh"
+#include "slave/responder.hh"
 #include "slave/shot.hh"
 #include "slave/status.hh"
 #include "slave/transmitter.hh"
@@ -44,6 +45,10 @@ class App final : public daemon::Program {
   void open(net::Loop& loop);
   void start_transmitter(std::vector<SourceSocket> sources);
   void open_clock(net::Loop& loop);
+  void open_responder();
+  /// New services of a master; whether its beacon zone is answered for.
+  bool take_services(std::size_t master, const wire::Services& services);
+  void take_wins();
   void use_servers(const std::vector<wire::TimeServer>& servers);
   void open_admin(net::Loop& loop);
   [[nodiscard]] StatusSource status_source() const;
@@ -52,12 +57,15 @@ class App final : public daemon::Program {
   const Config& config_;
   const Clock& clock_;
   SystemRandom random_;
+  const wire::SipKey beacon_key_;  // new at each start
   ShotPool pool_;
   OrderDesk desk_;
   std::unique_ptr<clocksync::ClockSource> source_;
   net::Fd awake_;                                // transmit.cpu_dma_latency
   clocksync::LearnedSource* learned_ = nullptr;  // that is `source_`, when masters name the servers
   std::unique_ptr<Transmitter> transmitter_;
+  std::unique_ptr<Responder> responder_;  // none without dns.listen
+  std::vector<wire::Services> services_;  // the latest of each master; kept when its session is lost
   std::unique_ptr<OrderIntake> intake_;
   std::unique_ptr<Masters> masters_;
   std::unique_ptr<net::AdminServer> admin_;

@@ -42,6 +42,51 @@ void check_transmit(const TransmitConfig& transmit, const Where& where) {
   }
 }
 
+void check_dns(const Config& c, const Where& where) {
+  std::set<Endpoint> seen;
+  for (std::size_t i = 0; i < c.dns.listen.size(); ++i) {
+    const std::string key = fmt::format("dns.listen.{}", i);
+    const Endpoint& at = c.dns.listen[i];
+    if (at.ip.unspecified())
+      where.error(key, "is a wildcard: write each address of this host that NS records lead to");
+    if (!seen.insert(at).second) where.error(key, "is there twice");
+    if (std::ranges::find(c.transmit.sources, at) != c.transmit.sources.end())
+      where.error(key,
+                  "is a service address, in transmit.sources: masters answer there; write an address that is "
+                  "this slave's alone");
+  }
+}
+
+config::Schema<DnsConfig> dns_schema() {
+  config::Schema<DnsConfig> s;
+  s.key("listen", &DnsConfig::listen,
+        {.help = "This slave's own addresses on which it is a name server, for its beacon zone and for "
+                 "delegated services; none: it is not",
+         .port = 53,
+         .example = R"(["192.0.2.10:53", "[2001:db8:a::10]:53"])"});
+  s.key("nsid", &DnsConfig::nsid, {.help = "Name of this server for who asks (RFC 5001); empty: none"});
+  s.key("udp_size", &DnsConfig::udp_size,
+        {.help = "Largest answer over UDP, in octets", .least = "512", .most = "4096"});
+  s.key(
+      "rate", &DnsConfig::rate,
+      {.help = "Answers a second over UDP to one client network without a valid DNS cookie; of what is more, "
+               "half is told to come over TCP and half is dropped",
+       .least = "0.01",
+       .most = "1000000"});
+  s.key("burst", &DnsConfig::burst, {.help = "And at once", .least = "1", .most = "1000000"});
+  s.key("prefix_v4", &DnsConfig::prefix_v4,
+        {.help = "IPv4 bits of a client network", .least = "8", .most = "32"});
+  s.key("prefix_v6", &DnsConfig::prefix_v6,
+        {.help = "IPv6 bits of a client network", .least = "16", .most = "128"});
+  s.key("tcp_connections", &DnsConfig::tcp_connections,
+        {.help = "TCP connections at once, on each address", .least = "1", .most = "100000"});
+  s.key("tcp_idle", &DnsConfig::tcp_idle,
+        {.help = "A TCP connection without a whole query for this long is closed",
+         .least = "100ms",
+         .most = "1h"});
+  return s;
+}
+
 config::Schema<TransmitConfig> transmit_schema() {
   config::Schema<TransmitConfig> s;
   s.key("sources", &TransmitConfig::sources,
@@ -106,9 +151,11 @@ config::Schema<Config> schema() {
   s.section("control", &Config::control, control, "Sessions with the masters");
   s.section("orders", &Config::orders, orders);
   s.section("transmit", &Config::transmit, transmit_schema(), "Answers to clients");
+  s.section("dns", &Config::dns, dns_schema(), "The slave as a name server of its own");
   s.section("clock", &Config::clock, clocksync::clock_schema(clocksync::Role::slave), "Reference time");
   s.section("admin", &Config::admin, daemon::admin_schema<AdminConfig>(kAdminPort), "For operators");
   s.check(check_masters);
+  s.check(check_dns);
   return s;
 }
 

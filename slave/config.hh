@@ -56,12 +56,26 @@ struct TransmitConfig {
 /// Nothing unless it is written.
 struct AdminConfig : daemon::AdminConfig {};
 
+/// The slave as a name server on its own addresses; without any, it is none.
+struct DnsConfig {
+  std::vector<Endpoint> listen;
+  std::string nsid;
+  std::uint16_t udp_size = 1232;
+  double rate = 100;
+  double burst = 500;
+  unsigned prefix_v4 = 24;
+  unsigned prefix_v6 = 56;
+  unsigned tcp_connections = 500;
+  Nanos tcp_idle = std::chrono::seconds(10);
+};
+
 struct Config {
   daemon::LogConfig log;
   std::vector<MasterConfig> masters;
   ControlConfig control;
   OrdersConfig orders;
   TransmitConfig transmit;
+  DnsConfig dns;
   clocksync::ClockConfig clock;
   AdminConfig admin;
 };

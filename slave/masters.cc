@@ -45,6 +45,7 @@ Masters::Masters(net::Loop& loop, const Clock& clock, Random& random, const Conf
                  std::uint16_t order_port, OrderDesk& desk, Sources sources)
     : loop_(loop), clock_(clock), config_(config.clock), desk_(desk), sources_(std::move(sources)) {
   report_.outcomes.reserve(OrderDesk::kMostOutcomes);
+  report_.beacon_wins.reserve(OrderDesk::kMostWins);
   const std::uint64_t instance = random.next();
   for (const MasterConfig& master : config.masters) {
     auto& one = *all_.emplace_back(std::make_unique<One>(all_.size(), master, config.clock));
@@ -112,7 +113,8 @@ void Masters::tell_time_servers() {
 }
 
 wire::Ready Masters::take_services(One& one, const wire::Services& services) {
-  wire::Ready ready = desk_.set_services(one.index, services);
+  const bool beacons = sources_.services && sources_.services(one.index, services);
+  wire::Ready ready = desk_.set_services(one.index, services, beacons);
   for (std::size_t s = 0; s < services.services.size(); ++s) {
     const wire::Service& service = services.services[s];
     for (std::size_t a = 0; a < service.addresses.size(); ++a)
@@ -178,7 +180,7 @@ void Masters::judge_and_report() {
 
 void Masters::report_outcomes() {
   for (const auto& one : all_) {
-    if (desk_.outcomes(one->index).empty()) continue;
+    if (desk_.outcomes(one->index).empty() && desk_.beacon_wins(one->index).empty()) continue;
     judge(*one);  // the bounds in a report are of one moment
     report(*one);
   }
@@ -207,6 +209,8 @@ void Masters::report(One& one) {
   report_.counters = sources_.counters();
   const auto& outcomes = desk_.outcomes(one.index);
   report_.outcomes.assign(outcomes.begin(), outcomes.end());
+  const auto& wins = desk_.beacon_wins(one.index);
+  report_.beacon_wins.assign(wins.begin(), wins.end());
   desk_.clear_outcomes(one.index, one.link->send(report_));
 }
 

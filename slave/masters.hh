@@ -28,6 +28,9 @@ class Masters {
     std::function<std::string_view()> provider;
     /// The time servers that masters have named, each once; called when a session begins. May be empty.
     std::function<void(const std::vector<wire::TimeServer>&)> time_servers;
+    /// The latest Services of a master, by its place in the configuration. True when its beacon zone is
+    /// answered for. May be empty.
+    std::function<bool(std::size_t, const wire::Services&)> services;
     /// Transmit times minus instants.
     std::function<wire::Spread()> transmit_errors;
     /// What reports carry beside outcomes: everything that this slave counts.

@@ -34,6 +34,7 @@ struct OrderCounters {
   Counter withheld;       // prepared, and not sent: a shadow
   Counter echoed;         // answers that were sent a second time
   Counter echo_left_out;  // a second sending that the cap or a full queue forbade, or the kernel refused
+  Counter wins_lost;      // beacons that were asked for, and not reported: as outcomes
   Counter outcomes_lost;  // not reported: the session was too slow, or gone
 
   /// f(name, counter) for each, in the order above.
@@ -64,6 +65,7 @@ struct OrderCounters {
     f("orders_withheld", withheld);
     f("orders_echoed", echoed);
     f("orders_echo_left_out", echo_left_out);
+    f("wins_lost", wins_lost);
     f("outcomes_lost", outcomes_lost);
   }
 };

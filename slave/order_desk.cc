@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/wire/dns_answer.hh"
+#include "slave/beacon_label.hh"
 
 namespace flagfall::slave {
 namespace {
@@ -36,9 +37,12 @@ const wire::PreparedRecords* records_for(const wire::DnsQuery& query, const Prep
 OrderDesk::OrderDesk(Options options, std::size_t links, ShotPool& pool)
     : options_(std::move(options)), pool_(pool), cap_(options_.cap), links_(links) {
   shots_.reserve(kMostShots);
+  issued_.reserve(kMostShots);
+  beacon_.bytes.reserve(kBeaconLabelAt + wire::kMaxName);
   for (Link& link : links_) {
     link.opener.reserve(1);
     link.outcomes.reserve(kMostOutcomes);
+    link.wins.reserve(kMostWins);
   }
 }
 
@@ -50,8 +54,8 @@ void OrderDesk::open_session(std::size_t link, std::uint32_t session, const net:
   l.opener.emplace_back(key);
 }
 
-wire::Ready OrderDesk::set_services(std::size_t link, const wire::Services& services) {
-  links_[link].services = ServiceTable(services, options_.sources);
+wire::Ready OrderDesk::set_services(std::size_t link, const wire::Services& services, bool beacons) {
+  links_[link].services = ServiceTable(services, options_.sources, beacons);
   return links_[link].services.ready();
 }
 
@@ -71,6 +75,7 @@ OrderDesk::Link* OrderDesk::find(std::uint32_t session) {
 
 std::span<const std::uint32_t> OrderDesk::datagram(MutableBytes datagram, MonoTime received, const Now& now) {
   shots_.clear();
+  issued_.clear();
   ++counters_.datagrams;
   const auto header = net::parse_seal_header(datagram);
   if (!header) {
@@ -141,7 +146,10 @@ void OrderDesk::order(const wire::Order& order, const Arrival& arrival) {
   ++counters_.queued;
   shots_.push_back(*index);
   // What left at no known time says nothing by its echo.
-  if (order.echo && !shot.late) echo(order, *service, *index, arrival.now.mono);
+  if (order.beacon)
+    issued_.push_back({order.race, due, service->tag, shot.session, shot.link, order.client.ip});
+  else if (order.echo && !shot.late)
+    echo(order, *service, *index, arrival.now.mono);
 }
 
 /// Prepared like any other, so that its time says what a race's would.
@@ -180,10 +188,10 @@ const PreparedService* OrderDesk::judge(const wire::Order& order, const Arrival&
     return nullptr;
   };
   if (!link.racing) return refused(counters_.stood_down);
-  if (order.beacon) return refused(counters_.no_beacon);
   if (arrival.way < -link.bounds) return refused(counters_.unsent);
   if (service == nullptr || order.address >= service->sources.size())
     return refused(counters_.unknown_service);
+  if (order.beacon && service->beacon.count == 0) return refused(counters_.no_beacon);
   const std::uint16_t source = service->sources[order.address];
   if (source == kNoSource) return refused(counters_.foreign_source);
   if (!answerable(order.client) || order.client.ip.family != options_.sources[source].ip.family)
@@ -207,13 +215,31 @@ bool OrderDesk::build(const wire::Order& order, const PreparedService& service, 
                       bool echo) {
   if (wire::parse_query(order.request, query_) != wire::QueryVerdict::ok || query_.cookie_malformed)
     return false;
-  const wire::PreparedRecords* const records = records_for(query_, service, echo);
+  const wire::PreparedRecords* records = records_for(query_, service, echo);
   if (records == nullptr) return false;
+  if (order.beacon) records = &beacon(order, service);
   const wire::AnswerOptions options{.nsid = service.nsid, .server_cookie = order.server_cookie};
   const std::size_t limit = wire::udp_limit(query_, kMaxAnswer);
   pool_[shot].length = static_cast<std::uint16_t>(
       wire::write_answer(query_, {.answer = records}, options, limit, pool_.answer(shot)));
   return true;
+}
+
+const wire::PreparedRecords& OrderDesk::beacon(const wire::Order& order, const PreparedService& service) {
+  beacon_.bytes.assign(service.beacon.bytes.begin(), service.beacon.bytes.end());
+  beacon_.count = service.beacon.count;
+  write_beacon_label(options_.beacon_key, service.tag, order.race,
+                     MutableBytes(beacon_.bytes).subspan<kBeaconLabelAt, kBeaconLabel>());
+  return beacon_;
+}
+
+void OrderDesk::won(const BeaconWin& win) {
+  Link& link = links_[win.link];
+  if (!link.open || link.session != win.session || link.wins.size() == kMostWins) {
+    ++counters_.wins_lost;
+    return;
+  }
+  link.wins.push_back(win.win);
 }
 
 void OrderDesk::finished(std::uint32_t index) {
@@ -232,8 +258,13 @@ void OrderDesk::finished(std::uint32_t index) {
 
 void OrderDesk::clear_outcomes(std::size_t link, bool reported) {
   std::vector<wire::RaceOutcome>& outcomes = links_[link].outcomes;
-  if (!reported) counters_.outcomes_lost.add(outcomes.size());
+  std::vector<wire::BeaconWin>& wins = links_[link].wins;
+  if (!reported) {
+    counters_.outcomes_lost.add(outcomes.size());
+    counters_.wins_lost.add(wins.size());
+  }
   outcomes.clear();
+  wins.clear();
 }
 
 void OrderDesk::refuse(const wire::Order& order, const Arrival& arrival, Counter& why) {

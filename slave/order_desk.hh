@@ -15,6 +15,8 @@
 #include "common/wire/dns.hh"
 #include "common/wire/order.hh"
 #include "common/wire/session.hh"
+#include "common/wire/siphash.hh"
+#include "slave/beacon_book.hh"
 #include "slave/order_counters.hh"
 #include "slave/service_table.hh"
 #include "slave/shot.hh"
@@ -26,6 +28,7 @@ class OrderDesk {
   struct Options {
     std::vector<Endpoint> sources;  // the only addresses ever sent from
     BucketLimit cap{10000, 20000};  // answers a second, over all masters
+    wire::SipKey beacon_key{};      // of the labels in beacons
   };
   /// An instant further ahead is refused: no delay is this long, and a pending shot holds a slot.
   static constexpr Nanos kFarthest = std::chrono::seconds(10);
@@ -33,14 +36,16 @@ class OrderDesk {
   static constexpr Nanos kOldest = std::chrono::seconds(5);
   /// Outcomes kept for a link's next report; more are counted, not kept.
   static constexpr std::size_t kMostOutcomes = wire::kMaxOutcomes;
+  static constexpr std::size_t kMostWins = wire::kMaxBeaconWins;
 
   /// `links`: how many masters. `pool` outlives the desk.
   OrderDesk(Options options, std::size_t links, ShotPool& pool);
 
   // Sessions; `link` is below `links`.
   void open_session(std::size_t link, std::uint32_t session, const net::SealKey& key);
-  /// The table that orders of this session index from now on; the reply for the master.
-  wire::Ready set_services(std::size_t link, const wire::Services& services);
+  /// The table that orders of this session index from now on; the reply for the master. `beacons`: this
+  /// slave answers for their beacon zone.
+  wire::Ready set_services(std::size_t link, const wire::Services& services, bool beacons = false);
   /// Datagrams of it are strangers from now on; shots that are under way stay.
   void close_session(std::size_t link);
   /// While false, orders of this link are refused. `bounds`: both clocks' together.
@@ -61,6 +66,10 @@ class OrderDesk {
   /// One datagram; its bytes are garbage afterwards. `received` by our clock.
   /// Returns the shots to be transmitted; valid until the next call.
   std::span<const std::uint32_t> datagram(MutableBytes datagram, MonoTime received, const Now& now);
+  /// The beacons among the shots of the last datagram(): to be known where they will be asked for.
+  [[nodiscard]] std::span<const IssuedBeacon> issued() const { return issued_; }
+  /// A beacon was asked for.
+  void won(const BeaconWin& win);
   /// A shot came back from the transmit thread.
   void finished(std::uint32_t index);
 
@@ -68,7 +77,10 @@ class OrderDesk {
   [[nodiscard]] const std::vector<wire::RaceOutcome>& outcomes(std::size_t link) const {
     return links_[link].outcomes;
   }
-  /// They were reported, or could not be.
+  [[nodiscard]] const std::vector<wire::BeaconWin>& beacon_wins(std::size_t link) const {
+    return links_[link].wins;
+  }
+  /// Outcomes and wins were reported, or could not be.
   void clear_outcomes(std::size_t link, bool reported);
 
   [[nodiscard]] const OrderCounters& counters() const { return counters_; }
@@ -83,6 +95,7 @@ class OrderDesk {
     std::vector<net::Opener> opener;  // one, or none
     ServiceTable services;
     std::vector<wire::RaceOutcome> outcomes;
+    std::vector<wire::BeaconWin> wins;
   };
   struct Arrival {
     std::size_t link;
@@ -97,6 +110,8 @@ class OrderDesk {
   const PreparedService* judge(const wire::Order& order, const Arrival& arrival, MonoTime due);
   /// The answer, or its echo. False when the request has no answer of ours.
   bool build(const wire::Order& order, const PreparedService& service, std::uint32_t shot, bool echo);
+  /// The CNAME for this race.
+  const wire::PreparedRecords& beacon(const wire::Order& order, const PreparedService& service);
   void echo(const wire::Order& order, const PreparedService& service, std::uint32_t first, MonoTime now);
   void withhold(const wire::Order& order, const Arrival& arrival, std::uint32_t index);
   void note(Link& link, const wire::RaceOutcome& outcome);
@@ -108,6 +123,8 @@ class OrderDesk {
   MonoTime cap_full_at_;
   std::vector<Link> links_;
   std::vector<std::uint32_t> shots_;
+  std::vector<IssuedBeacon> issued_;
+  wire::PreparedRecords beacon_;  // of the order that is being built
   wire::DnsQuery query_;
   OrderCounters counters_;
 };

@@ -23,8 +23,14 @@ struct OrderIntake::Input {
 };
 
 OrderIntake::OrderIntake(net::Loop& loop, const Clock& clock, OrderDesk& desk, Transmitter& transmitter,
-                         std::function<const clocksync::RefMap&()> map)
-    : loop_(loop), clock_(clock), desk_(desk), transmitter_(transmitter), map_(std::move(map)) {}
+                         std::function<const clocksync::RefMap&()> map,
+                         std::function<void(const IssuedBeacon&)> issued)
+    : loop_(loop),
+      clock_(clock),
+      desk_(desk),
+      transmitter_(transmitter),
+      map_(std::move(map)),
+      issued_(std::move(issued)) {}
 
 OrderIntake::~OrderIntake() = default;
 
@@ -57,8 +63,9 @@ void OrderIntake::receive(Input& input) {
       const bool stamped = d.stamp != RealTime();
       const MonoTime received =
           stamped ? MonoTime(clock_.stamp(d.stamp).time_since_epoch() - real_minus_mono) : now;
-      for (const std::uint32_t shot : desk_.datagram(d.data, received, {now, map_()}))
-        transmitter_.push(shot);
+      const auto shots = desk_.datagram(d.data, received, {now, map_()});
+      for (const IssuedBeacon& beacon : desk_.issued()) issued_(beacon);
+      for (const std::uint32_t shot : shots) transmitter_.push(shot);
     }
     if (batch.size() < net::UdpReceiver::kBatch) return;
   }

@@ -18,8 +18,10 @@ namespace flagfall::slave {
 class OrderIntake {
  public:
   /// `map`: this host's clock, called whenever it is needed. All references outlive the object.
+  /// `issued`: who shall know of beacons before their answers leave; may be empty.
   OrderIntake(net::Loop& loop, const Clock& clock, OrderDesk& desk, Transmitter& transmitter,
-              std::function<const clocksync::RefMap&()> map);
+              std::function<const clocksync::RefMap&()> map,
+              std::function<void(const IssuedBeacon&)> issued = {});
   ~OrderIntake();
   OrderIntake(const OrderIntake&) = delete;
   OrderIntake& operator=(const OrderIntake&) = delete;
@@ -45,6 +47,7 @@ class OrderIntake {
   OrderDesk& desk_;
   Transmitter& transmitter_;
   std::function<const clocksync::RefMap&()> map_;
+  std::function<void(const IssuedBeacon&)> issued_;
   std::vector<std::unique_ptr<Input>> inputs_;
 };
 

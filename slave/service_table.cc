@@ -1,9 +1,13 @@
 #include "slave/service_table.hh"
 
 #include <algorithm>
+#include <array>
+#include <cassert>
 #include <iterator>
 
+#include "common/dns/zone_name.hh"
 #include "common/wire/order.hh"
+#include "slave/beacon_label.hh"
 
 namespace flagfall::slave {
 namespace {
@@ -20,10 +24,29 @@ wire::PreparedRecords records(const wire::Service& service, Family family, std::
   return addresses.empty() ? wire::PreparedRecords{} : wire::prepare_addresses(addresses, ttl);
 }
 
+/// A CNAME of the question's name into `zone`, its label still to be written. TTL 0: a cache that kept it
+/// would credit one race with the clients of later ones.
+wire::PreparedRecords beacon_record(const dns::WireName& zone) {
+  std::vector<std::uint8_t> bytes(kBeaconLabelAt + kBeaconLabel + zone.size());
+  ByteWriter out(bytes);
+  out.u16(0xc00c);
+  out.u16(wire::rrtype::kCname);
+  out.u16(wire::kClassIn);
+  out.u32(0);
+  out.u16(static_cast<std::uint16_t>(1 + kBeaconLabel + zone.size()));
+  out.u8(kBeaconLabel);
+  assert(out.size() == kBeaconLabelAt);
+  out.bytes(std::array<std::uint8_t, kBeaconLabel>{});
+  out.bytes(as_bytes(zone));
+  return {.bytes = std::move(bytes), .pointers = {}, .substitution = {}, .count = 1};
+}
+
 }  // namespace
 
-ServiceTable::ServiceTable(const wire::Services& services, std::span<const Endpoint> sources)
+ServiceTable::ServiceTable(const wire::Services& services, std::span<const Endpoint> sources, bool beacons)
     : since_(services.since) {
+  const auto zone = dns::parse_name(services.beacon_zone);
+  beacons_ = beacons && zone && zone->size() + 1 + kBeaconLabel <= wire::kMaxName;
   services_.reserve(services.services.size());
   for (const wire::Service& service : services.services) {
     PreparedService& out = services_.emplace_back();
@@ -32,6 +55,8 @@ ServiceTable::ServiceTable(const wire::Services& services, std::span<const Endpo
     out.aaaa = records(service, Family::v6, service.ttl);
     out.echo_a = records(service, Family::v4, wire::echo_ttl(service.ttl));
     out.echo_aaaa = records(service, Family::v6, wire::echo_ttl(service.ttl));
+    out.tag = service_tag(service.name);
+    if (beacons_) out.beacon = beacon_record(*zone);
     out.late = service.late;
     out.nsid.assign(service.nsid.begin(), service.nsid.end());
   }
@@ -43,6 +68,7 @@ const PreparedService* ServiceTable::find(std::uint16_t service) const {
 
 wire::Ready ServiceTable::ready() const {
   wire::Ready out;
+  out.beacons = beacons_;
   out.addresses.reserve(services_.size());
   for (const PreparedService& service : services_) {
     std::uint32_t bits = 0;

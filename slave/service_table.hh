@@ -15,6 +15,8 @@ namespace flagfall::slave {
 
 /// In place of an index into the configured sources.
 inline constexpr std::uint16_t kNoSource = 0xffff;
+/// Behind the owner (a pointer), type, class, TTL, RDLENGTH and the label's own length.
+inline constexpr std::size_t kBeaconLabelAt = 13;
 
 struct PreparedService {
   std::vector<std::uint16_t> sources;  // by Order::address; kNoSource: may not be sent from
@@ -22,6 +24,8 @@ struct PreparedService {
   wire::PreparedRecords aaaa;
   wire::PreparedRecords echo_a;  // the same with an echo's TTL
   wire::PreparedRecords echo_aaaa;
+  wire::PreparedRecords beacon;  // a CNAME with room for the label at kBeaconLabelAt; count 0: no beacons
+  std::uint32_t tag = 0;         // service_tag()
   wire::LatePolicy late = wire::LatePolicy::send;
   std::vector<std::uint8_t> nsid;
 };
@@ -29,8 +33,9 @@ struct PreparedService {
 class ServiceTable {
  public:
   ServiceTable() = default;
-  /// `sources`: the only addresses that this slave may ever send from.
-  ServiceTable(const wire::Services& services, std::span<const Endpoint> sources);
+  /// `sources`: the only addresses that this slave may ever send from. `beacons`: this slave answers for
+  /// the beacon zone of these services.
+  ServiceTable(const wire::Services& services, std::span<const Endpoint> sources, bool beacons = false);
 
   /// Null for a service that is not there.
   [[nodiscard]] const PreparedService* find(std::uint16_t service) const;
@@ -43,6 +48,7 @@ class ServiceTable {
  private:
   std::vector<PreparedService> services_;
   RefTime since_;
+  bool beacons_ = false;
 };
 
 }  // namespace flagfall::slave

@@ -14,7 +14,8 @@ using wire::Rcode;
 
 // RFC 8914 §4
 constexpr std::uint16_t kProhibited = 18, kNotAuthoritative = 20, kNotSupported = 21;
-constexpr unsigned kTruncated = 0x02;  // TC, in the third octet of an answer
+constexpr unsigned kTruncated = 0x02;  // TC and AA, in the third octet of an answer
+constexpr unsigned kAuthoritative = 0x04;
 
 /// Errors before any zone is looked at: what to answer, or noerror to go on.
 struct Rejection {
@@ -164,7 +165,8 @@ FrontEnd::Result FrontEnd::handle(Bytes packet, const Endpoint& client, Transpor
   const Zone* zone = zone_of(query);
   if (zone == nullptr) return no(Rcode::refused, kNotAuthoritative);
 
-  const Lookup found = zone->find(query.name_bytes(), query.type);
+  Lookup found = zone->find(query.name_bytes(), query.type);
+  if (found.kind == Lookup::Kind::nxdomain && synthesis_ != nullptr) synthesis_->look(query, found);
   const bool address = query.type == rr::kA || query.type == rr::kAaaa;
   result.raced_name = found.kind == Lookup::Kind::answer && found.service >= 0 && address;
   if (result.raced_name && transport == Transport::udp) {
@@ -175,6 +177,14 @@ FrontEnd::Result FrontEnd::handle(Bytes packet, const Endpoint& client, Transpor
   result.action = Result::Action::answer;
   result.length = answer(query, result, transport, found, room);
   return result;
+}
+
+std::size_t FrontEnd::truncated(const wire::DnsQuery& query, const Result& result,
+                                MutableBytes room) noexcept {
+  const auto rcode = static_cast<Rcode>(room[3] & 0x0f);
+  const bool authoritative = (room[2] & kAuthoritative) != 0;
+  return write(query, result, Transport::udp, {},
+               {.rcode = rcode, .authoritative = authoritative, .truncated = true}, room);
 }
 
 std::size_t FrontEnd::ordinary(const wire::DnsQuery& query, const Result& raceable, Transport transport,

@@ -26,6 +26,20 @@ struct DnsCounters {
   void for_each(F f) const;
 };
 
+/// Names that stand in no zone file and are made when they are asked for.
+class Synthesis {
+ public:
+  virtual ~Synthesis() = default;
+  /// A name that lies in one of our zones and does not exist there (`found` says so, with the zone's SOA):
+  /// may be made into an answer or into NODATA. Records that it points to stay until the next query.
+  virtual void look(const wire::DnsQuery& query, Lookup& found) noexcept = 0;
+
+ protected:
+  Synthesis() = default;
+  Synthesis(const Synthesis&) = default;
+  Synthesis& operator=(const Synthesis&) = default;
+};
+
 class FrontEnd {
  public:
   struct Options {
@@ -58,6 +72,11 @@ class FrontEnd {
   std::size_t ordinary(const wire::DnsQuery& query, const Result& raceable, Transport transport,
                        MutableBytes room) noexcept;
 
+  /// The answer that handle() wrote, cut to its question with TC: for a client that shall ask over TCP.
+  std::size_t truncated(const wire::DnsQuery& query, const Result& result, MutableBytes room) noexcept;
+
+  /// Makes names from now on; outlives the front end.
+  void add(Synthesis& synthesis) { synthesis_ = &synthesis; }
   /// Other zones, other cookies, which stay as long; between queries.
   void use(const Zones& zones) { zones_ = &zones; }
   void use(const Cookies& cookies) { cookies_ = &cookies; }
@@ -79,6 +98,7 @@ class FrontEnd {
 
   const Zones* zones_;
   const Cookies* cookies_;
+  Synthesis* synthesis_ = nullptr;
   Options options_;
   DnsCounters counters_;
 };

@@ -6,6 +6,7 @@
 
 #include "common/dns/zone_build.hh"
 #include "common/dns/zone_data.hh"
+#include "common/dns/zone_file.hh"
 
 namespace flagfall::dns {
 namespace {
@@ -48,17 +49,33 @@ Result<bool> name_in_zone(const std::string& name, const std::string& zone) {
 }
 
 Result<std::unique_ptr<Zone>> Zone::load(const std::string& file, const std::string& origin,
-                                         const std::vector<RacedName>& raced, Random& random) {
+                                         const std::vector<RacedName>& raced, Random& random,
+                                         const std::vector<std::string>& undelegated) {
   const auto apex = parse_name(origin);
   if (!apex) return Error{apex.error()};
   auto text = read_zone_file(file, *apex);
   if (!text) return Error{text.error()};
+  for (const std::string& name : undelegated) {
+    const auto cut = parse_name(name);
+    if (!cut) return Error{cut.error()};
+    std::erase_if(text->records, [&](const ZoneRecord& r) {
+      return r.owner == *cut && r.owner != *apex &&
+             (r.type == wire::rrtype::kNs || r.type == wire::rrtype::kDs);
+    });
+  }
+  return make(*text, origin, raced, random);
+}
+
+Result<std::unique_ptr<Zone>> Zone::make(const ZoneText& text, const std::string& origin,
+                                         const std::vector<RacedName>& raced, Random& random) {
+  const auto apex = parse_name(origin);
+  if (!apex) return Error{apex.error()};
   wire::SipKey key{};
   for (std::size_t i = 0; i < key.size(); i += sizeof(std::uint64_t)) {
     const std::uint64_t word = random.next();
     std::memcpy(key.data() + i, &word, sizeof word);
   }
-  auto data = build_zone(*text, *apex, raced, key);
+  auto data = build_zone(text, *apex, raced, key);
   if (!data) return Error{data.error()};
   return std::unique_ptr<Zone>(new Zone(std::move(*data)));
 }
@@ -96,6 +113,11 @@ std::size_t Zone::record_count() const {
 }
 Bytes Zone::apex() const noexcept {
   return bytes_of(data_->apex);
+}
+std::vector<std::string> Zone::delegation(Bytes name) const {
+  const auto at = std::ranges::find_if(data_->delegations,
+                                       [&](const auto& d) { return d.first == as_text(name); });
+  return at == data_->delegations.end() ? std::vector<std::string>{} : at->second;
 }
 const std::vector<std::string>& Zone::warnings() const {
   return data_->warnings;

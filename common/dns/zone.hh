@@ -33,6 +33,7 @@ struct Lookup {
 };
 
 struct ZoneData;  // common/dns/zone_data.hh
+struct ZoneText;  // common/dns/zone_file.hh
 
 /// A name, wildcard or not, whose A and AAAA queries may be raced.
 struct RacedName {
@@ -48,8 +49,13 @@ class Zone {
  public:
   /// Errors carry `file:line:`. Every raced name must have A or AAAA records of
   /// its own in the zone: they are what a client gets when there is no race.
-  /// `random` keys the hash table of names; it is only used during the call.
+  /// `random` keys the hash table of names; it is only used during the call. `undelegated`: names whose
+  /// delegation (NS and DS records) is left out, so that what the file has at and below them is served here.
   static Result<std::unique_ptr<Zone>> load(const std::string& file, const std::string& origin,
+                                            const std::vector<RacedName>& raced, Random& random,
+                                            const std::vector<std::string>& undelegated = {});
+  /// The same from records that come from elsewhere.
+  static Result<std::unique_ptr<Zone>> make(const ZoneText& text, const std::string& origin,
                                             const std::vector<RacedName>& raced, Random& random);
   ~Zone();
   Zone(const Zone&) = delete;
@@ -62,6 +68,8 @@ class Zone {
   [[nodiscard]] std::size_t record_count() const;
   /// The zone's own name, lower-case wire form.
   [[nodiscard]] Bytes apex() const noexcept;
+  /// The name servers that this name is delegated to, lower case; none when it is not a delegation's.
+  [[nodiscard]] std::vector<std::string> delegation(Bytes name) const;
   /// What was loaded but deserves a line in the log ("file:line: text").
   [[nodiscard]] const std::vector<std::string>& warnings() const;
 

@@ -221,6 +221,9 @@ void Builder::make_cut(const Site& site) {
   zone_.nodes[site.node].otherwise = keep(referral);
   zone_.nodes[site.node].stop = static_cast<std::uint32_t>(zone_.stops.size());
   zone_.stops.push_back({zone_.nodes[site.node].otherwise, 0, wire::kMaxName});
+  std::vector<WireName>& servers = zone_.delegations.emplace_back(site.name, std::vector<WireName>{}).second;
+  for (const ZoneRecord* record : ns.records)
+    if (!record->names.empty()) servers.push_back(lower_name(record->name_at(record->names[0])));
 
   // The parent's own data at a cut (RFC 4035 §3.1.4.1).
   const RrSet* ds = sets_.get(site.node, rr::kDs);

@@ -43,6 +43,7 @@ struct ZoneData {
   std::vector<Lookup> lookups;
   std::deque<wire::PreparedRecords> blocks;  // what lookups point to
   Lookup nxdomain;
+  std::vector<std::pair<WireName, std::vector<WireName>>> delegations;
   std::size_t records = 0;
   std::vector<std::string> warnings;
 };

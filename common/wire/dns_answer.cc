@@ -135,7 +135,7 @@ std::size_t write_answer(const DnsQuery& query, const AnswerSections& sections, 
 
   const std::size_t needed = start + opt.size + records;
   const bool extra = needed + size_of(sections.additional, query) <= limit;
-  const bool truncated = needed > limit || (!extra && sections.additional_required);
+  const bool truncated = options.truncated || needed > limit || (!extra && sections.additional_required);
   const PreparedRecords* answer = truncated ? nullptr : sections.answer;
   const PreparedRecords* authority = truncated ? nullptr : sections.authority;
   const PreparedRecords* additional = truncated || !extra ? nullptr : sections.additional;

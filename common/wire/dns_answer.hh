@@ -41,6 +41,7 @@ PreparedRecords prepare_addresses(std::span<const IpAddress> addresses, std::uin
 struct AnswerOptions {
   Rcode rcode = Rcode::noerror;
   bool authoritative = true;
+  bool truncated = false;                 // TC and no records, whatever fits
   Bytes nsid = {};                        // sent when the query asked, this is not empty, and it fits
   Bytes server_cookie = {};               // 16 octets (RFC 9018) sent behind the client's cookie, or empty
   std::optional<std::uint16_t> ede = {};  // RFC 8914 INFO-CODE, sent when the query has EDNS

@@ -27,6 +27,8 @@ inline constexpr std::size_t kMaxAddresses = 32;  // bits of a Ready entry
 inline constexpr std::size_t kMaxAnswers = 64;
 inline constexpr std::size_t kMaxCounters = 256;
 inline constexpr std::size_t kMaxOutcomes = 2048;
+inline constexpr std::size_t kMaxBeaconWins = 256;
+inline constexpr std::size_t kMaxNames = 1024;  // of one service, and its name servers
 inline constexpr std::size_t kMaxTimeServers = 4;
 inline constexpr Nanos kLeastHeartbeat = std::chrono::milliseconds(10);
 inline constexpr Nanos kMostHeartbeat = std::chrono::seconds(60);
@@ -73,6 +75,10 @@ struct Service {
   std::uint32_t ttl = 0;
   LatePolicy late = LatePolicy::send;
   std::string nsid;  // sent in answers to who asks for it
+  // A delegated service: the slave answers for `names` by itself, as one of `nameservers`, in `zone`.
+  std::string zone{};  // empty: not delegated
+  std::vector<std::string> nameservers{};
+  std::vector<std::string> names{};
 };
 
 /// Master -> slave after Welcome and whenever it changes. Order::service indexes this.
@@ -80,12 +86,17 @@ struct Services {
   std::vector<Service> services;
   /// Orders sent before this (OrderReader::sent) index an older message: the slave drops them.
   RefTime since{};
+  /// This slave's name in NS records, and the zone of its own that its beacons are in; empty: none.
+  std::string nameserver{};
+  std::string beacon_zone{};
 };
 
 /// Slave -> master, the reply to Services: what it can send from.
 struct Ready {
   /// One entry a service, in its order: bit i set when addresses[i] is usable.
   std::vector<std::uint32_t> addresses;
+  /// It answers for its beacon zone, so orders may ask for beacons.
+  bool beacons = false;
 };
 
 /// Both ways, every heartbeat interval; echoes give the session's round trip.
@@ -113,6 +124,13 @@ struct RaceOutcome {
   /// Transmit time minus instant; withheld: how long after the instant the answer was ready, 0 when in
   /// time; else 0.
   Nanos transmit_error{};
+};
+
+/// The slave was asked for the name in its answer to this race: whoever asked took that answer.
+struct BeaconWin {
+  std::uint64_t race = 0;
+  Nanos after{};              // since the instant
+  bool same_address = false;  // asked by the address that the race's answer went to
 };
 
 /// What a histogram says, in five figures; all zero while it is empty.
@@ -143,6 +161,7 @@ struct Report {
   Spread transmit_errors;  // transmit time minus instant, of answers that were ready in time
   std::vector<std::pair<std::string, std::uint64_t>> counters;
   std::vector<RaceOutcome> outcomes;
+  std::vector<BeaconWin> beacon_wins{};
 };
 
 using Message = std::variant<Hello, Welcome, Refusal, Services, Ready, Heartbeat, Report>;

@@ -13,6 +13,8 @@ namespace flagfall::wire::fields {
 inline constexpr Nanos kHour = std::chrono::hours(1);
 inline constexpr Nanos kSecond = std::chrono::seconds(1);
 inline constexpr std::uint32_t kMaxTtl = 0x7fffffff;  // RFC 2181 §8
+/// A name of 255 octets in text, should every one of them need an escape (\DDD).
+inline constexpr std::size_t kMaxNameText = 1020;
 
 template <class Io, class T>
 void time(Io& io, T& t) {
@@ -94,6 +96,9 @@ void all(Io& io, M& m) {
   io.require(m.ttl <= kMaxTtl);
   io.choice(m.late, LatePolicy::drop);
   io.octets(m.nsid, 255);
+  io.text(m.zone, kMaxNameText);
+  io.list(m.nameservers, kMaxNames, [&](auto& name) { io.text(name, kMaxNameText); });
+  io.list(m.names, kMaxNames, [&](auto& name) { io.text(name, kMaxNameText); });
 }
 
 template <class Io, class M>
@@ -101,12 +106,15 @@ requires std::same_as<std::remove_const_t<M>, Services>
 void all(Io& io, M& m) {
   time(io, m.since);
   io.list(m.services, kMaxServices, [&](auto& service) { all(io, service); });
+  io.text(m.nameserver, kMaxNameText);
+  io.text(m.beacon_zone, kMaxNameText);
 }
 
 template <class Io, class M>
 requires std::same_as<std::remove_const_t<M>, Ready>
 void all(Io& io, M& m) {
   io.list(m.addresses, kMaxServices, [&](auto& bits) { io.integer(bits); });
+  io.flag(m.beacons);
 }
 
 template <class Io, class M>
@@ -144,6 +152,11 @@ void all(Io& io, M& m) {
     io.choice(outcome.fate, RaceOutcome::Fate::withheld);
     difference(io, outcome.one_way);
     difference(io, outcome.transmit_error);
+  });
+  io.list(m.beacon_wins, kMaxBeaconWins, [&](auto& win) {
+    io.integer(win.race);
+    bound(io, win.after);
+    io.flag(win.same_address);
   });
 }
 

@@ -79,6 +79,7 @@ class Deployment:
         self.masters = {host: self._master_config(host) for host in masters}
         self.slaves = {host: self._slave_config(host, masters) for host in slaves}
         self.wanted = frozenset(slaves)
+        self.zone = ZONE
         self.time_server_lines = []  # more of the time server's chrony.conf
         self.programs = {}  # the latest run of each: "master", "fra", "fra-chronyd", ...
 
@@ -134,7 +135,7 @@ class Deployment:
     def start(self, wait=True):
         """Everything; with `wait`, returns when every slave is fit."""
         self.make_keys(*self.masters, *self.slaves)
-        (self.directory / "example.test.zone").write_text(ZONE)
+        (self.directory / "example.test.zone").write_text(self.zone)
         (self.directory / "run").mkdir(exist_ok=True)
         if self.ordinary_user:
             self._hand_over()

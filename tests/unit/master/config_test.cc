@@ -205,4 +205,64 @@ BOOST_AUTO_TEST_CASE(a_delay_that_cannot_be_followed_is_refused_at_its_line) {
       R"("80ms" }, found the integer 25)");
 }
 
+BOOST_AUTO_TEST_CASE(slaves_that_are_name_servers_are_told_apart_and_checked) {
+  const std::string fra = "[[slave]]\nname = \"fra\"\nnameserver = \"ns-fra.example.test\"\n";
+  const std::string ams = "[[slave]]\nname = \"ams\"\nnameserver = \"ns-ams.example.test\"\n";
+  BOOST_TEST(error_of(kGood + fra + "beacon_zone = \"fra.beacon.example.test\"\n") == "good");
+  BOOST_TEST(holds(error_of(kGood + fra + fra), "slave 'fra' is there twice"));
+  BOOST_TEST(
+      holds(error_of(kGood + replaced(fra, "\"fra\"", "\"lhr\"")), "no service has a slave named 'lhr'"));
+  BOOST_TEST(
+      holds(error_of(kGood + fra + "beacon_zone = \"fra.elsewhere.test\"\n"), "below none of the zones"));
+  BOOST_TEST(holds(error_of(kGood + fra + "beacon_zone = \"example.test\"\n"), "below none of the zones"));
+  BOOST_TEST(
+      holds(error_of(kGood + fra + "beacon_zone = \"ns-fra.example.test\"\n"), "lies in the beacon zone"));
+  BOOST_TEST(holds(error_of(kGood + fra + "beacon_zone = \"b.example.test\"\n" + ams +
+                            "beacon_zone = \"x.b.example.test\"\n"),
+                   "is slave 'fra's, or lies in it"));
+}
+
+BOOST_AUTO_TEST_CASE(beacons_need_a_zone_of_every_slave_and_a_name_where_a_cname_may_stand) {
+  const std::string zones =
+      "[[slave]]\nname = \"fra\"\nnameserver = \"ns-fra.example.test\"\nbeacon_zone = "
+      "\"fra.b.example.test\"\n"
+      "[[slave]]\nname = \"ams\"\nnameserver = \"ns-ams.example.test\"\nbeacon_zone = "
+      "\"ams.b.example.test\"\n";
+  const auto with = [&](const std::string& value) {
+    return replaced(kGood, "delay = \"25ms\"", "winner_beacon = " + value);
+  };
+  BOOST_TEST(error_of(with("\"off\"")) == "good");
+  BOOST_TEST(error_of(with("\"unknown\"") + zones) == "good");
+  BOOST_TEST(error_of(with("{ sample = 0.01 }") + zones) == "good");
+  BOOST_TEST(holds(error_of(with("\"unknown\"")), "has no [[slave]] with a beacon_zone"));
+  BOOST_TEST(!holds(error_of(with("\"always\"") + zones), "good"));
+  BOOST_TEST(!holds(error_of(with("{ sample = 1.5 }") + zones), "good"));
+  BOOST_TEST(!holds(error_of(with("{ }") + zones), "good"));
+  BOOST_TEST(holds(error_of(replaced(with("\"unknown\""), "www.example.test", "example.test") + zones),
+                   "where no CNAME may stand"));
+  const auto config = master::schema().parse(with("{ sample = 0.25 }") + zones, "m.toml");
+  BOOST_REQUIRE(config.ok());
+  BOOST_TEST(std::get<master::BeaconSample>(config->services[0].winner_beacon).sample == 0.25);
+}
+
+BOOST_AUTO_TEST_CASE(a_delegated_service_has_a_zone_below_ours_with_its_names_in_it_and_name_servers) {
+  const std::string servers =
+      "[[slave]]\nname = \"fra\"\nnameserver = \"ns-fra.example.test\"\n"
+      "[[slave]]\nname = \"ams\"\nnameserver = \"ns-ams.example.test\"\n";
+  const auto with = [&](const std::string& lines) {
+    return replaced(replaced(kGood, "delay = \"25ms\"", lines),
+                    "\"www.example.test\", \"*.race.EXAMPLE.test.\"", "\"www.cdn.example.test\"");
+  };
+  for (const std::string mode : {"delegate", "auto"}) {
+    const std::string lines = "mode = \"" + mode + "\"\nzone = ";
+    BOOST_TEST(error_of(with(lines + "\"cdn.example.test\"") + servers) == "good");
+    BOOST_TEST(holds(error_of(with(lines + "\"cdn.example.test\"")), "has no [[slave]] with its nameserver"));
+    BOOST_TEST(holds(error_of(with(lines + "\"example.test\"") + servers), "below none of the zones"));
+    BOOST_TEST(
+        holds(error_of(with(lines + "\"img.example.test\"") + servers), "is not in the service's zone"));
+    BOOST_TEST(holds(error_of(with("mode = \"" + mode + "\"") + servers), "is missing"));
+  }
+  BOOST_TEST(holds(error_of(with("zone = \"cdn.example.test\"") + servers), "has a meaning with mode"));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -408,10 +408,10 @@ BOOST_AUTO_TEST_CASE(the_slave_that_was_asked_for_its_beacon_has_won_for_certain
   RaceStarted r = Rig::race();
   r.beacon = true;
   rig.ledger->started(r);
-  rig.ledger->beacon(2, 9);  // did not run
-  rig.ledger->beacon(1, 8);  // no such race
-  rig.ledger->beacon(1, 9);
-  rig.ledger->beacon(1, 9);
+  rig.ledger->beacon(2, {9, Nanos(0), true});  // did not run
+  rig.ledger->beacon(1, {8, Nanos(0), true});  // no such race
+  rig.ledger->beacon(1, {9, Nanos(0), true});
+  rig.ledger->beacon(1, {9, Nanos(0), true});
   const race::FinishedRace f = rig.end();
   BOOST_REQUIRE(f.verdict.has_value());
   BOOST_TEST(f.verdict->winner == 1U);
@@ -420,17 +420,31 @@ BOOST_AUTO_TEST_CASE(the_slave_that_was_asked_for_its_beacon_has_won_for_certain
   BOOST_TEST(rig.ledger->counters().verdicts[1][1] == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(a_beacon_that_another_address_asks_for_is_likely) {
+  Rig rig;
+  RaceStarted r = Rig::race();
+  r.beacon = true;
+  rig.ledger->started(r);
+  wire::Report report;
+  report.beacon_wins = {{9, Nanos(0), false}};
+  rig.ledger->report(1, report);
+  const race::FinishedRace f = rig.end();
+  BOOST_REQUIRE(f.verdict.has_value());
+  BOOST_TEST(f.verdict->winner == 1U);
+  BOOST_TEST((f.verdict->certainty == Certainty::likely));
+}
+
 BOOST_AUTO_TEST_CASE(two_beacons_of_one_race_or_one_that_was_not_ordered_are_no_verdict) {
   Rig rig;
   RaceStarted r = Rig::race();
   r.beacon = true;
   rig.ledger->started(r);
-  rig.ledger->beacon(1, 9);
-  rig.ledger->beacon(0, 9);
+  rig.ledger->beacon(1, {9, Nanos(0), true});
+  rig.ledger->beacon(0, {9, Nanos(0), true});
   BOOST_TEST((rig.verdict() == kNone));
   Rig plain;
   plain.ledger->started(Rig::race());
-  plain.ledger->beacon(1, 9);
+  plain.ledger->beacon(1, {9, Nanos(0), true});
   BOOST_TEST((plain.verdict() == kNone));
 }
 
@@ -460,7 +474,7 @@ BOOST_AUTO_TEST_CASE(what_others_tell_counts_more_than_the_client) {
     rig.report(1);
     BOOST_TEST(rig.ledger->client_report(Rig::seen({{1, 40ms}, {0, 47ms}}), 77));
     if (beacon) {
-      rig.ledger->beacon(0, 9);
+      rig.ledger->beacon(0, {9, Nanos(0), true});
     } else {
       rig.ledger->unwanted(rig.error(1, 45ms));
     }

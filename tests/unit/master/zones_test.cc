@@ -38,7 +38,7 @@ struct Fixture {
     config.services.push_back(s);
   }
   std::vector<std::string> missing() {
-    const auto zones = master::load_zones(config, random);
+    const auto zones = master::load_zones(config, random, std::vector<bool>(config.services.size()));
     BOOST_REQUIRE_MESSAGE(zones.ok(), (zones ? "" : zones.error()));
     return master::missing_families(config, **zones);
   }

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "common/base/random.hh"
+#include "slave/beacon_label.hh"
 #include "tests/unit/slave/orders.hh"
 
 using namespace flagfall;                  // NOLINT(*-using-namespace)
@@ -571,6 +572,52 @@ BOOST_AUTO_TEST_CASE(orders_beside_a_leap_second_are_refused) {
   rig.refused(rig.order(25ms), refused);  // nothing was measured since
   rig.map.measured = rig.now;
   accepted(rig.order(25ms));
+}
+
+BOOST_AUTO_TEST_CASE(a_beacon_is_a_cname_with_ttl_0_into_this_slaves_zone_and_is_made_known) {
+  Rig rig;
+  wire::Services services;
+  services.beacon_zone = "fra.beacon.example.test";
+  services.services.push_back(service("web", {kService4}, {*parse_ip("192.0.2.80")}));
+  const auto ready = rig.desk.set_services(0, services, true);
+  BOOST_TEST(ready.beacons);
+  wire::Order o = rig.order();
+  o.beacon = true;
+  o.echo = true;  // has no meaning beside a beacon
+  const auto shots = rig.give({o});
+  BOOST_REQUIRE_EQUAL(shots.size(), 1U);
+  const Bytes answer = rig.pool.answer(shots[0]).first(rig.pool[shots[0]].length);
+  const std::size_t at = rig.a_query.size();
+  const std::vector<std::uint8_t> head = {0xc0, 0x0c, 0, 5, 0, 1, 0, 0, 0, 0, 0, 58, 32};
+  BOOST_TEST(std::vector(answer.begin() + static_cast<long>(at),
+                         answer.begin() + static_cast<long>(at + 13)) == head,
+             boost::test_tools::per_element());
+  const auto label = parse_beacon_label(answer.subspan(at + 13, kBeaconLabel));
+  BOOST_REQUIRE(label.has_value());
+  BOOST_TEST(label->race == o.race);
+  BOOST_TEST(label->service == service_tag("web"));
+  BOOST_TEST(genuine(wire::SipKey{}, *label));
+  BOOST_REQUIRE(rig.desk.issued().size() == 1U);
+  const IssuedBeacon& issued = rig.desk.issued()[0];
+  BOOST_TEST(issued.race == o.race);
+  BOOST_TEST((issued.due == rig.now + 25ms));
+  BOOST_TEST((issued.client == kClient4.ip));
+
+  rig.desk.won({0, issued.session, {o.race, 9ms, true}});
+  rig.desk.won({0, issued.session + 1, {o.race, 9ms, true}});  // an older session's
+  BOOST_REQUIRE(rig.desk.beacon_wins(0).size() == 1U);
+  BOOST_TEST(rig.desk.counters().wins_lost.get() == 1U);
+  rig.desk.clear_outcomes(0, true);
+  BOOST_TEST(rig.desk.beacon_wins(0).empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_beacon_where_there_is_no_zone_for_it_is_refused) {
+  Rig rig;
+  BOOST_TEST(!rig.ready.beacons);
+  wire::Order o = rig.order();
+  o.beacon = true;
+  rig.refused(o, rig.desk.counters().no_beacon);
+  BOOST_TEST(rig.desk.issued().empty());
 }
 
 BOOST_AUTO_TEST_SUITE_END()
