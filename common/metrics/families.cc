@@ -34,7 +34,7 @@ double in_seconds(Nanos n) {
   return static_cast<double>(n.count()) * 1e-9;
 }
 double in_seconds(RealTime t) {
-  return static_cast<double>(to_ns(t) / 1'000'000'000);
+  return static_cast<double>(to_ns(t)) * 1e-9;
 }
 
 Families::Families() = default;

@@ -62,7 +62,7 @@ class AdminConnections {
   void enter(const bufferevent* stream, Stage stage);
   void sweep();
   void forget_closed();
-  void cut(One& one);
+  static void cut(One& one);
 
   AdminLimits limits_;
   SystemClock clock_;
