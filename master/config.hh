@@ -180,8 +180,8 @@ template <>
 struct Codec<master::BeaconWord> {
   static bool read(const Value& value, const Context& context, master::BeaconWord& out);
   static std::string write(const master::BeaconWord& value);
-  static std::string name() { return "\"off\" or \"unknown\""; }
-  static std::string example() { return "\"unknown\""; }
+  static std::string name() { return R"("off" or "unknown")"; }
+  static std::string example() { return R"("unknown")"; }
 };
 
 }  // namespace flagfall::config

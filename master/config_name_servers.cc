@@ -17,9 +17,9 @@ using Mode = ServiceConfig::Mode;
 /// The label before a beacon's zone, with its length.
 constexpr std::size_t kBeaconLabelOctets = 33;
 
-bool strictly_below(const std::string& name, const std::string& zone) {
-  const auto below = dns::name_in_zone(name, zone);
-  const auto above = dns::name_in_zone(zone, name);
+bool strictly_below(const std::string& a, const std::string& b) {
+  const auto below = dns::name_in_zone(a, b);
+  const auto above = dns::name_in_zone(b, a);
   return below && *below && above && !*above;
 }
 

@@ -65,6 +65,7 @@ std::string compare(const Config& config, const Zones& zones, const std::string&
   const std::vector<dns::WireName> there = in.delegation(dns::bytes_of(*name));
   if (std::set(there.begin(), there.end()) == wanted) return {};
   std::vector<std::string> lines;
+  lines.reserve(wanted.size());
   for (const dns::WireName& server : wanted)
     lines.push_back(fmt::format("{}. IN NS {}", zone, dns::name_text(dns::bytes_of(server))));
   return fmt::format("{}: the delegation of {} is {}; write: {}",
@@ -111,9 +112,9 @@ Delegation::Delegation(const Config& config) : config_(config) {
   decide();
 }
 
-Result<std::vector<SourceSeen>> Delegation::parse(std::string_view text) const {
-  if (text.size() > kMostText) return Error{"too long"};
-  const Json root = Json::parse(text, nullptr, false);
+Result<std::vector<SourceSeen>> Delegation::parse(std::string_view json) const {
+  if (json.size() > kMostText) return Error{"too long"};
+  const Json root = Json::parse(json, nullptr, false);
   if (!root.is_object() || !root.contains("sources") || !root["sources"].is_array())
     return Error{R"(no JSON object with a list "sources")"};
   if (root["sources"].size() > kMostSources) return Error{"too many sources"};
