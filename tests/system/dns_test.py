@@ -12,7 +12,7 @@ import unittest
 
 import harness
 
-ZONE = harness.ROOT / "tests" / "unit" / "master" / "example.zone"
+ZONE = harness.ROOT / "tests" / "unit" / "dns" / "example.zone"
 ADDRESSES = ("127.0.0.1", "::1")
 
 CONFIG = """
