@@ -11,10 +11,10 @@
 namespace flagfall::stats {
 
 struct KeepLimits {
-  std::int64_t seconds = 600;        // how long cells of a second are kept, in seconds
-  std::int64_t minutes = 21'600;     // and those of a minute
-  std::int64_t hours = 31'536'000;   // and of an hour
-  std::int64_t arrivals = 86'400;    // where slaves' answers arrive: since it was last measured
+  std::int64_t seconds = 600;       // how long cells of a second are kept, in seconds
+  std::int64_t minutes = 21'600;    // and those of a minute
+  std::int64_t hours = 31'536'000;  // and of an hour
+  std::int64_t arrivals = 86'400;   // where slaves' answers arrive: since it was last measured
   std::int64_t most_bytes = std::int64_t{256} << 20;
   std::int64_t prefixes = 1000;  // in a minute or an hour of a service; the least busy ones join kOther
 };

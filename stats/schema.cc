@@ -107,10 +107,11 @@ Fault set_up(Database& db, std::int64_t most_bytes, bool check) {
   if (!page_size || *page_size <= 0) return db.fault();
   // Rolling up and deleting keep it below most_bytes; this is the wall behind, with room for what they write.
   const std::int64_t most_pages = most_bytes / *page_size * 5 / 4;
-  const bool done = db.run(fmt::format(
-      "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 1048576; PRAGMA wal_autocheckpoint = 256; "
-      "PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY; PRAGMA max_page_count = {}",
-      most_pages));
+  const bool done =
+      db.run(fmt::format("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit "
+                         "= 1048576; PRAGMA wal_autocheckpoint = 256; "
+                         "PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY; PRAGMA max_page_count = {}",
+                         most_pages));
   return done ? Fault{} : db.fault();
 }
 

@@ -115,8 +115,8 @@ Bytes Zone::apex() const noexcept {
   return bytes_of(data_->apex);
 }
 std::vector<std::string> Zone::delegation(Bytes name) const {
-  const auto at = std::ranges::find_if(data_->delegations,
-                                       [&](const auto& d) { return d.first == as_text(name); });
+  const auto at =
+      std::ranges::find_if(data_->delegations, [&](const auto& d) { return d.first == as_text(name); });
   return at == data_->delegations.end() ? std::vector<std::string>{} : at->second;
 }
 const std::vector<std::string>& Zone::warnings() const {

@@ -37,9 +37,9 @@ inline constexpr std::array<std::string_view, 7> kFateNames{
 struct RunnerResult {
   std::uint16_t slave = 0;  // index into the configuration's sorted slave names
   Fate fate = Fate::unreported;
-  Nanos one_way{};         // the order's way until it was judged, in reference time; with any fate but unreported
-  Nanos bound{};           // worst error of one_way: both clocks' bounds
-  Nanos expected{};        // its likely error
+  Nanos one_way{};   // the order's way until it was judged, in reference time; with any fate but unreported
+  Nanos bound{};     // worst error of one_way: both clocks' bounds
+  Nanos expected{};  // its likely error
   Nanos transmit_error{};  // transmit time minus instant; sent and sent_late
   /// From the instant until the master heard that this runner's answer reached the client's host: the way
   /// there plus the way from the client to the master. So only differences between runners of one client

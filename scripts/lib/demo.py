@@ -139,6 +139,14 @@ def summary(rows, status):
     }
 
 
+def open_page(lab):
+    """The address of the master's page, for a browser of this machine; the forwarder ends with the lab."""
+    forwarder = subprocess.Popen(  # pylint: disable=consider-using-with
+        [sys.executable, "-B", pathlib.Path(__file__).with_name("forward.py"), f"ff-{lab.name}-master"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True)
+    return forwarder.stdout.readline().strip() or "(could not be reached: see scripts/lib/forward.py)"
+
+
 def how_to_query(lab, socket):
     tool = harness.BIN / "flagfall"
     inside = f"ip netns exec ff-{lab.name}-tokyo"
@@ -146,8 +154,11 @@ def how_to_query(lab, socket):
   {inside} dig @192.0.2.1 something-new.race.example.test
   {inside} dig @127.0.0.1 something-else.race.example.test      # through its unbound
   {inside} {tool} race '*.race.example.test' @192.0.2.1 --count 5
-Look at the master, make a link worse, end it all:
+Look at the master's page with a browser of this machine:
+  {open_page(lab)}
+Or by its commands; make a link worse; end it all:
   {tool} status --socket {socket}
+  {tool} tune race --plot --socket {socket}
   {harness.BIN}/flagfall-lab link {lab.name} tokyo sin delay=40ms
   {harness.BIN}/flagfall-lab clean {lab.name}"""
 
