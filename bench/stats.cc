@@ -266,9 +266,7 @@ int run(const Options& o) {
   return 0;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int bench(int argc, char** argv) {
   Options o;
   CLI::App app("What statistics cost, beside a row a race");
   app.add_option("--prefixes", o.prefixes, "Client prefixes")
@@ -281,8 +279,14 @@ int main(int argc, char** argv) {
   app.add_option("--hours", o.hours, "The day's length")->check(CLI::Range(1, 10'000))->capture_default_str();
   app.add_flag("--json", o.json, "End with one line of JSON");
   CLI11_PARSE(app, argc, argv);
+  return run(o);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
   try {
-    return run(o);
+    return bench(argc, argv);
   } catch (const std::exception& error) {
     fmt::print(stderr, "scripts/bench stats: {}\n", error.what());
     return 1;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <iterator>
@@ -118,18 +119,17 @@ Status read_place(const Json& json, RowsHeader& out) {
   const auto instance = hex(find(json, "instance"));
   if (!instance) return bad("instance");
   out.instance = *instance;
-  struct {
+  struct Count {
     const char* key;
-    std::uint64_t& value;
+    std::uint64_t* value;
     double otherwise;
-  } counts[] = {{"networks", out.networks, 0},
-                {"next", out.next, 0},
-                {"missed", out.missed, 0},  // NOLINT
-                {"one_in", out.one_in, 1}};
+  };
+  const std::array counts{Count{"networks", &out.networks, 0}, Count{"next", &out.next, 0},
+                          Count{"missed", &out.missed, 0}, Count{"one_in", &out.one_in, 1}};
   for (const auto& each : counts) {
     const auto value = figure(json, each.key, kMostCount, each.otherwise);
     if (!value) return bad(each.key);
-    each.value = static_cast<std::uint64_t>(*value);
+    *each.value = static_cast<std::uint64_t>(*value);
   }
   return Ok{};
 }

@@ -89,7 +89,7 @@ delay::RowsHeader TuneRoutes::header(std::size_t service) const {
   return out;
 }
 
-bool TuneRoutes::fill(const Service& service, const delay::Row& row, std::span<Nanos> needed) const {
+bool TuneRoutes::fill(const Service& service, const delay::Row& row, std::span<Nanos> needed) {
   bool any = false;
   std::ranges::fill(needed, delay::NeedsTable::kAbsent);
   for (const delay::Need& need : row.all()) {

@@ -49,7 +49,7 @@ class TuneRoutes final : public RaceObserver {
   [[nodiscard]] Result<std::size_t> find(const net::AdminRequest& request, int& status) const;
   [[nodiscard]] delay::RowsHeader header(std::size_t service) const;
   /// One a column; false: nobody of this service was in the race.
-  bool fill(const Service& service, const delay::Row& row, std::span<Nanos> needed) const;
+  static bool fill(const Service& service, const delay::Row& row, std::span<Nanos> needed);
 
   const Config& config_;
   const DelayControl& delays_;

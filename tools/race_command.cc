@@ -128,7 +128,7 @@ Status complete(const Words& words, RaceOptions& options) {
   options.wait = *wait;
   options.type = words.type == "AAAA" ? wire::rrtype::kAaaa : wire::rrtype::kA;
   options.cookie = !words.no_cookie;
-  if (const Status good = complete_report(words, options); !good) return good;
+  if (Status good = complete_report(words, options); !good) return good;
   if (words.status.empty()) return Ok{};
   auto errors = load_errors(words.status);
   if (!errors) return Error{"--status: " + errors.error()};

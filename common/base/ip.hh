@@ -40,7 +40,7 @@ struct Prefix {
   IpAddress ip;  // host bits are zero
   std::uint8_t length = 0;
   [[nodiscard]] bool contains(const IpAddress& address) const;
-  auto operator<=>(const Prefix&) const = default;
+  auto operator<=>(const Prefix&) const = default;  // NOLINT(*-use-nullptr): there is none
 };
 
 /// `octets` has 4 or 16 entries.

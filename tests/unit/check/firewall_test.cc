@@ -89,8 +89,10 @@ BOOST_AUTO_TEST_CASE(icmp_errors_are_found_dropped_by_type_protocol_or_state) {
         match(payload("icmp", "type"), R"({"set":["echo-request","destination-unreachable"]})"),
         match(R"({"meta":{"key":"l4proto"}})", R"("icmp")"), match(payload("ip", "protocol"), R"("icmp")"),
         match(kState, R"(["related","invalid"])", "in"), match(kState, R"("related")", "in")}) {
-    BOOST_TEST(judge(open + rule("input", one + kDrop), kIcmp) == Kind::dropped, one);
-    BOOST_TEST(judge(open + rule("input", one + kDrop), kQuery) == Kind::passes, one);
+    std::string rules = open;
+    rules += rule("input", one + kDrop);
+    BOOST_TEST(judge(rules, kIcmp) == Kind::dropped, one);
+    BOOST_TEST(judge(rules, kQuery) == Kind::passes, one);
   }
   BOOST_TEST(judge(open + rule("input", match(payload("icmp", "type"), R"("echo-request")") + kDrop),
                    kIcmp) == Kind::passes);

@@ -84,7 +84,7 @@ BOOST_AUTO_TEST_CASE(hostile_reports_are_errors_that_name_the_race) {
   for (const auto& [key, value] : bad) {
     Json race = good();
     race[key] = value;
-    if (std::string(key) == "name" && value == "") {
+    if (std::string(key) == "name" && value == Json("")) {
       // The root: a name, if not one that anybody races.
       BOOST_TEST(parse({race}).ok());
       continue;

@@ -1,5 +1,7 @@
 #include "master/config.hh"
 
+#include <fmt/core.h>
+
 #include <boost/test/unit_test.hpp>
 
 using namespace flagfall;  // NOLINT(google-build-using-namespace): a test
@@ -251,16 +253,17 @@ BOOST_AUTO_TEST_CASE(a_delegated_service_has_a_zone_below_ours_with_its_names_in
       "[[slave]]\nname = \"ams\"\nnameserver = \"ns-ams.example.test\"\n";
   const auto with = [&](const std::string& lines) {
     return replaced(replaced(kGood, "delay = \"25ms\"", lines),
-                    "\"www.example.test\", \"*.race.EXAMPLE.test.\"", "\"www.cdn.example.test\"");
+                    R"("www.example.test", "*.race.EXAMPLE.test.")", R"("www.cdn.example.test")");
   };
-  for (const std::string mode : {"delegate", "auto"}) {
-    const std::string lines = "mode = \"" + mode + "\"\nzone = ";
-    BOOST_TEST(error_of(with(lines + "\"cdn.example.test\"") + servers) == "good");
-    BOOST_TEST(holds(error_of(with(lines + "\"cdn.example.test\"")), "has no [[slave]] with its nameserver"));
-    BOOST_TEST(holds(error_of(with(lines + "\"example.test\"") + servers), "below none of the zones"));
-    BOOST_TEST(
-        holds(error_of(with(lines + "\"img.example.test\"") + servers), "is not in the service's zone"));
-    BOOST_TEST(holds(error_of(with("mode = \"" + mode + "\"") + servers), "is missing"));
+  for (const char* mode : {"delegate", "auto"}) {
+    const auto in_zone = [&](const char* zone) {
+      return with(fmt::format("mode = \"{}\"\nzone = \"{}\"", mode, zone));
+    };
+    BOOST_TEST(error_of(in_zone("cdn.example.test") + servers) == "good");
+    BOOST_TEST(holds(error_of(in_zone("cdn.example.test")), "has no [[slave]] with its nameserver"));
+    BOOST_TEST(holds(error_of(in_zone("example.test") + servers), "below none of the zones"));
+    BOOST_TEST(holds(error_of(in_zone("img.example.test") + servers), "is not in the service's zone"));
+    BOOST_TEST(holds(error_of(with(fmt::format("mode = \"{}\"", mode)) + servers), "is missing"));
   }
   BOOST_TEST(holds(error_of(with("zone = \"cdn.example.test\"") + servers), "has a meaning with mode"));
 }

@@ -87,7 +87,7 @@ BOOST_AUTO_TEST_CASE(a_restart_remembers_what_was_kept_and_a_broken_file_is_said
   (void)take(d, seen("nyc", true));
   BOOST_TEST(d.keep().ok());
   BOOST_TEST(!Delegation(config).delegated(0));
-  (void)dir.file("sources.json", "{\"sources\": [{\"slave\": 5}]}");
+  (void)dir.file("sources.json", R"({"sources": [{"slave": 5}]})");
   const Delegation broken(config);
   BOOST_TEST(broken.delegated(0));
   BOOST_TEST(!broken.error().empty());

@@ -68,7 +68,7 @@ struct Rig final : master::RaceObserver {
     return r;
   }
   /// The answer of this slave came back `after` the query.
-  [[nodiscard]] AnswerUnwanted error(unsigned slave, Nanos after, std::uint32_t ttl = 30) const {
+  static AnswerUnwanted error(unsigned slave, Nanos after, std::uint32_t ttl = 30) {
     AnswerUnwanted u;
     u.client = kClient;
     u.at = kStart + after;
@@ -79,7 +79,7 @@ struct Rig final : master::RaceObserver {
     u.answers[0] = *parse_ip("192.0.2." + std::to_string(10 + slave));
     return u;
   }
-  [[nodiscard]] AnswerUnwanted echo_error(unsigned slave, Nanos after) const {
+  static AnswerUnwanted echo_error(unsigned slave, Nanos after) {
     return error(slave, after, wire::echo_ttl(30));
   }
   /// What the client tells of its race: answers of these slaves, so long after its query.

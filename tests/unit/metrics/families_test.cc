@@ -43,12 +43,11 @@ BOOST_AUTO_TEST_CASE(a_histogram_is_cumulative_and_loses_nothing) {
   out.histogram("way_seconds", "Way", values, metrics::kWayBuckets, {{"slave", "fra"}});
   const std::string text = out.text();
   for (const auto* line :
-       {"way_seconds_count{slave=\"fra\"} 6", "way_seconds_bucket{slave=\"fra\",le=\"0.0005\"} 1",
-        "way_seconds_bucket{slave=\"fra\",le=\"0.001\"} 2",
-        "way_seconds_bucket{slave=\"fra\",le=\"0.003\"} 2",
-        "way_seconds_bucket{slave=\"fra\",le=\"0.005\"} 4", "way_seconds_bucket{slave=\"fra\",le=\"0.02\"} 4",
-        "way_seconds_bucket{slave=\"fra\",le=\"0.03\"} 5", "way_seconds_bucket{slave=\"fra\",le=\"5\"} 5",
-        "way_seconds_bucket{slave=\"fra\",le=\"+Inf\"} 6"})
+       {R"(way_seconds_count{slave="fra"} 6)", R"(way_seconds_bucket{slave="fra",le="0.0005"} 1)",
+        R"(way_seconds_bucket{slave="fra",le="0.001"} 2)", R"(way_seconds_bucket{slave="fra",le="0.003"} 2)",
+        R"(way_seconds_bucket{slave="fra",le="0.005"} 4)", R"(way_seconds_bucket{slave="fra",le="0.02"} 4)",
+        R"(way_seconds_bucket{slave="fra",le="0.03"} 5)", R"(way_seconds_bucket{slave="fra",le="5"} 5)",
+        R"(way_seconds_bucket{slave="fra",le="+Inf"} 6)"})
     BOOST_TEST(holds(text, line), text << " lacks " << line);
   BOOST_TEST(text.find("+Inf") == text.rfind("+Inf"));
 }

@@ -23,7 +23,7 @@ struct Files {
   Files& operator=(Files&&) = delete;
   [[nodiscard]] std::string write(const std::string& name, const std::string& text,
                                   mode_t mode = 0600) const {
-    const std::string file = path + "/" + name;
+    std::string file = path + "/" + name;
     std::ofstream(file, std::ios::binary) << text;
     BOOST_REQUIRE(chmod(file.c_str(), mode) == 0);
     return file;

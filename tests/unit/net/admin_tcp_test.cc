@@ -285,6 +285,7 @@ BOOST_AUTO_TEST_CASE(the_oldest_silent_connection_makes_room_for_a_new_one) {
   const std::uint16_t port = server.local().at(0).port;
   site.during([&] {
     std::vector<net::Fd> silent;
+    silent.reserve(20);
     for (int i = 0; i < 20; ++i) silent.push_back(dial(port));
     BOOST_TEST(read_all(silent.front()).empty());
     for (int i = 0; i < 3; ++i) BOOST_TEST(holds(over_tcp(port, get("/status")), " 200 "));

@@ -23,12 +23,12 @@ struct Fixture {
     for (int i = 0; i < times; ++i) BOOST_REQUIRE(arrivals.learn(race_of(kClient, runners), kPrefix, kNow));
   }
   auto saved(std::uint16_t winner, const std::vector<std::uint16_t>& field = kField,
-             std::int64_t now = kNow) {
+             std::int64_t now = kNow) const {
     return arrivals.saved(won(race_of(kClient, {{0}, {1}, {2}}), winner), kPrefix, field, now);
   }
   static double in_ms(Nanos n) { return static_cast<double>(n.count()) * 1e-6; }
   /// In ms, or a failure.
-  double second(std::uint16_t winner) {
+  [[nodiscard]] double second(std::uint16_t winner) const {
     const auto s = saved(winner);
     BOOST_REQUIRE(s);
     return in_ms(s->second_best);

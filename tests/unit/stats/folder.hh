@@ -2,9 +2,8 @@
 // it then holds.
 #pragma once
 
-#include <stdlib.h>
-
 #include <boost/test/unit_test.hpp>
+#include <cstdlib>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>

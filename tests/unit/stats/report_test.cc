@@ -32,7 +32,7 @@ struct Fixture {
   /// Three hours: near 192.0.2.0/24 fra wins, near 198.51.100.0/24 nyc; some by little.
   void fill() {
     for (int hour = 0; hour < 3; ++hour) {
-      const std::int64_t at = kNow + hour * 3600;
+      const std::int64_t at = kNow + std::int64_t{3600} * hour;
       for (int i = 0; i < 10; ++i) {
         tally.add(won(race_of("192.0.2.9", {{0, Fate::sent, 10}, {1, Fate::sent, 14}}, at), 0, 4.0), at);
         tally.add(won(race_of("192.0.2.9", {{1, Fate::sent, 14}, {2, Fate::sent, 30}}, at), 1, 16.0), at);

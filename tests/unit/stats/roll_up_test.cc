@@ -25,7 +25,7 @@ struct Fixture {
     writer = BatchWriter::make(db, all);
     BOOST_REQUIRE(writer);
   }
-  void write(const Batch& batch) { BOOST_REQUIRE_MESSAGE(writer->write(batch), db.fault().text); }
+  void write(const Batch& batch) const { BOOST_REQUIRE_MESSAGE(writer->write(batch), db.fault().text); }
   int roll(std::int64_t now) {
     RollUp roll_up(db, keep);
     int steps = 0;
@@ -40,9 +40,9 @@ struct Fixture {
 BOOST_FIXTURE_TEST_SUITE(roll_up, Fixture)
 
 BOOST_AUTO_TEST_CASE(seconds_become_minutes_and_hours_and_no_sum_changes) {
-  for (std::int64_t t = kNow; t < kNow + 2 * 3600; t += 7) write(batch_of(2, t));
+  for (std::int64_t t = kNow; t < kNow + std::int64_t{3600} * 2; t += 7) write(batch_of(2, t));
   const auto before = ask(folder.file());
-  const std::int64_t now = kNow + 2 * 3600;
+  const std::int64_t now = kNow + std::int64_t{3600} * 2;
   BOOST_TEST(roll(now) > 100);
   // The last ten minutes are still seconds, what is older minutes.
   BOOST_TEST(count("min(time) FROM races WHERE width = 1") >= now - 660);
@@ -50,14 +50,14 @@ BOOST_AUTO_TEST_CASE(seconds_become_minutes_and_hours_and_no_sum_changes) {
   BOOST_TEST(count("count(*) FROM races WHERE width = 60") == 110);
   BOOST_TEST(count("count(*) FROM races WHERE width = 3600") == 0);
   BOOST_TEST(ask(folder.file()) == before);
-  roll(now + 6 * 3600);
+  roll(now + std::int64_t{3600} * 6);
   BOOST_TEST(count("count(*) FROM races WHERE width = 1") == 0);
   BOOST_TEST(count("count(*) FROM races WHERE width = 60") == 0);
   BOOST_TEST(count("count(*) FROM races WHERE width = 3600") == 2);
   auto after = ask(folder.file());
   after["first"] = before["first"];
   BOOST_TEST(after == before);
-  BOOST_TEST(roll(now + 6 * 3600) == 0);
+  BOOST_TEST(roll(now + std::int64_t{3600} * 6) == 0);
 }
 
 BOOST_AUTO_TEST_CASE(a_late_race_joins_the_minute_that_was_rolled_up_already) {
@@ -87,16 +87,16 @@ BOOST_AUTO_TEST_CASE(the_busiest_prefixes_keep_a_cell_and_the_rest_is_other) {
   BOOST_TEST(count("races FROM races WHERE prefix = 'other'") == 20 * 95);
   BOOST_TEST(count("races FROM races WHERE prefix = '10.0.3.0/24'") == 20 * 3);
   BOOST_TEST(count("sum(ran) FROM runners WHERE prefix = 'other'") == 2 * 20 * 95);
-  roll(kNow + 9 * 3600);
+  roll(kNow + std::int64_t{3600} * 9);
   BOOST_TEST(count("count(*) FROM races") == 6);
   BOOST_TEST(count("sum(races) FROM races") == 20 * 110);
 }
 
 BOOST_AUTO_TEST_CASE(hours_go_when_they_are_too_old) {
   write(batch_of(1));
-  roll(kNow + 365 * 86'400);
+  roll(kNow + std::int64_t{365} * 86'400);
   BOOST_TEST(races_in(folder.file()) == 1);
-  roll(kNow + 365 * 86'400 + 7200);
+  roll(kNow + std::int64_t{365} * 86'400 + 7200);
   BOOST_TEST(races_in(folder.file()) == 0);
   BOOST_TEST(count("count(*) FROM counters") == 0);
 }
@@ -108,7 +108,7 @@ BOOST_AUTO_TEST_CASE(the_file_stays_within_its_size_and_the_newest_is_what_stays
   Tally tally({}, random);
   RollUp roll_up(db, keep);
   std::uintmax_t largest = 0;
-  const std::int64_t end = kNow + 60 * 3600;
+  const std::int64_t end = kNow + std::int64_t{3600} * 60;
   for (std::int64_t t = kNow; t < end; t += 600) {
     for (int n = 0; n < 60; ++n) {
       const std::string client = "10." + std::to_string(t % 97) + "." + std::to_string(n) + ".1";

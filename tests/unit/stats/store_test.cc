@@ -38,14 +38,14 @@ struct Fixture {
     store = std::make_unique<Store>(StoreOptions{file, {}, names(), std::chrono::milliseconds(10)}, now);
   }
   void open() { open(folder.file()); }
-  void put(int n) {
+  void put(int n) const {
     BOOST_REQUIRE(eventually([&] { return store->ready(); }));
     store->put(batch_of(n, now));
   }
-  bool kept(std::uint64_t n) {
+  [[nodiscard]] bool kept(std::uint64_t n) const {
     return eventually([&] { return store->health().kept == n; });
   }
-  bool in_trouble(std::string_view why) {
+  [[nodiscard]] bool in_trouble(std::string_view why) const {
     return eventually([&] { return store->health().why_not.find(why) != std::string::npos; });
   }
   bool recovered() {
@@ -205,7 +205,7 @@ BOOST_AUTO_TEST_CASE(a_damaged_database_is_moved_aside_and_a_new_one_begins) {
   BOOST_REQUIRE(kept(200));
   store.reset();
   std::string bytes = bytes_of(folder.file());
-  BOOST_REQUIRE(bytes.size() > 4 * 4096);
+  BOOST_REQUIRE(bytes.size() > std::size_t{4} * 4096);
   for (std::size_t i = 4096; i < bytes.size(); ++i) bytes[i] = static_cast<char>(i * 7);
   write_bytes(folder.file(), bytes);
   open();

@@ -91,7 +91,7 @@ BOOST_AUTO_TEST_CASE(every_fate_and_every_way_has_its_column) {
     BOOST_TEST(fates.n.at(column) == static_cast<std::int64_t>(f) + 1);
   }
   const RaceCounts& ways = group_of(batch, "192.0.3.0/24").counts;
-  std::size_t column = static_cast<std::size_t>(RaceColumn::icmp_likely);
+  auto column = static_cast<std::size_t>(RaceColumn::icmp_likely);
   for (const auto& way : race::kWayNames)
     for (const auto& certainty : race::kCertaintyNames) {
       BOOST_TEST(kRaceColumns.at(column) == std::string(way) + "_" + std::string(certainty));

@@ -23,7 +23,7 @@ delay::RowsHeader header() {
 }
 
 /// Ways of 8 and 16 ms, with tails; the third slave never races.
-delay::Tune sample(delay::TuneOptions options = {.current = 25ms}) {
+delay::Tune sample(const delay::TuneOptions& options = {.current = 25ms}) {
   delay::NeedsTable rows(3);
   SeededRandom random(1);
   const auto way = [&](double least) {

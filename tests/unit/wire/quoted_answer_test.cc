@@ -59,7 +59,7 @@ BOOST_AUTO_TEST_CASE(a_quote_is_good_as_soon_as_its_first_address_is_whole) {
                                          *parse_ip("192.0.2.3"), *parse_ip("192.0.2.4"),
                                          *parse_ip("192.0.2.5")};
   const auto bytes = answer(addresses, false);
-  const std::size_t first = bytes.size() - 4 * 16;
+  const std::size_t first = bytes.size() - std::size_t{4} * 16;
   for (std::size_t n = 0; n <= bytes.size(); ++n) {
     const auto quote = parse_quoted_answer(Bytes(bytes).first(n));
     BOOST_TEST(quote.has_value() == (n >= first));
