@@ -4,6 +4,7 @@
 // The columns' names are the database's; adding one is a new schema version.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -24,6 +25,16 @@ struct Counts {
   std::int64_t& operator[](Column c) { return n.at(static_cast<std::size_t>(c)); }
   std::int64_t operator[](Column c) const { return n.at(static_cast<std::size_t>(c)); }
 };
+
+/// A file's figures are anybody's: what is read is within this, either way, and so are its sums.
+inline constexpr std::int64_t kMostFigure = std::int64_t{1} << 58;
+constexpr std::int64_t figure(std::int64_t n) {
+  return std::clamp(n, -kMostFigure, kMostFigure);
+}
+/// Of two figures, and one again.
+constexpr std::int64_t plus(std::int64_t a, std::int64_t b) {
+  return figure(a + b);
+}
 
 /// Of a service's races for one prefix. The six verdict columns are in the order of race::Way, and of
 /// race::Certainty within each.

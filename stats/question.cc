@@ -48,7 +48,7 @@ std::string sums(const Names& names) {
 template <class Counts>
 Counts read_counts(const Statement& row, int from) {
   Counts counts;
-  for (std::int64_t& n : counts.n) n = row.integer(from++);
+  for (std::int64_t& n : counts.n) n = figure(row.integer(from++));
   return counts;
 }
 
@@ -96,7 +96,7 @@ void add(Counts& to, const Counts& more) requires requires {
   to.n;
 }
 {
-  for (std::size_t i = 0; i < to.n.size(); ++i) to.n.at(i) += more.n.at(i);
+  for (std::size_t i = 0; i < to.n.size(); ++i) to.n.at(i) = plus(to.n.at(i), more.n.at(i));
 }
 void add(Sums& to, const Sums& more) {
   add(to.races, more.races);
@@ -107,20 +107,21 @@ bool read_margins(Select& select, Findings& out) {
   auto query = select("margins", "slave, bucket, sum(count)", "GROUP BY slave, bucket");
   while (query && query->step()) {
     const std::int64_t bucket = std::clamp<std::int64_t>(query->integer(1), 0, Histogram::kBuckets - 1);
-    out.margins[query->text(0)][static_cast<unsigned>(bucket)] += query->integer(2);
+    std::int64_t& count = out.margins[query->text(0)][static_cast<unsigned>(bucket)];
+    count = plus(count, figure(query->integer(2)));
   }
   return query && query->ok();
 }
 
 bool read_counters(Select& select, Findings& out) {
   auto query = select("counters", "name, sum(count)", "GROUP BY name", false);
-  while (query && query->step()) out.counters[query->text(0)] = query->integer(1);
+  while (query && query->step()) out.counters[query->text(0)] = figure(query->integer(1));
   return query && query->ok();
 }
 
 bool read_first(Select& select, Findings& out) {
   auto query = select("races", "min(time)", "");
-  if (query && query->step() && !query->null(0)) out.first = query->integer(0);
+  if (query && query->step() && !query->null(0)) out.first = figure(query->integer(0));
   return query && query->ok();
 }
 
@@ -140,8 +141,9 @@ bool read_places(Database& db, const Question& question, Findings& out) {
       last = key;
     }
     if (query->integer(8) == part)
-      out.places[prefix].push_back({query->text(1), query->text(2), query->integer(3), query->integer(4),
-                                    query->integer(5), query->integer(6), query->integer(7)});
+      out.places[prefix].push_back({query->text(1), query->text(2), figure(query->integer(3)),
+                                    figure(query->integer(4)), figure(query->integer(5)),
+                                    figure(query->integer(6)), figure(query->integer(7))});
   }
   for (auto& [prefix, places] : out.places) {
     std::ranges::stable_sort(places, [](const Place& a, const Place& b) {

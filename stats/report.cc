@@ -90,12 +90,12 @@ json race_json(const Sums& of) {
 
 void add_quantiles(json& out, const std::map<unsigned, std::int64_t>& buckets) {
   std::int64_t total = 0;
-  for (const auto& [bucket, n] : buckets) total += n;
+  for (const auto& [bucket, n] : buckets) total = plus(total, n);
   for (const auto& [name, q] : {std::pair{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}}) {
     json& value = out[name] = nullptr;
     std::int64_t seen = 0;
     for (const auto& [bucket, n] : buckets) {
-      seen += n;
+      seen = plus(seen, n);
       if (static_cast<double>(seen) < q * static_cast<double>(total)) continue;
       value = in_ms(static_cast<std::int64_t>(Histogram::edge(bucket)));
       break;
@@ -159,7 +159,7 @@ void add_counters(json& totals, const Findings& findings) {
     }
     const std::string reason = name.substr(kFallback.size());
     fallback[reason] = n;
-    if (reason.starts_with("guard_") || reason == "unverified_never") refused += n;
+    if (reason.starts_with("guard_") || reason == "unverified_never") refused = plus(refused, n);
   }
   totals["guard_refused"] = refused;
 }
