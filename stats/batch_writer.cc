@@ -105,8 +105,9 @@ std::vector<ArrivalRow> read_arrivals(Database& db, const Names& names) {
     const auto prefix = parse_prefix(query->text(1));
     const auto slave = index_of(names.slaves, query->text(2));
     if (!service || !prefix || !slave) continue;  // of a configuration that was
-    rows.push_back({*service, *prefix, *slave, query->integer(3), query->integer(4), query->integer(5),
-                    query->integer(6), static_cast<std::uint16_t>(query->integer(7)), query->integer(8)});
+    rows.push_back({*service, *prefix, *slave, figure(query->integer(3)), figure(query->integer(4)),
+                    figure(query->integer(5)), figure(query->integer(6)),
+                    static_cast<std::uint16_t>(query->integer(7)), figure(query->integer(8))});
   }
   return rows;
 }

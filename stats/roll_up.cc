@@ -24,7 +24,7 @@ std::optional<std::int64_t> oldest(Database& db, std::int64_t width) {
   for (const CellTable& table : cell_tables()) {
     auto query = db.prepare(fmt::format("SELECT min(time) FROM {} WHERE width = {}", table.name, width));
     if (!query || !query->step() || query->null(0)) continue;
-    least = least ? std::min(*least, query->integer(0)) : query->integer(0);
+    least = std::min(least.value_or(kMostFigure), figure(query->integer(0)));
   }
   return least;
 }
