@@ -54,6 +54,7 @@ prefix_burst = 1000000
 [stats]
 database = "{socket}.db"
 [admin]
+listen = []
 socket = "{socket}"
 [[service]]
 name = "web"
