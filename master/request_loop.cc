@@ -6,12 +6,12 @@
 #include <algorithm>
 #include <cassert>
 #include <cerrno>
-#include <csignal>
 #include <cstring>
 #include <limits>
 #include <thread>
 #include <utility>
 
+#include "common/base/quiet_thread.hh"
 #include "common/dns/dns_tcp.hh"
 #include "common/net/loop.hh"
 #include "common/net/steering.hh"
@@ -249,13 +249,7 @@ void RequestLoop::steer(const GuardOptions& guard, std::uint32_t seed) {
 }
 
 void RequestLoop::start() {
-  // Signals belong to the control thread.
-  sigset_t all{};
-  sigset_t before{};
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  shell_->thread = std::thread([s = shell_.get()] { s->run(); });
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  shell_->thread = thread_without_signals([s = shell_.get()] { s->run(); });
 }
 
 void RequestLoop::publish(std::shared_ptr<const Snapshot> snapshot) {

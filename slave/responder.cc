@@ -3,10 +3,10 @@
 #include <pthread.h>
 
 #include <array>
-#include <csignal>
 #include <thread>
 #include <utility>
 
+#include "common/base/quiet_thread.hh"
 #include "common/base/spsc_ring.hh"
 #include "common/dns/dns_tcp.hh"
 #include "common/net/loop.hh"
@@ -111,13 +111,7 @@ Responder::~Responder() {
 }
 
 void Responder::start() {
-  // Signals belong to the loop thread.
-  sigset_t all{};
-  sigset_t before{};
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  shell_->thread = std::thread([s = shell_.get()] { s->run(); });
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  shell_->thread = thread_without_signals([s = shell_.get()] { s->run(); });
 }
 
 void Responder::publish(std::shared_ptr<const OwnNames> names) {

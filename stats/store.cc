@@ -2,7 +2,6 @@
 
 #include <cassert>
 #include <condition_variable>
-#include <csignal>
 #include <deque>
 #include <functional>
 #include <mutex>
@@ -10,6 +9,7 @@
 #include <utility>
 
 #include "common/base/log.hh"
+#include "common/base/quiet_thread.hh"
 #include "stats/open_file.hh"
 
 namespace flagfall::stats {
@@ -19,17 +19,6 @@ namespace {
 constexpr std::size_t kQueue = 4;
 /// So long without trouble, in seconds, and it is over: a disk that is nearly full would fill the log.
 constexpr std::int64_t kQuiet = 5;
-
-/// Signals belong to the daemon's loop.
-std::thread without_signals(std::function<void()> work) {
-  sigset_t all{};
-  sigset_t before{};
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  const auto restore = [&before](void*) { pthread_sigmask(SIG_SETMASK, &before, nullptr); };
-  const std::unique_ptr<void, decltype(restore)> guard(&all, restore);
-  return std::thread(std::move(work));
-}
 
 }  // namespace
 
@@ -194,7 +183,7 @@ void Store::Shared::drop_queue() {
 
 Store::Store(StoreOptions options, std::int64_t now)
     : shared_(std::make_shared<Shared>(std::move(options), now)),
-      thread_(without_signals([shared = shared_] { shared->run(); })) {}
+      thread_(thread_without_signals([shared = shared_] { shared->run(); })) {}
 
 Store::~Store() {
   bool ended = false;

@@ -1,8 +1,9 @@
 #include "common/net/worker.hh"
 
 #include <cassert>
-#include <csignal>
 #include <utility>
+
+#include "common/base/quiet_thread.hh"
 
 namespace flagfall::net {
 
@@ -15,14 +16,7 @@ Worker::~Worker() {
 
 void Worker::start(Work work) {
   assert(!busy());
-  // Signals belong to the loop's thread.
-  sigset_t all{};
-  sigset_t before{};
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  const auto restore = [&before](void*) { pthread_sigmask(SIG_SETMASK, &before, nullptr); };
-  const std::unique_ptr<void, decltype(restore)> guard(this, restore);
-  thread_ = std::thread([this, work = std::move(work), self = self_] {
+  thread_ = thread_without_signals([this, work = std::move(work), self = self_] {
     loop_.post([self, result = work()] {
       if (*self == nullptr) return;
       (*self)->thread_.join();
