@@ -26,7 +26,7 @@ set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g1")
 
 find_program(CCACHE ccache)
 if(CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_NOHASHDIR=1 ${CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_NOHASHDIR=1 CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} ${CCACHE})
 endif()
 
 add_library(ff_options INTERFACE)
@@ -78,8 +78,9 @@ function(flagfall_tests folder)
   set(exe ${tier}_${folder})
   add_executable(${exe} ${sources} ${CMAKE_SOURCE_DIR}/tests/boost_main.cc)
   target_link_libraries(${exe} PRIVATE ff_options ${ARGN} Boost::unit_test_framework)
-  target_compile_definitions(${exe} PRIVATE BOOST_TEST_DYN_LINK
-    FLAGFALL_SOURCE_DIR="${CMAKE_SOURCE_DIR}" FLAGFALL_BINARY_DIR="${CMAKE_BINARY_DIR}")
+  target_compile_definitions(${exe} PRIVATE BOOST_TEST_DYN_LINK)
+  set_source_files_properties(${CMAKE_SOURCE_DIR}/tests/boost_main.cc PROPERTIES
+    COMPILE_DEFINITIONS FLAGFALL_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   foreach(source IN LISTS sources)
     cmake_path(GET source STEM stem)
     if(stem MATCHES "^(.*)_test$")

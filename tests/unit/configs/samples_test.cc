@@ -7,6 +7,7 @@
 #include "master/config.hh"
 #include "master/zones.hh"
 #include "slave/config.hh"
+#include "tests/source_path.hh"
 
 namespace master = flagfall::master;
 namespace slave = flagfall::slave;
@@ -14,7 +15,7 @@ namespace slave = flagfall::slave;
 namespace {
 
 std::string file(const std::string& name) {
-  return FLAGFALL_SOURCE_DIR "/" + name;
+  return test::source_path(name);
 }
 
 std::string read(const std::string& name) {

@@ -8,6 +8,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "tests/source_path.hh"
+
 namespace flagfall::test {
 namespace {
 
@@ -105,7 +107,7 @@ std::unique_ptr<dns::Zone> load_zone_text(const std::string& text, const std::ve
 
 std::unique_ptr<dns::Zone> example_zone() {
   SeededRandom random(1);
-  auto zone = dns::Zone::load(FLAGFALL_SOURCE_DIR "/tests/unit/dns/example.zone", "example.test",
+  auto zone = dns::Zone::load(test::source_path("tests/unit/dns/example.zone"), "example.test",
                               {{"www.example.test", 0}, {"*.race.example.test", 1}}, random);
   if (!zone) throw std::runtime_error(zone.error());
   return std::move(*zone);

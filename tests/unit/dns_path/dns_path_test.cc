@@ -5,6 +5,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "common/dns/front_end.hh"
+#include "tests/source_path.hh"
 #include "tests/unit/dns_path/allocation_count.hh"
 #include "tests/unit/wire/dns_bytes.hh"
 
@@ -28,7 +29,7 @@ constexpr std::uint16_t kCookie = 10;
 
 std::vector<std::unique_ptr<Zone>> zones() {
   SeededRandom random(1);
-  auto zone = Zone::load(FLAGFALL_SOURCE_DIR "/tests/unit/dns/example.zone", "example.test",
+  auto zone = Zone::load(test::source_path("tests/unit/dns/example.zone"), "example.test",
                          {{"www.example.test", 0}, {"*.race.example.test", 1}}, random);
   if (!zone) throw std::runtime_error(zone.error());
   std::vector<std::unique_ptr<Zone>> out;

@@ -5,6 +5,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "tests/source_path.hh"
+
 namespace tools = flagfall::tools;
 
 namespace {
@@ -15,7 +17,7 @@ bool has(const std::string& text, const std::string& part) {
 
 /// The example of docs/admin.md: what is documented is what is shown.
 std::string documented() {
-  std::ifstream in(FLAGFALL_SOURCE_DIR "/docs/admin.md");
+  std::ifstream in(test::source_path("docs/admin.md"));
   std::stringstream all;
   all << in.rdbuf();
   const std::string text = all.str();

@@ -6,6 +6,7 @@
 #include <regex>
 #include <sstream>
 
+#include "tests/source_path.hh"
 #include "tools/text_table.hh"
 
 namespace tools = flagfall::tools;
@@ -18,7 +19,7 @@ bool has(const std::string& text, const std::string& part) {
 
 /// The example of docs/admin.md: what is documented is what is shown.
 std::string documented() {
-  std::ifstream in(FLAGFALL_SOURCE_DIR "/docs/admin.md");
+  std::ifstream in(test::source_path("docs/admin.md"));
   std::stringstream all;
   all << in.rdbuf();
   const std::string text = all.str();
