@@ -15,7 +15,7 @@ namespace slave = flagfall::slave;
 namespace {
 
 std::string file(const std::string& name) {
-  return test::source_path(name);
+  return flagfall::test::source_path(name);
 }
 
 std::string read(const std::string& name) {

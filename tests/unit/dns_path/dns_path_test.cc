@@ -29,7 +29,7 @@ constexpr std::uint16_t kCookie = 10;
 
 std::vector<std::unique_ptr<Zone>> zones() {
   SeededRandom random(1);
-  auto zone = Zone::load(test::source_path("tests/unit/dns/example.zone"), "example.test",
+  auto zone = Zone::load(flagfall::test::source_path("tests/unit/dns/example.zone"), "example.test",
                          {{"www.example.test", 0}, {"*.race.example.test", 1}}, random);
   if (!zone) throw std::runtime_error(zone.error());
   std::vector<std::unique_ptr<Zone>> out;

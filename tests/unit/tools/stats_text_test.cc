@@ -17,7 +17,7 @@ bool has(const std::string& text, const std::string& part) {
 
 /// The example of docs/admin.md: what is documented is what is shown.
 std::string documented() {
-  std::ifstream in(test::source_path("docs/admin.md"));
+  std::ifstream in(flagfall::test::source_path("docs/admin.md"));
   std::stringstream all;
   all << in.rdbuf();
   const std::string text = all.str();
