@@ -145,7 +145,7 @@ BOOST_AUTO_TEST_CASE(words_that_make_no_sense_are_refused) {
 
 BOOST_AUTO_TEST_CASE(every_topology_that_comes_with_the_project_is_right) {
   int files = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(test::source_path("configs/lab"))) {
+  for (const auto& entry : std::filesystem::directory_iterator(flagfall::test::source_path("configs/lab"))) {
     const auto topology = load_topology(entry.path());
     BOOST_TEST(topology.ok(), (topology.ok() ? "" : topology.error()));
     ++files;
