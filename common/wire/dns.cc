@@ -163,4 +163,15 @@ QueryVerdict parse_query(Bytes packet, DnsQuery& out) noexcept {
   return (out.flags & kOpcode) != 0 ? QueryVerdict::notimp : verdict;
 }
 
+std::optional<Prefix> client_subnet(const DnsQuery& query) noexcept {
+  // Family, source and scope prefix length, then as many octets as the source length needs (RFC 7871 §6).
+  constexpr std::size_t kFixed = 4;
+  if (query.client_subnet.size() < kFixed || query.client_subnet[2] == 0) return std::nullopt;
+  Prefix out;
+  out.ip.family = query.client_subnet[1] == 1 ? Family::v4 : Family::v6;
+  out.length = query.client_subnet[2];
+  std::ranges::copy(query.client_subnet.subspan(kFixed), out.ip.octets.begin());
+  return out;
+}
+
 }  // namespace flagfall::wire

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "common/base/bytes.hh"
+#include "common/base/ip.hh"
 
 namespace flagfall::wire {
 
@@ -76,6 +77,10 @@ struct DnsQuery {
 
 /// On anything but `silence`, id, flags and question_end are good for an error answer.
 QueryVerdict parse_query(Bytes packet, DnsQuery& out) noexcept;
+
+/// The client subnet that the query tells, as a prefix; none: it tells none, or one of no length, which says
+/// that the client shall not be looked at (RFC 7871 §7.1.2).
+std::optional<Prefix> client_subnet(const DnsQuery& query) noexcept;
 
 /// ASCII letters to lower case, anything else as it is (RFC 4343 §3).
 constexpr std::uint8_t lower(std::uint8_t c) {

@@ -63,7 +63,7 @@ void write_opt(ByteWriter& out, const Opt& opt, const DnsQuery& query, const Ans
     out.u16(kOptSubnet);
     out.u16(static_cast<std::uint16_t>(query.client_subnet.size()));
     out.bytes(query.client_subnet.first(3));
-    out.u8(0);  // scope
+    out.u8(options.subnet_scope);
     out.bytes(query.client_subnet.subspan(4));
   }
   if (opt.error) {

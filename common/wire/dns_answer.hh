@@ -45,6 +45,7 @@ struct AnswerOptions {
   Bytes nsid = {};                        // sent when the query asked, this is not empty, and it fits
   Bytes server_cookie = {};               // 16 octets (RFC 9018) sent behind the client's cookie, or empty
   std::optional<std::uint16_t> ede = {};  // RFC 8914 INFO-CODE, sent when the query has EDNS
+  std::uint8_t subnet_scope = 0;          // told with the client subnet: the answer is true for so many bits
   std::uint16_t our_udp_size = 1232;      // what our OPT advertises (DNS flag day 2020)
 };
 
@@ -59,7 +60,7 @@ struct AnswerSections {
 /// Writes header, the question as it was asked, the sections, and OPT when the
 /// query had one. What exceeds `limit` octets becomes an answer with TC and no
 /// records (additional is left out first, without TC: RFC 2181 §9). A client
-/// subnet comes back with scope 0: good for every client (RFC 7871 §7.2.1).
+/// subnet comes back with options.subnet_scope; 0: good for every client (RFC 7871 §7.2.1).
 /// Returns the length, at least the header. `limit` is 512 or more, and `room`
 /// holds that much.
 std::size_t write_answer(const DnsQuery& query, const AnswerSections& sections, const AnswerOptions& options,

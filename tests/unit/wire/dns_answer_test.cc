@@ -146,11 +146,14 @@ BOOST_AUTO_TEST_CASE(options_are_answered_when_asked_for) {
   BOOST_TEST(option(none, opt, 8).empty());
 }
 
-BOOST_AUTO_TEST_CASE(a_client_subnet_comes_back_with_scope_zero_but_not_with_an_error) {
+BOOST_AUTO_TEST_CASE(a_client_subnet_comes_back_with_its_scope_but_not_with_an_error) {
   Query q;
   q.option(8, hex("0002200020010db8"));
   BOOST_TEST(option(Written(q, {}), 34, 8) == hex("0002200020010db8"), boost::test_tools::per_element());
   wire::AnswerOptions options;
+  options.subnet_scope = 48;
+  BOOST_TEST(option(Written(q, {}, options), 34, 8) == hex("0002203020010db8"),
+             boost::test_tools::per_element());
   options.rcode = wire::Rcode::refused;
   BOOST_TEST(option(Written(q, {}, options), 34, 8).empty());
 }

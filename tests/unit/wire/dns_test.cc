@@ -188,6 +188,22 @@ BOOST_AUTO_TEST_CASE(a_malformed_cookie_is_formerr_and_said_to_be_the_cause) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_client_subnet_is_a_prefix) {
+  const auto told = [](const char* option) {
+    Query q;
+    q.option(kSubnet, hex(option));
+    const Parsed p(q);
+    BOOST_REQUIRE(p.verdict == Verdict::ok);
+    const auto subnet = flagfall::wire::client_subnet(p.query);
+    return subnet ? flagfall::to_string(*subnet) : "none";
+  };
+  BOOST_TEST(told("00011800c00002") == "192.0.2.0/24");
+  BOOST_TEST(told("00011400c0a890") == "192.168.144.0/20");
+  BOOST_TEST(told("0002200020010db8") == "2001:db8::/32");
+  BOOST_TEST(told("00010000") == "none");
+  BOOST_TEST(told("00020000") == "none");
+}
+
 BOOST_AUTO_TEST_CASE(a_malformed_client_subnet_is_formerr) {
   for (const char* good :
        {"00010000", "00011800c00002", "00011900c0000280", "00020000", "0002380020010db8000000"})
