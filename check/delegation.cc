@@ -33,10 +33,6 @@ std::string lower(std::string text) {
                          [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return text;
 }
-std::string dotted(std::string zone) {
-  if (!zone.ends_with('.')) zone += '.';
-  return lower(std::move(zone));
-}
 
 Owned<ldns_rdf> rdf_of(const std::string& name) {
   return Owned<ldns_rdf>(ldns_dname_new_frm_str(name.c_str()));
@@ -127,6 +123,12 @@ bool holds(const std::vector<IpAddress>& all, const IpAddress& one) {
   return std::ranges::find(all, one) != all.end();
 }
 
+std::set<std::string> slave_names(const DelegationFacts& f) {
+  std::set<std::string> out;
+  for (const std::string& s : f.slaves) out.insert(dotted(s));
+  return out;
+}
+
 void judge_glue(const DelegationFacts& f, const std::string& subject, Findings& out) {
   const std::string zone = dotted(f.zone);
   for (const NameServer& server : f.at_parent.servers)
@@ -135,12 +137,12 @@ void judge_glue(const DelegationFacts& f, const std::string& subject, Findings& 
                   fmt::format("glue is missing: the parent names {}, and has no address of it", server.name),
                   fmt::format("give the parent an A (and AAAA) record of {}: nobody finds it otherwise",
                               server.name));
-  for (const DelegationFacts::Served& served : f.served)
-    if (f.all_ours && !holds(f.ours, served.address))
-      out.problem(subject,
-                  fmt::format("{} is {} there, which does not serve the zone", served.name,
-                              to_string(served.address)),
-                  "correct the NS or address record at the parent");
+  const std::set<std::string> named = names_of(f.at_parent);
+  const std::set<std::string> slaves = slave_names(f);
+  if (!slaves.empty() && named != slaves)
+    out.problem(subject, fmt::format("{} names {}, not {}", f.parent, joined(named), joined(slaves)),
+                "correct its NS records, or `nameserver` in [[slave]]");
+  if (!slaves.empty()) return;
   const bool any = std::ranges::any_of(f.served, [&](const auto& s) { return holds(f.ours, s.address); });
   if (!f.served.empty() && !any)
     out.problem(subject, "none of the addresses that the parent leads to is one of dns.listen here",
@@ -155,7 +157,9 @@ void judge_served(const DelegationFacts& f, const std::string& subject, Findings
                   "is it running, and does the firewall let UDP and TCP 53 in?");
     else if (!served.says->authoritative)
       out.problem(subject, fmt::format("{} is not authoritative: {}", who, served.says->rcode),
-                  "load the zone there, or take its NS record away at the parent");
+                  f.slaves.empty()
+                      ? "load the zone there, or take its NS record away at the parent"
+                      : "is the address in that slave's dns.listen, and its session with this master up?");
     else if (names_of(*served.says) != names_of(f.at_parent))
       out.warning(subject,
                   fmt::format("{} names {} as servers, the parent {}", who, joined(names_of(*served.says)),
@@ -166,12 +170,20 @@ void judge_served(const DelegationFacts& f, const std::string& subject, Findings
 
 }  // namespace
 
+std::string dotted(std::string zone) {
+  if (!zone.ends_with('.')) zone += '.';
+  return lower(std::move(zone));
+}
+
 void judge_delegation(const DelegationFacts& f, Findings& out) {
   const std::string subject = "delegation of " + f.zone;
   const std::size_t before = out.count(Grade::problem) + out.count(Grade::warning);
   if (!f.at_parent.exists)
-    return out.problem(subject, fmt::format("{} has none ({})", f.parent, f.at_parent.rcode),
-                       "let who runs the zone above add NS records, with glue, that lead here");
+    return out.problem(
+        subject, fmt::format("{} has none ({})", f.parent, f.at_parent.rcode),
+        f.slaves.empty()
+            ? std::string("let who runs the zone above add NS records, with glue, that lead here")
+            : fmt::format("add NS records to the zone above, and reload: {}", joined(slave_names(f))));
   judge_glue(f, subject, out);
   judge_served(f, subject, out);
   if (out.count(Grade::problem) + out.count(Grade::warning) > before) return;

@@ -42,7 +42,9 @@ struct DelegationFacts {
   std::vector<Served> served;
   /// The addresses that serve the zone, by configuration.
   std::vector<IpAddress> ours;
-  bool all_ours = false;  // no other server may be named: a zone that one slave alone serves
+  /// Of a zone that is left to slaves: their names as name servers, which are exactly what the zone above
+  /// must name; `ours` is not looked at then. Empty: a zone of the master's own.
+  std::vector<std::string> slaves;
 };
 void judge_delegation(const DelegationFacts& facts, Findings& out);
 
@@ -55,6 +57,8 @@ struct Parent {
   std::string name;
   Endpoint at;
 };
+/// As it is asked and compared: lower case, with the final dot.
+std::string dotted(std::string zone);
 /// A server of the zone above, found through a resolver.
 Result<Parent> find_parent(const Endpoint& resolver, const std::string& zone);
 /// Everything that judge_delegation wants.

@@ -34,15 +34,19 @@ std::set<IpAddress> service_addresses(const Config& config) {
 }
 
 void check_files(Scene& scene, const Config& config) {
-  const auto zones = master::load_zones(config, scene.random, master::Delegation(config).all());
+  const std::vector<bool> delegated = master::Delegation(config).all();
+  const auto zones = master::load_zones(config, scene.random, delegated);
   if (!zones) {
     scene.out.problem("zones", zones.error(),
                       "correct the file; `flagfall-master --check-config` says the same");
   } else {
-    const auto missing = master::missing_families(config, **zones);
+    const auto missing = master::missing_families(config, **zones, delegated);
     for (const std::string& line : missing)
       scene.out.warning("zones", line, "add the record to the zone file, and reload");
-    if (missing.empty())
+    const auto lost = master::missing_delegations(config, **zones, delegated);
+    for (const std::string& line : lost)
+      scene.out.problem("zones", line, "correct the zone file, and reload: resolvers do not find the slaves");
+    if (missing.empty() && lost.empty())
       scene.out.ok("zones", fmt::format("{} loaded, with addresses of all raced names", (*zones)->size()));
   }
   if (!config.cookies.secrets.empty()) {
@@ -145,6 +149,25 @@ void check_delegations(Scene& scene, const Config& config, const CheckOptions& o
   }
 }
 
+/// What this master delegates to its slaves: as resolvers see it, so it must run.
+void check_left_zones(Scene& scene, const Config& config) {
+  const Parent here{"this master", config.dns.listen.front()};
+  for (const master::LeftZone& left : master::left_zones(config, master::Delegation(config).all())) {
+    const std::string subject = "delegation of " + left.zone;
+    if (!scene.running) {
+      scene.out.skipped(subject, "flagfall-master does not run", "look again when it does");
+      continue;
+    }
+    auto facts = look_at_delegation(here, {}, left.zone, {});
+    if (!facts) {
+      scene.out.skipped(subject, facts.error(), "does flagfall-master answer at dns.listen?");
+      continue;
+    }
+    facts->slaves = left.servers;
+    judge_delegation(*facts, scene.out);
+  }
+}
+
 void check_icmp(Scene& scene, const Config& config, const CheckOptions& options) {
   if (options.with.empty())
     return scene.out.skipped(
@@ -194,6 +217,7 @@ void check_master(Scene& scene, const CheckOptions& options) {
   check_clock(scene, config->clock);
   check_running(scene, *config);
   check_delegations(scene, *config, options);
+  check_left_zones(scene, *config);
   check_icmp(scene, *config, options);
   check_steps(scene);
 }

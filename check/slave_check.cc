@@ -23,9 +23,11 @@ void check_capabilities(Scene& scene, const Config& config) {
   check_capability(scene, net::Capability::net_raw, "CAP_NET_RAW", "to answer from the service's addresses",
                    true);
   constexpr std::uint16_t kFirstOrdinaryPort = 1024;
-  const bool low = std::ranges::any_of(config.transmit.sources,
-                                       [](const Endpoint& s) { return s.port < kFirstOrdinaryPort; });
-  if (low)
+  const auto is_low = [](const Endpoint& s) { return s.port < kFirstOrdinaryPort; };
+  if (std::ranges::any_of(config.dns.listen, is_low))
+    check_capability(scene, net::Capability::net_bind_service, "CAP_NET_BIND_SERVICE",
+                     "to be a name server at dns.listen", true);
+  else if (std::ranges::any_of(config.transmit.sources, is_low))
     check_capability(scene, net::Capability::net_bind_service, "CAP_NET_BIND_SERVICE",
                      "for an ordinary socket at the service's port; without it packets are built by hand",
                      false);
@@ -42,6 +44,14 @@ void check_firewall(Scene& scene, const Config& config) {
                     "raced answers never leave this host", std::string_view(state) == "new"},
                    {Packet::Way::out, P::udp, source, somebody, state});
   }
+  for (const Endpoint& at : config.dns.listen)
+    for (const bool tcp : {false, true}) {
+      const Endpoint somebody{at.ip.family == Family::v4 ? kSomebodyV4 : kSomebodyV6, kSomePort};
+      check_packet(scene,
+                   {fmt::format("queries to {} {}", tcp ? "TCP" : "UDP", to_string(at)),
+                    "resolvers do not reach this slave as a name server", true},
+                   {Packet::Way::in, tcp ? P::tcp : P::udp, somebody, at, "new"});
+    }
   for (const slave::MasterConfig& master : config.masters) {
     const auto here = source_toward(master.address.ip);
     if (!here || config.orders.listen.empty()) continue;
@@ -97,6 +107,8 @@ void check_slave(Scene& scene, const CheckOptions& options) {
                              "correct the file; docs/configuration.md has every key");
   scene.out.ok("configuration", options.config + " is good, for flagfall-slave");
   for (const Endpoint& at : config->orders.listen) check_port(scene, false, at);
+  for (const Endpoint& at : config->dns.listen)
+    for (const bool tcp : {false, true}) check_port(scene, tcp, at);
   check_capabilities(scene, *config);
   const auto certificate = check_certificate(
       scene, net::TlsRole::client,

@@ -193,6 +193,15 @@ void Delegation::decide() {
   }
 }
 
+std::vector<LeftZone> left_zones(const Config& config, const std::vector<bool>& delegated) {
+  std::vector<LeftZone> out;
+  for (std::size_t i = 0; i < config.services.size(); ++i)
+    if (delegated[i]) out.push_back({config.services[i].zone, nameservers_of(config, config.services[i])});
+  for (const NameServerConfig& slave : config.slaves)
+    if (!slave.beacon_zone.empty()) out.push_back({slave.beacon_zone, {slave.nameserver}});
+  return out;
+}
+
 std::vector<std::string> missing_delegations(const Config& config, const Zones& zones,
                                              const std::vector<bool>& delegated) {
   std::vector<std::string> out;
@@ -200,16 +209,9 @@ std::vector<std::string> missing_delegations(const Config& config, const Zones& 
   const auto note = [&](std::string line) {
     if (!line.empty()) out.push_back(std::move(line));
   };
-  for (std::size_t i = 0; i < config.services.size(); ++i) {
-    if (!delegated[i]) continue;
-    const auto names = nameservers_of(config, config.services[i]);
-    servers.insert(names.begin(), names.end());
-    note(compare(config, zones, config.services[i].zone, names));
-  }
-  for (const NameServerConfig& slave : config.slaves) {
-    if (slave.beacon_zone.empty()) continue;
-    servers.insert(slave.nameserver);
-    note(compare(config, zones, slave.beacon_zone, {slave.nameserver}));
+  for (const LeftZone& left : left_zones(config, delegated)) {
+    servers.insert(left.servers.begin(), left.servers.end());
+    note(compare(config, zones, left.zone, left.servers));
   }
   for (const std::string& server : servers) note(no_address(config, zones, server));
   return out;

@@ -57,6 +57,14 @@ class Delegation {
   std::string error_;
 };
 
+/// A zone that is a slave's or slaves' to answer, and must be delegated to them by a zone of ours.
+struct LeftZone {
+  std::string zone;
+  std::vector<std::string> servers;  // names, as configured
+};
+/// Of services that are delegated, and beacons.
+std::vector<LeftZone> left_zones(const Config& config, const std::vector<bool>& delegated);
+
 /// A line for each delegation that the zone files lack: of services that are delegated, and of beacon zones.
 std::vector<std::string> missing_delegations(const Config& config, const Zones& zones,
                                              const std::vector<bool>& delegated);

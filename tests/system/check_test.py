@@ -13,6 +13,7 @@ import unittest
 
 import deployment
 import harness
+import name_servers
 
 SLAVES = ("fra", "nyc", "sin")
 OUTSIDE = "berlin"  # the third host
@@ -56,6 +57,8 @@ class CheckTest(unittest.TestCase):
             config["dns"]["receive_buffer"] = "64KiB"  # what any kernel grants
         for config in cls.site.slaves.values():
             config["orders"] = {"receive_buffer": "64KiB"}
+        name_servers.make_name_servers(cls.site, SLAVES)
+        name_servers.delegate(cls.site, SLAVES, "cdn", "delegate")
         cls.site.start()
         cls.key = cls.lab.directory / "probe.key"
         cls.key.write_text("0123456789abcdef0123456789abcdef\n")
@@ -72,7 +75,8 @@ class CheckTest(unittest.TestCase):
         config["control"] = {"listen": cls.lab.address(PARENT), "ca": "ca.crt", "certificate": f"{PARENT}.crt",
                              "key": f"{PARENT}.key"}
         config["admin"] = {"socket": f"run/{PARENT}.sock"}
-        config["service"][0]["names"] = ["raced.test"]
+        config["service"] = [config["service"][0] | {"names": ["raced.test"]}]
+        del config["slave"]
         file = cls.lab.directory / "parent.toml"
         file.write_text(deployment.toml(config))
         parent = cls.lab.start(PARENT, "parent", [harness.BIN / "flagfall-master", "--config", file])
@@ -163,6 +167,10 @@ class CheckTest(unittest.TestCase):
                         r"^firewall: no nftables rules", r"^clock \(chrony\): synchronised, bound [\d.]+ ms of 5ms",
                         r"^flagfall-master: runs, and races", r"^slave fra: is fit", r"^clock steps: none",
                         r"^delegation of example\.test: 198\.51\.100\.4:53 leads to ns1\.example\.test\., which serves",
+                        r"^delegation of cdn\.example\.test: this master leads to ns-fra\.example\.test\., ns-nyc\.\S+ ns-sin"
+                        r"\.example\.test\., which serve it", *(rf"^delegation of {s}\.beacon\.example\.test: this master "
+                                                                rf"leads to ns-{s}\.example\.test\., which serves it"
+                                                                for s in SLAVES),
                         r"^ICMP errors to 192\.0\.2\.1: 198\.51\.100\.1 sends them, for 1232 octets, too",
                         r"^ICMP errors to 2001:db8::1: "):
             self.assert_found(found["ok"], pattern)
@@ -171,7 +179,8 @@ class CheckTest(unittest.TestCase):
         for slave in SLAVES:
             found = self.check(slave)
             self.assertEqual(found["problem"], [], slave)
-            for pattern in (r"^port UDP 0\.0\.0\.0:4954: flagfall-slave has it", r"^capability CAP_NET_RAW: ",
+            for pattern in (r"^port UDP 0\.0\.0\.0:4954: flagfall-slave has it",
+                            rf"^port TCP {re.escape(self.lab.address(slave))}:53: flagfall-slave has it", r"^capability CAP_NET_RAW: ",
                             r"^master master at 192\.0\.2\.1:4953: answers, and is who it should be",
                             r"^kernel time stamps, .*: software stamps of what arrives and of what leaves"):
                 self.assert_found(found["ok"], pattern)
@@ -333,6 +342,36 @@ class CheckTest(unittest.TestCase):
                 "example.test", zone))
             file = self.changed("master", lambda c: (c["zone"].append({"origin": zone, "file": "other.zone"})))
             self.assert_found(self.check("master", config=file)["problem"], rf"^delegation of {zone}: .*({wrong})")
+
+    def test_beacon_and_delegated_zones_that_resolvers_do_not_find_are_problems(self):
+        # The zone file lacks them, or names others.
+        zone = self.lab.directory / "other.zone"
+        text = (self.lab.directory / "example.test.zone").read_text()
+        zone.write_text(text.replace("fra.beacon IN NS ns-fra\n", "").replace("cdn IN NS ns-sin\n", ""))
+        file = self.changed("master", lambda c: c["zone"][0].update(file="other.zone"))
+        found = self.check("master", config=file)
+        self.assert_found(found["problem"], r"^zones: .*the delegation of fra\.beacon\.example\.test is missing; write: fra\.b")
+        self.assert_found(found["problem"], r"^zones: .*the delegation of cdn\.example\.test is to other name servers; write: ")
+        # The running master names others than the configuration.
+        file = self.changed("master", lambda c: c["slave"][1].update(nameserver="ns-sin.example.test"))
+        found = self.check("master", config=file)
+        self.assert_found(found["problem"], r"^delegation of nyc\.beacon\.example\.test: this master names "
+                                            r"ns-nyc\.example\.test\., not ns-sin\.example\.test\.")
+        # A slave that does not serve its zone, and one that nobody reaches.
+        with self.rules("nyc", """table ip t { chain in { type filter hook input priority 0; policy accept;
+                udp dport 53 drop
+                }
+                }"""):
+            self.assert_found(self.check("nyc")["problem"], r"^firewall, queries to UDP [\d.]+:53: nftables drops them")
+            found = self.check("master")
+        self.assert_found(found["warning"], r"^delegation of nyc\.beacon\.example\.test: ns-nyc\S+ \([\d.]+\) does not answer")
+        self.site.programs["fra"].stop()
+        try:
+            found = self.check("master")
+        finally:
+            self.site.start_slave("fra")
+        self.assert_found(found["warning"], r"^delegation of fra\.beacon\.example\.test: ns-fra\S+ \([\d.]+\) does not answer")
+        self.site.wait_fit()
 
     def test_a_configuration_with_a_mistake_is_a_problem_with_its_place(self):
         file = self.lab.directory / "changed.toml"

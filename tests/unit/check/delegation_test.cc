@@ -63,8 +63,28 @@ BOOST_AUTO_TEST_CASE(a_delegation_that_leads_elsewhere_is_a_problem) {
   DelegationFacts both = good();
   both.served.push_back({"ns2.example.test.", kOther, both.served[0].says});
   BOOST_TEST(holds(judged(both), "ok "));  // another master is no fault
-  both.all_ours = true;
-  BOOST_TEST(holds(judged(both), "problem ns2.example.test. is 198.51.100.9 there"));
+}
+
+BOOST_AUTO_TEST_CASE(a_zone_that_is_left_to_slaves_is_delegated_to_exactly_these) {
+  DelegationFacts f = good();
+  f.zone = "fra.beacon.example.test";
+  f.parent = "this master";
+  f.ours.clear();
+  f.slaves = {"NS1.example.test"};
+  BOOST_TEST(judged(f) == "ok this master leads to ns1.example.test., which serves it");
+  f.slaves = {"ns1.example.test", "ns2.example.test"};
+  BOOST_TEST(judged(f) ==
+             "problem this master names ns1.example.test., not ns1.example.test., ns2.example.test.");
+  f.slaves = {"ns2.example.test"};
+  BOOST_TEST(judged(f) == "problem this master names ns1.example.test., not ns2.example.test.");
+  f.slaves = {"ns1.example.test"};
+  f.served[0].says = Delegation{false, false, "REFUSED", {}};
+  BOOST_TEST(judged(f) == "problem ns1.example.test. (192.0.2.1) is not authoritative: REFUSED");
+  f.at_parent = {false, true, "NXDOMAIN", {}};
+  Findings out;
+  judge_delegation(f, out);
+  BOOST_TEST(out.all().front().seen == "this master has none (NXDOMAIN)");
+  BOOST_TEST(out.all().front().advice == "add NS records to the zone above, and reload: ns1.example.test.");
 }
 
 BOOST_AUTO_TEST_CASE(servers_that_are_silent_lame_or_of_another_opinion_are_named) {
