@@ -17,6 +17,7 @@ SLAVES = ("fra", "nyc", "sin")
 CLIENTS = ("berlin", "boston", "tokyo")
 ALERTS = harness.ROOT / "configs" / "prometheus" / "flagfall-alerts.yml"
 SCRAPES = harness.ROOT / "configs" / "prometheus" / "flagfall-scrape.yml"
+ALERT_TESTS = pathlib.Path(__file__).with_name("alerts.yml")
 DASHBOARD = harness.ROOT / "configs" / "grafana" / "flagfall.json"
 TOKEN = "0123456789abcdef0123456789abcdef"
 COMPARISON = re.compile(r"^(.*\S)\s*(==|>|<)\s*[\d.e+-]+$", re.S)
@@ -57,8 +58,26 @@ class FilesTest(unittest.TestCase):
         checked = promtool("check", "rules", ALERTS)
         self.assertEqual(checked.returncode, 0, checked.stdout + checked.stderr)
         self.assertIn(f"{len(alert_expressions())} rules found", checked.stdout)
-        tested = promtool("test", "rules", pathlib.Path(__file__).with_name("alerts.yml"))
+        tested = promtool("test", "rules", ALERT_TESTS)
         self.assertEqual(tested.returncode, 0, tested.stdout + tested.stderr)
+
+    def test_every_alert_is_seen_to_fire_and_not_to_fire(self):
+        text = ALERT_TESTS.read_text()
+        fires = set(re.findall(r"alertname: (\w+)\n +exp_alerts:\n +- exp_labels:", text))
+        rests = set(re.findall(r"alertname: (\w+), exp_alerts: \[\]}", text))
+        self.assertEqual(fires, set(alert_expressions()))
+        self.assertEqual(rests, set(alert_expressions()))
+
+    def test_promtool_sees_an_alert_that_should_fire_and_does_not(self):
+        folder = harness.tempfile.mkdtemp(prefix="flagfall-alerts-")
+        self.addCleanup(harness.shutil.rmtree, folder)
+        rules = pathlib.Path(folder) / "rules.yml"
+        rules.write_text(ALERTS.read_text().replace("flagfall_racing_paused == 1", "flagfall_racing_paused == 2"))
+        tests = pathlib.Path(folder) / "tests.yml"
+        tests.write_text(ALERT_TESTS.read_text().replace("../../configs/prometheus/flagfall-alerts.yml", str(rules)))
+        tested = promtool("test", "rules", tests)
+        self.assertEqual(tested.returncode, 1)
+        self.assertIn("FlagfallPaused", tested.stdout + tested.stderr)
 
     def test_the_sample_of_scrapes_is_a_configuration(self):
         text = SCRAPES.read_text()
