@@ -63,7 +63,8 @@ void write_opt(ByteWriter& out, const Opt& opt, const DnsQuery& query, const Ans
     out.u16(kOptSubnet);
     out.u16(static_cast<std::uint16_t>(query.client_subnet.size()));
     out.bytes(query.client_subnet.first(3));
-    out.u8(options.subnet_scope);
+    // No length, no client: the answer cannot have been made for it.
+    out.u8(query.client_subnet[2] == 0 ? 0 : options.subnet_scope);
     out.bytes(query.client_subnet.subspan(4));
   }
   if (opt.error) {

@@ -34,6 +34,7 @@ void check_answer(const wire::DnsQuery& query, Bytes packet, wire::Rcode rcode, 
   options.nsid = flagfall::as_bytes("fuzz");
   options.server_cookie = cookie;
   options.ede = 20;
+  if (const auto subnet = wire::client_subnet(query)) options.subnet_scope = subnet->length;
   const wire::AnswerSections sections{&records(), &records(), &records(), limit % 2 == 0};
   const std::size_t n = wire::write_answer(query, sections, options, limit, room);
   const Bytes answer = Bytes(room).first(n);
@@ -58,6 +59,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   require(query.question_end <= size && query.name_length <= wire::kMaxName && query.udp_size >= 512);
   if (verdict == wire::QueryVerdict::ok)
     require(query.name_length > 0 ? query.name[query.name_length - 1] == 0 : query.client_cookie.has_value());
+  if (const auto subnet = wire::client_subnet(query))
+    require(subnet->length > 0 && subnet->length <= subnet->ip.size() * 8 &&
+            masked(subnet->ip, subnet->length) == subnet->ip);
   const wire::Rcode rcode = verdict == wire::QueryVerdict::ok ? wire::Rcode::noerror : wire::Rcode::formerr;
   for (const std::size_t limit : {512UL, 513UL, 1232UL, 65535UL}) check_answer(query, packet, rcode, limit);
   return 0;

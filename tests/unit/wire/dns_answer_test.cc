@@ -154,6 +154,10 @@ BOOST_AUTO_TEST_CASE(a_client_subnet_comes_back_with_its_scope_but_not_with_an_e
   options.subnet_scope = 48;
   BOOST_TEST(option(Written(q, {}, options), 34, 8) == hex("0002203020010db8"),
              boost::test_tools::per_element());
+  Query nobody;
+  nobody.option(8, hex("00020000"));
+  BOOST_TEST(option(Written(nobody, {}, options), 34, 8) == hex("00020000"),
+             boost::test_tools::per_element());
   options.rcode = wire::Rcode::refused;
   BOOST_TEST(option(Written(q, {}, options), 34, 8).empty());
 }
