@@ -1,9 +1,11 @@
 """A real headless Chromium that looks at the built-in page: run inside a host of the lab, as
 
-    python3 browser.py URL [SCREENSHOT_FOLDER]
+    python3 browser.py URL [SCREENSHOT_FOLDER]    looks once
+    python3 browser.py URL --stay                 keeps the page open: looks at each line "look" of its input, says
+                                                  at "texts" what it shows now, at "console" what that said
 
-Prints one JSON object: what the page showed at each size and theme, what the console said. Needs
-Debian's chromium-driver and python3-selenium.
+Each look is a line of JSON: what the page showed at each size and theme, what the console said since the last
+look. Needs Debian's chromium-driver and python3-selenium.
 """
 
 import json
@@ -65,42 +67,53 @@ def size(driver, width, height, theme):
 
 
 def look_when_drawn(driver, seconds=20):
-    """Until every chart with data has been drawn, and the state is known."""
+    """Until every chart with data has been drawn, and the state and the rate, of two questions, are known."""
     deadline = time.monotonic() + seconds
     while True:
         seen = driver.execute_script(LOOK)
-        if all(seen["charts"].values()) and seen["texts"]["state"] not in ("…", None):
+        texts = seen["texts"]
+        if all(seen["charts"].values()) and texts["state"] not in ("…", None) and texts["rate"]:
             return seen
         if time.monotonic() > deadline:
             return seen
         time.sleep(0.2)
 
 
+def look(driver, pictures=None):
+    out = {"views": {}}
+    for name, width, height, theme in (("desktop", 1280, 900, "light"), ("dark", 1280, 900, "dark"),
+                                       ("phone", 360, 740, "light")):
+        size(driver, width, height, theme)
+        time.sleep(1)  # charts move to their new size
+        out["views"][name] = look_when_drawn(driver)
+        if pictures:
+            full = driver.execute_script("return document.documentElement.scrollHeight")
+            size(driver, width, full, theme)
+            time.sleep(0.5)
+            driver.save_screenshot(str(pictures / f"{name}.png"))
+    out["console"] = [entry for entry in driver.get_log("browser") if entry["level"] != "INFO"]
+    return out
+
+
 def main():
     url = sys.argv[1]
-    pictures = pathlib.Path(sys.argv[2]) if len(sys.argv) > 2 else None
-    out = {"views": {}}
+    stay = sys.argv[2:] == ["--stay"]
+    pictures = pathlib.Path(sys.argv[2]) if len(sys.argv) > 2 and not stay else None
     with tempfile.TemporaryDirectory(prefix="flagfall-chromium-") as folder:
         driver = browser(folder)
         try:
-            for name, width, height, theme in (("desktop", 1280, 900, "light"), ("dark", 1280, 900, "dark"),
-                                               ("phone", 360, 740, "light")):
-                size(driver, width, height, theme)
-                if name == "desktop":
-                    driver.get(url)
-                    look_when_drawn(driver)
-                    time.sleep(7)  # some rounds of questions: rates need two
-                time.sleep(1)
-                out["views"][name] = look_when_drawn(driver)
-                if pictures:
-                    full = driver.execute_script("return document.documentElement.scrollHeight")
-                    size(driver, width, full, theme)
-                    time.sleep(0.5)
-                    driver.save_screenshot(str(pictures / f"{name}.png"))
-            out["console"] = [entry for entry in driver.get_log("browser") if entry["level"] != "INFO"]
+            driver.get(url)
+            if not stay:
+                look_when_drawn(driver)
+                time.sleep(7)  # some rounds of questions
+                print(json.dumps(look(driver, pictures)))
+                return
+            for line in sys.stdin:
+                seen = {"look": look, "texts": lambda d: d.execute_script(LOOK)["texts"],
+                        "console": lambda d: d.get_log("browser")}[line.strip()](driver)
+                print(json.dumps(seen), flush=True)
         finally:
             driver.quit()
-    print(json.dumps(out))
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
 import json
 import re
+import subprocess
 import threading
-import time
 import unittest
 
 import deployment
@@ -32,6 +32,24 @@ class PageTest(unittest.TestCase):
         # What is raced is named by the configuration; a name may be anything printable.
         cls.site.services.append({**service, "name": HOSTILE, "names": ["*.slow.example.test"], "delay": "40ms"})
         cls.site.start()
+        cls.browser = subprocess.Popen(
+            cls.lab.inside("master", ["/usr/bin/python3", "-B", BROWSER, "http://127.0.0.1:4980/", "--stay"]),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        cls.addClassCleanup(cls.close)
+        cls.say("texts")
+
+    @classmethod
+    def close(cls):
+        cls.browser.stdin.close()
+        cls.browser.wait(30)
+        cls.browser.stdout.close()
+
+    @classmethod
+    def say(cls, word):
+        """What the browser, with the page open since the start, tells at a word."""
+        cls.browser.stdin.write(word + "\n")
+        cls.browser.stdin.flush()
+        return json.loads(cls.browser.stdout.readline())
 
     def load(self, each=150):
         asked = digs.Digs(self.lab)
@@ -39,10 +57,10 @@ class PageTest(unittest.TestCase):
             asked.ask(client, self.lab.address("master"), [f"{client}-{n}.race.example.test" for n in range(each)])
         return asked
 
-    def look(self, host="master", url="http://127.0.0.1:4980/"):
-        done = self.lab.run(host, ["/usr/bin/python3", "-B", BROWSER, url], timeout=120)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        return json.loads(done.stdout)
+    def look(self, ready):
+        """The page at every size, once its texts are so."""
+        harness.wait_until(lambda: ready(self.say("texts")), 20, lambda: f"the page; it shows {self.say('texts')}")
+        return self.say("look")
 
     def absent(self, route):
         code = self.lab.run("master", ["curl", "-so", "/dev/null", "-w", "%{http_code}",
@@ -58,8 +76,7 @@ class PageTest(unittest.TestCase):
         asking = threading.Thread(target=keep_asking)
         asking.start()
         try:
-            time.sleep(2)
-            seen = self.look()
+            seen = self.look(lambda texts: float((texts["rate"] or "0").split()[0]) > 0)
         finally:
             stop.set()
             asking.join()
@@ -100,12 +117,18 @@ class PageTest(unittest.TestCase):
 
     def test_numbers_at_rest_are_those_of_the_status(self):
         self.load().finish()
-        status = self.site.status()
-        view = self.look()["views"]["dark"]
+
+        def settled():
+            """The status, once every order's fate is in it."""
+            status = self.site.status()
+            return status if all(sum(s["outcomes"].values()) == s["orders_sent"] for s in status["slaves"]) else None
+        status = harness.wait_until(settled, 10, lambda: f"all orders' fates: {self.site.status()['slaves']}")
+        late = sum(s["outcomes"]["sent_late"] + s["outcomes"]["dropped_late"] for s in status["slaves"])
+        view = self.look(lambda texts: plain(texts["races"]) == status["races"] and
+                         f"{late} late" in texts["orders"])["views"]["dark"]
         self.assertEqual(plain(view["texts"]["races"]), status["races"])
         others = sum(status["fallback"].values())
         self.assertEqual(view["texts"]["fallback-share"], f"{100 * others / (others + status['races']):.1f} %")
-        late = sum(s["outcomes"]["sent_late"] + s["outcomes"]["dropped_late"] for s in status["slaves"])
         self.assertIn(f"{late} late", view["texts"]["orders"])
         for row, slave in zip(view["rows"]["slaves"], status["slaves"]):
             self.assertEqual(plain(row[3]), slave["orders_sent"])
@@ -123,48 +146,18 @@ class PageTest(unittest.TestCase):
             self.assertTrue(head.startswith("HTTP/1.1 200 "), file)
             self.assertIn("X-Content-Type-Options: nosniff", head)
 
-
-class GoneTest(unittest.TestCase):
     def test_the_page_says_when_the_master_is_gone_and_comes_back_with_it(self):
-        script = """
-import sys, time
-sys.path.insert(0, sys.argv[1])
-import browser, tempfile
-def until(driver, condition):
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, driver.execute_script(browser.LOOK)["texts"]
-        time.sleep(.1)
-with tempfile.TemporaryDirectory() as folder:
-    driver = browser.browser(folder)
-    try:
-        state = lambda: driver.execute_script("return document.getElementById('state').textContent")
-        driver.get("http://127.0.0.1:4980/")
-        until(driver, lambda: state() == "racing")
-        print("racing", flush=True)
-        until(driver, lambda: state() == "gone")
-        text = driver.execute_script("return document.getElementById('gone').textContent")
-        assert "does not answer" in text, text
-        print("gone", flush=True)
-        until(driver, lambda: state() == "racing")
-        print("back", flush=True)
-    finally:
-        driver.quit()
-"""
-        lab = harness.Lab("race.toml")
-        self.addCleanup(lab.stop)
-        lab.start_lab()
-        site = deployment.Deployment(lab, SLAVES)
-        site.start()
-        file = lab.directory / "gone.py"
-        file.write_text(script)
-        watching = lab.start("master", "browser", ["/usr/bin/python3", "-B", file, BROWSER.parent])
-        watching.wait_for("racing", 30)
-        site.programs["master"].kill()
-        watching.wait_for("gone", 30)
-        site.start_master()
-        watching.wait_for("back", 30)
-        self.assertEqual(watching.wait(20), 0)
+        def shows(state):
+            harness.wait_until(lambda: self.say("texts")["state"] == state, 20, lambda: f"{state}: {self.say('texts')}")
+        shows("racing")
+        self.site.programs["master"].kill()
+        shows("gone")
+        self.assertIn("does not answer", self.say("texts")["gone"])
+        self.site.start_master()
+        self.site.wait_fit()
+        shows("racing")
+        self.assertIsNone(self.say("texts")["gone"])
+        self.say("console")  # what it had to say of that is not looked at again
 
 
 if __name__ == "__main__":
