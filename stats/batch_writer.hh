@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "stats/cells.hh"
-#include "stats/sqlite.hh"
+#include "stats/schema.hh"
 
 namespace flagfall::stats {
 

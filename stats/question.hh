@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "stats/cells.hh"
-#include "stats/sqlite.hh"
+#include "stats/schema.hh"
 
 namespace flagfall::stats {
 

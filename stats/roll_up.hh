@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-#include "stats/sqlite.hh"
+#include "stats/schema.hh"
 
 namespace flagfall::stats {
 

@@ -29,24 +29,10 @@ constexpr auto kArrivals =
     "samples INTEGER NOT NULL, part INTEGER NOT NULL, updated INTEGER NOT NULL, "
     "PRIMARY KEY (service, prefix, slave)) WITHOUT ROWID;";
 
-bool create(Database& db) {
-  // Before the first page is written: later it would need a VACUUM.
-  if (!db.run("PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL")) return false;
-  Transaction transaction(db);
-  if (!transaction.begun()) return false;
+std::string all_tables() {
   std::string sql = kArrivals;
   for (const CellTable& table : cell_tables()) sql += create_sql(table);
-  sql += fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {};", kApplicationId, kSchemaVersion);
-  return db.run(sql) && transaction.commit();
-}
-
-Fault corrupt() {
-  return {Fault::Kind::corrupt, "its content is damaged"};
-}
-
-bool sound(Database& db) {
-  auto check = db.prepare("PRAGMA quick_check(1)");
-  return check && check->step() && check->text(0) == "ok";
+  return sql;
 }
 
 }  // namespace
@@ -77,42 +63,17 @@ std::string upsert_sql(const CellTable& table) {
                      values, updates);
 }
 
+const store::FileFormat& file_format() {
+  static const store::FileFormat format{0x66667374 /* "ffst" */, 1, all_tables(), "stats.database"};
+  return format;
+}
+
 Fault check_file(Database& db) {
-  const auto id = db.number("PRAGMA application_id");
-  if (!id) return db.fault();
-  const auto version = db.number("PRAGMA user_version");
-  if (!version) return db.fault();
-  if (*id != kApplicationId)
-    return {Fault::Kind::foreign,
-            "it is no database of flagfall's; move it away, or name another file as stats.database"};
-  if (*version > kSchemaVersion)
-    return {
-        Fault::Kind::newer,
-        fmt::format("it has schema {}, and this flagfall knows {}; it stays as it is: name another file as "
-                    "stats.database, or upgrade",
-                    *version, kSchemaVersion)};
-  return *version == kSchemaVersion ? Fault{} : corrupt();
+  return store::check_file(db, file_format());
 }
 
 Fault set_up(Database& db, std::int64_t most_bytes, bool check) {
-  const auto pages = db.number("PRAGMA page_count");
-  if (!pages) return db.fault();
-  if (*pages == 0 && !create(db)) return db.fault();
-  if (Fault fault = check_file(db); fault.kind != Fault::Kind::none) return fault;
-  if (check && !sound(db)) {
-    const Fault fault = db.fault();
-    return fault.kind == Fault::Kind::none || fault.kind == Fault::Kind::other ? corrupt() : fault;
-  }
-  const auto page_size = db.number("PRAGMA page_size");
-  if (!page_size || *page_size <= 0) return db.fault();
-  // Rolling up and deleting keep it below most_bytes; this is the wall behind, with room for what they write.
-  const std::int64_t most_pages = most_bytes / *page_size * 5 / 4;
-  const bool done =
-      db.run(fmt::format("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit "
-                         "= 1048576; PRAGMA wal_autocheckpoint = 256; "
-                         "PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY; PRAGMA max_page_count = {}",
-                         most_pages));
-  return done ? Fault{} : db.fault();
+  return store::set_up(db, file_format(), most_bytes, check);
 }
 
 }  // namespace flagfall::stats

@@ -1,5 +1,4 @@
-// The database's tables, and how a file becomes one that we write: made when it
-// is new, checked when it is there. docs/design/statistics.md describes them for
+// The database's tables. docs/design/statistics.md describes them for
 // people who ask with SQL of their own.
 //
 // Four tables hold cells: of a second, a minute or an hour (`width`), which
@@ -12,13 +11,17 @@
 #include <string_view>
 #include <vector>
 
-#include "stats/sqlite.hh"
+#include "common/store/file_format.hh"
+#include "common/store/sqlite.hh"
 
 namespace flagfall::stats {
 
-/// In the file's header (PRAGMA application_id), so that nobody else's database is taken for ours.
-inline constexpr std::int64_t kApplicationId = 0x66667374;  // "ffst"
-inline constexpr std::int64_t kSchemaVersion = 1;           // PRAGMA user_version
+using store::Database;
+using store::Fault;
+using store::Statement;
+using store::Transaction;
+
+const store::FileFormat& file_format();
 
 inline constexpr std::int64_t kSecond = 1;
 inline constexpr std::int64_t kMinute = 60;
@@ -37,9 +40,7 @@ std::string upsert_sql(const CellTable& table);
 
 /// Whether the open file is ours and not newer than we are; else why not.
 Fault check_file(Database& db);
-/// Makes it ours when it is new, checks it when it is not, and sets it up for writing: WAL, no larger than
-/// `most_bytes`. A damaged one is Fault::Kind::corrupt; `check` reads all of it for that, which takes seconds
-/// for hundreds of megabytes.
+/// See store::set_up.
 Fault set_up(Database& db, std::int64_t most_bytes, bool check);
 
 }  // namespace flagfall::stats

@@ -5,27 +5,31 @@
 #include <deque>
 #include <functional>
 #include <mutex>
-#include <set>
 #include <utility>
 
 #include "common/base/log.hh"
 #include "common/base/quiet_thread.hh"
-#include "stats/open_file.hh"
+#include "common/store/kept_file.hh"
+#include "common/store/trouble.hh"
+#include "stats/batch_writer.hh"
+#include "stats/schema.hh"
 
 namespace flagfall::stats {
 namespace {
 
 /// Batches that wait. More are not made: the tally goes on adding up meanwhile.
 constexpr std::size_t kQueue = 4;
-/// So long without trouble, in seconds, and it is over: a disk that is nearly full would fill the log.
-constexpr std::int64_t kQuiet = 5;
 
 }  // namespace
 
 /// What the two threads share: the queue and the figures under the mutex, the file in the thread alone. The
 /// thread holds a reference of its own, so that it may outlive the store on a disk that hangs.
 struct Store::Shared {
-  explicit Shared(StoreOptions with, std::int64_t began) : options(std::move(with)), now(began) {}
+  Shared(StoreOptions with, std::int64_t began)
+      : options(std::move(with)),
+        now(began),
+        file({"statistics", options.path, &file_format(), options.keep.most_bytes},
+             [this](Database* db) { return use(db); }) {}
 
   const StoreOptions options;
 
@@ -41,15 +45,15 @@ struct Store::Shared {
   bool ended = false;
 
   // The thread's own.
-  std::unique_ptr<OpenFile> file;
-  bool checked = false;
-  bool damaged = false;
+  std::unique_ptr<BatchWriter> writer;
+  std::optional<RollUp> roll_up;
+  store::KeptFile file;
+  bool fresh = false;  // just opened
   bool has_restored = false;
-  std::set<Fault::Kind> said;  // since the trouble began; empty: there is none
-  std::int64_t last_trouble = 0;
-  std::uint64_t not_kept_before = 0;
+  store::Trouble bad;
 
   void run();
+  bool use(Database* db);
   bool open();
   bool write_queue();
   void keep_small();
@@ -74,40 +78,39 @@ void Store::Shared::run() {
     if (!written && !last) wake.wait_for(lock, options.pause, [&] { return stopping; });
   }
   lock.unlock();
-  file.reset();  // a checkpoint, as a rule
+  file.close();
   lock.lock();
   ended = true;
   done.notify_all();
 }
 
+bool Store::Shared::use(Database* db) {
+  roll_up.reset();
+  writer.reset();
+  if (db == nullptr) return true;
+  writer = BatchWriter::make(*db, options.names);
+  if (writer) roll_up.emplace(*db, options.keep);
+  fresh = writer != nullptr;
+  return fresh;
+}
+
 bool Store::Shared::open() {
-  if (file && !file->still_there()) {
-    file.reset();
-    log::warn("statistics: {} was removed or replaced; what it held is gone", options.path);
+  Fault fault = file.open();
+  {
+    const std::scoped_lock lock(mutex);
+    health.moved_aside = file.moved_aside();
   }
-  if (file) return true;
-  Fault fault;
-  if (!damaged) file = OpenFile::open(options.path, options.keep, options.names, !checked, fault);
-  if (damaged || (!file && fault.kind == Fault::Kind::corrupt)) {
-    if (move_aside(options.path)) {
-      log::warn("statistics: {0} is damaged; it is {0}.damaged now, and a new one begins", options.path);
-      const std::scoped_lock lock(mutex);
-      ++health.moved_aside;
-    }
-    damaged = false;
-    file = OpenFile::open(options.path, options.keep, options.names, true, fault);
-  }
-  if (!file) {
+  if (fault.kind != Fault::Kind::none) {
     trouble(std::move(fault));
     return false;
   }
-  checked = true;
+  if (!std::exchange(fresh, false)) return true;
   if (!std::exchange(has_restored, true)) {
-    auto rows = read_arrivals(file->db(), options.names);
+    auto rows = read_arrivals(file.db(), options.names);
     const std::scoped_lock lock(mutex);
     restored = std::move(rows);
   }
-  if (said.empty()) log::info("statistics: kept in {}", options.path);
+  if (bad.none()) log::info("statistics: kept in {}", options.path);
   const std::scoped_lock lock(mutex);
   health.opened = true;
   return true;
@@ -122,10 +125,9 @@ bool Store::Shared::write_queue() {
       if (queue.empty()) return true;
       batch = &queue.front();
     }
-    if (!file->writer().write(*batch)) {
-      Fault fault = file->db().fault();
-      damaged = fault.kind == Fault::Kind::corrupt;
-      if (fault.kind != Fault::Kind::full && fault.kind != Fault::Kind::locked) file.reset();
+    if (!writer->write(*batch)) {
+      Fault fault = file.db().fault();
+      file.failed(fault);
       trouble(std::move(fault));
       return false;
     }
@@ -145,8 +147,8 @@ void Store::Shared::keep_small() {
       if (stopping || !queue.empty()) return;
       at = now;
     }
-    const RollUp::Step step = file->roll_up().step(at);
-    if (step == RollUp::Step::failed) trouble(file->db().fault());
+    const RollUp::Step step = roll_up->step(at);
+    if (step == RollUp::Step::failed) trouble(file.db().fault());
     if (step != RollUp::Step::worked) return;
   }
 }
@@ -155,9 +157,7 @@ void Store::Shared::trouble(Fault fault) {
   const std::scoped_lock lock(mutex);
   ++health.failures;
   health.opened = false;
-  last_trouble = now;
-  if (said.empty()) not_kept_before = not_kept();
-  if (said.insert(fault.kind).second)
+  if (bad.began(fault.kind, now, not_kept()))
     log::warn("statistics: {}: {}; the master goes on, and counts what is not kept", options.path,
               fault.text);
   health.why_not = std::move(fault.text);
@@ -165,10 +165,9 @@ void Store::Shared::trouble(Fault fault) {
 
 void Store::Shared::recovered() {
   const std::scoped_lock lock(mutex);
-  if (said.empty() || (!stopping && now < last_trouble + kQuiet)) return;
-  log::info("statistics: kept again in {}; {} races of the meantime are lost", options.path,
-            not_kept() - not_kept_before);
-  said.clear();
+  const auto lost_meanwhile = bad.over(now, not_kept(), stopping);
+  if (!lost_meanwhile) return;
+  log::info("statistics: kept again in {}; {} races of the meantime are lost", options.path, *lost_meanwhile);
   health.opened = true;
   health.why_not.clear();
 }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common/base/time.hh"
+#include "common/store/health.hh"
 #include "stats/cells.hh"
 #include "stats/roll_up.hh"
 
@@ -24,16 +25,8 @@ struct StoreOptions {
   Nanos pause = std::chrono::seconds(1);
 };
 
-/// How the keeping goes.
-struct StoreHealth {
-  bool opened = false;         // the file is open and was right when it was last used
-  std::string why_not;         // empty: all is kept
-  std::uint64_t kept = 0;      // races in the file
-  std::uint64_t not_kept = 0;  // races that are lost, those that advance() told of among them
-  std::uint64_t transactions = 0;
-  std::uint64_t failures = 0;
-  std::uint64_t moved_aside = 0;  // damaged files
-};
+/// How the keeping goes; `kept` and `not_kept` are races, those that advance() told of among the latter.
+using StoreHealth = store::Health;
 
 class Store {
  public:

@@ -1,4 +1,4 @@
-#include "stats/sqlite.hh"
+#include "common/store/sqlite.hh"
 
 #include <fmt/format.h>
 #include <sqlite3.h>
@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <system_error>
 
-namespace flagfall::stats {
+namespace flagfall::store {
 namespace {
 
 /// A path as a URI: what has a meaning there is escaped.
@@ -49,7 +49,7 @@ std::string text_of(Fault::Kind kind, sqlite3* db, int system) {
   const std::string cause = system == 0 ? "" : ": " + std::generic_category().message(system);
   switch (kind) {
     case Fault::Kind::full:
-      return "there is no space left, on the disk or within stats.most_size; make room";
+      return "there is no space left, on the disk or within its largest size; make room";
     case Fault::Kind::read_only:
       return "it cannot be written" + cause + "; let the user of flagfall-master write to it and its folder";
     case Fault::Kind::locked:
@@ -59,9 +59,9 @@ std::string text_of(Fault::Kind kind, sqlite3* db, int system) {
     case Fault::Kind::corrupt:
       return "its content is damaged";
     case Fault::Kind::foreign:
-      return "it is no database of flagfall's; move it away, or name another file as stats.database";
+      return "it is no database of flagfall's; move it away, or name another file";
     case Fault::Kind::newer:
-      return "it is of a newer flagfall; it stays as it is: name another file as stats.database, or upgrade";
+      return "it is of a newer flagfall; it stays as it is: name another file, or upgrade";
     case Fault::Kind::none:
     case Fault::Kind::other:
       break;
@@ -77,6 +77,11 @@ void Statement::Deleter::operator()(sqlite3_stmt* raw) const {
 
 Statement& Statement::bind(std::int64_t value) {
   ok_ = sqlite3_bind_int64(raw_.get(), ++bound_, value) == SQLITE_OK && ok_;
+  return *this;
+}
+
+Statement& Statement::bind(double value) {
+  ok_ = sqlite3_bind_double(raw_.get(), ++bound_, value) == SQLITE_OK && ok_;
   return *this;
 }
 
@@ -109,11 +114,20 @@ std::int64_t Statement::integer(int column) const {
   return sqlite3_column_int64(raw_.get(), column);
 }
 
+double Statement::real(int column) const {
+  return sqlite3_column_double(raw_.get(), column);
+}
+
 std::string Statement::text(int column) const {
+  return std::string(view(column));
+}
+
+std::string_view Statement::view(int column) const {
   const unsigned char* chars = sqlite3_column_text(raw_.get(), column);
   const int size = sqlite3_column_bytes(raw_.get(), column);
-  return chars == nullptr ? std::string()
-                          : std::string(reinterpret_cast<const char*>(chars), static_cast<std::size_t>(size));
+  return chars == nullptr
+             ? std::string_view()
+             : std::string_view(reinterpret_cast<const char*>(chars), static_cast<std::size_t>(size));
 }
 
 bool Statement::null(int column) const {
@@ -189,4 +203,4 @@ std::optional<std::int64_t> Database::number(const std::string& sql) {
   return statement->integer(0);
 }
 
-}  // namespace flagfall::stats
+}  // namespace flagfall::store

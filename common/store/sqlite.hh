@@ -11,7 +11,7 @@
 struct sqlite3;
 struct sqlite3_stmt;
 
-namespace flagfall::stats {
+namespace flagfall::store {
 
 /// Why a call failed, and whether waiting, an operator or nobody can help.
 struct Fault {
@@ -36,6 +36,7 @@ class Statement {
 
   /// Values in order, from the first; then step() or run().
   Statement& bind(std::int64_t value);
+  Statement& bind(double value);
   /// `text` is copied.
   Statement& bind(std::string_view text);
   /// True: there is a row. False: there is none (any more), or it failed; ok() says which.
@@ -46,7 +47,10 @@ class Statement {
 
   /// Of the row; zero and empty when there is another type, or no such column.
   [[nodiscard]] std::int64_t integer(int column) const;
+  [[nodiscard]] double real(int column) const;
   [[nodiscard]] std::string text(int column) const;
+  /// The same until the next step(), without a copy.
+  [[nodiscard]] std::string_view view(int column) const;
   [[nodiscard]] bool null(int column) const;
 
  private:
@@ -110,4 +114,4 @@ class Transaction {
   bool committed_ = false;
 };
 
-}  // namespace flagfall::stats
+}  // namespace flagfall::store
