@@ -1,14 +1,12 @@
 #include "stats/store.hh"
 
 #include <cassert>
-#include <condition_variable>
 #include <deque>
 #include <functional>
 #include <mutex>
 #include <utility>
 
 #include "common/base/log.hh"
-#include "common/base/quiet_thread.hh"
 #include "common/store/kept_file.hh"
 #include "common/store/trouble.hh"
 #include "stats/batch_writer.hh"
@@ -24,7 +22,7 @@ constexpr std::size_t kQueue = 4;
 
 /// What the two threads share: the queue and the figures under the mutex, the file in the thread alone. The
 /// thread holds a reference of its own, so that it may outlive the store on a disk that hangs.
-struct Store::Shared {
+struct Store::Shared final : store::Shared {
   Shared(StoreOptions with, std::int64_t began)
       : options(std::move(with)),
         now(began),
@@ -33,16 +31,11 @@ struct Store::Shared {
 
   const StoreOptions options;
 
-  mutable std::mutex mutex;
-  std::condition_variable wake;
-  std::condition_variable done;
   std::deque<Batch> queue;
   std::vector<ArrivalRow> restored;
   StoreHealth health;
   std::int64_t now;
   std::uint64_t lost = 0;
-  bool stopping = false;
-  bool ended = false;
 
   // The thread's own.
   std::unique_ptr<BatchWriter> writer;
@@ -50,9 +43,9 @@ struct Store::Shared {
   store::KeptFile file;
   bool fresh = false;  // just opened
   bool has_restored = false;
-  store::Trouble bad;
+  store::Trouble bad{5};  // seconds
 
-  void run();
+  void run() override;
   bool use(Database* db);
   bool open();
   bool write_queue();
@@ -79,9 +72,6 @@ void Store::Shared::run() {
   }
   lock.unlock();
   file.close();
-  lock.lock();
-  ended = true;
-  done.notify_all();
 }
 
 bool Store::Shared::use(Database* db) {
@@ -181,23 +171,11 @@ void Store::Shared::drop_queue() {
 }
 
 Store::Store(StoreOptions options, std::int64_t now)
-    : shared_(std::make_shared<Shared>(std::move(options), now)),
-      thread_(thread_without_signals([shared = shared_] { shared->run(); })) {}
+    : shared_(std::make_shared<Shared>(std::move(options), now)), thread_(shared_) {}
 
 Store::~Store() {
-  bool ended = false;
-  {
-    std::unique_lock lock(shared_->mutex);
-    shared_->stopping = true;
-    shared_->wake.notify_all();
-    ended = shared_->done.wait_for(lock, kPatience, [&] { return shared_->ended; });
-  }
-  if (ended) {
-    thread_.join();
-  } else {
+  if (!thread_.stop(kPatience))
     log::warn("statistics: {} does not answer; its last seconds may be lost", shared_->options.path);
-    thread_.detach();
-  }
 }
 
 bool Store::ready() const {

@@ -7,10 +7,10 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "common/base/time.hh"
+#include "common/store/background.hh"
 #include "common/store/health.hh"
 #include "stats/cells.hh"
 #include "stats/roll_up.hh"
@@ -56,7 +56,7 @@ class Store {
  private:
   struct Shared;
   std::shared_ptr<Shared> shared_;
-  std::thread thread_;
+  store::Background thread_;
 };
 
 }  // namespace flagfall::stats

@@ -11,6 +11,7 @@ struct Health {
   std::string why_not;         // empty: all is kept
   std::uint64_t kept = 0;      // things that are written since the start
   std::uint64_t not_kept = 0;  // things that are lost
+  std::uint64_t wrong = 0;     // things that were read, and make no sense
   std::uint64_t transactions = 0;
   std::uint64_t failures = 0;
   std::uint64_t moved_aside = 0;  // damaged files

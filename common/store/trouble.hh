@@ -12,8 +12,8 @@ namespace flagfall::store {
 
 class Trouble {
  public:
-  /// So long without it, in seconds, and it is over.
-  static constexpr std::int64_t kQuiet = 5;
+  /// So long without it and it is over; in the unit of `now`.
+  explicit Trouble(std::int64_t quiet) : quiet_(quiet) {}
 
   /// `lost`: what is lost so far, of anything that is counted. True: not said yet since it began.
   bool began(Fault::Kind kind, std::int64_t now, std::uint64_t lost) {
@@ -23,13 +23,14 @@ class Trouble {
   }
   /// All went well, at `now`. How much was lost meanwhile, when it has been well for long enough or `at_end`.
   std::optional<std::uint64_t> over(std::int64_t now, std::uint64_t lost, bool at_end) {
-    if (said_.empty() || (!at_end && now < last_ + kQuiet)) return std::nullopt;
+    if (said_.empty() || (!at_end && now < last_ + quiet_)) return std::nullopt;
     said_.clear();
     return lost - lost_before_;
   }
   [[nodiscard]] bool none() const { return said_.empty(); }
 
  private:
+  std::int64_t quiet_;
   std::set<Fault::Kind> said_;
   std::int64_t last_ = 0;
   std::uint64_t lost_before_ = 0;
