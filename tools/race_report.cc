@@ -74,10 +74,22 @@ void RaceReports::answered(const Result<std::string>& answer) {
     known_ += std::min(json["known"].get<std::uint64_t>(), races);
 }
 
+void RaceReports::give_up() {
+  failed_ += waiting_.size();
+  waiting_.clear();
+}
+
 std::string RaceReports::summary() const {
   std::string out = fmt::format("{} races reported; the master knew {} of them", sent_, known_);
   if (failed_ > 0) out += fmt::format("; {} could not be reported: {}", failed_, trouble_);
   if (dropped_ > 0) out += fmt::format("; {} were too many at once", dropped_);
+  if (failed_ > 0)
+    out +=
+        "\n  -> is --report the master's admin listener, --token-file what its admin.token_file holds, and "
+        "--ca "
+        "what\n     signed its certificate? Its log names what it refuses";
+  else if (dropped_ > 0)
+    out += "\n  -> race less often (--interval): the master is slow to answer";
   return out;
 }
 

@@ -41,8 +41,13 @@ class RaceReports {
   /// The master's answer to `races` of them, or why there is none.
   void answered(const Result<std::string>& answer);
 
-  /// One line for the end of a run.
+  /// What still waits will not be sent.
+  void give_up();
+
+  /// For the end of a run: a line, and another with what to do when reports were lost.
   [[nodiscard]] std::string summary() const;
+  /// Some could not be handed over.
+  [[nodiscard]] bool lost() const { return failed_ + dropped_ > 0; }
   /// Why the first report failed; empty: none did.
   [[nodiscard]] const std::string& trouble() const { return trouble_; }
 

@@ -26,6 +26,8 @@ namespace {
 
 /// Well below the usual limit of 1,024 descriptors; queries beyond it wait for a race to end.
 constexpr std::size_t kMostOpen = 500;
+/// Exit status, beside 0, 1 (nobody answered) and 2 (the command line).
+constexpr int kReportsLost = 3;
 
 class Racer {
  public:
@@ -47,7 +49,8 @@ class Racer {
     if (!done()) loop_.run();
     send_last_reports();
     if (!options_.json) print("\n" + book_.summary(title));
-    return book_.answered() > 0 ? 0 : 1;
+    if (book_.answered() == 0) return 1;
+    return reports_.lost() ? kReportsLost : 0;
   }
 
  private:
@@ -207,6 +210,7 @@ class Racer {
     while (sender_.busy()) loop_.run();
     while (reports_.waiting() && reports_.trouble().empty())
       reports_.answered(post(*options_.report, reports_.take()));
+    reports_.give_up();
     err_ << "flagfall race: " << reports_.summary() << '\n';
   }
 

@@ -147,6 +147,8 @@ class TuneTest(unittest.TestCase):
                                        "--report", "https://192.0.2.1:4980", "--token-file", self.lab.directory / "wrong",
                                        "--ca", self.lab.directory / "admin.crt"])
         self.assertRegex(done.stderr, "0 races reported; .*1 could not be reported: .*token")
+        self.assertIn("-> is --report the master's admin listener", done.stderr)
+        self.assertEqual(done.returncode, 3)
 
     def test_4_recording_ends_at_ctrl_c_and_goes_on_over_a_restart(self):
         path = self.lab.directory / "restart.jsonl"

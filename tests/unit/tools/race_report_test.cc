@@ -86,9 +86,25 @@ BOOST_AUTO_TEST_CASE(the_summary_counts_what_the_master_knew_and_says_the_first_
   send(1, std::string("nonsense"));
   send(4, Error{"not the token"});
   send(1, Error{"another"});
-  BOOST_TEST(reports.summary() ==
-             "6 races reported; the master knew 4 of them; 5 could not be reported: not the token");
+  BOOST_TEST(
+      reports.summary().starts_with("6 races reported; the master knew 4 of them; 5 could not be reported: "
+                                    "not the token\n  -> is --report "));
   BOOST_TEST(reports.trouble() == "not the token");
+}
+
+BOOST_AUTO_TEST_CASE(what_was_not_handed_over_is_lost_and_said) {
+  RaceReports reports;
+  reports.add(report());
+  (void)reports.take();
+  reports.answered(std::string(R"({"known":1})"));
+  reports.give_up();
+  BOOST_TEST(!reports.lost());
+  BOOST_TEST(reports.summary().find("->") == std::string::npos);
+  for (int i = 0; i < 3; ++i) reports.add(report());
+  reports.give_up();
+  BOOST_TEST(reports.lost());
+  BOOST_TEST(!reports.waiting());
+  BOOST_TEST(reports.summary().find("3 could not be reported") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
