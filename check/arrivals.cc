@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "common/base/units.hh"
+
 namespace flagfall::check {
 namespace {
 
@@ -12,10 +14,6 @@ namespace {
 constexpr double kGood = 0.8;
 /// Slaves of one check; more are a mistake or an attack.
 constexpr std::size_t kMostSlaves = 256;
-
-double in_ms(Nanos n) {
-  return static_cast<double>(n.count()) * 1e-6;
-}
 
 }  // namespace
 

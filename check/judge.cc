@@ -7,14 +7,11 @@
 #include <array>
 #include <charconv>
 
+#include "common/base/units.hh"
 #include "common/config/types.hh"
 
 namespace flagfall::check {
 namespace {
-
-double in_ms(Nanos n) {
-  return static_cast<double>(n.count()) * 1e-6;
-}
 
 std::string holder(const BoundSocket& socket, const Owner& owner) {
   if (owner.pid == 0) return fmt::format("a program of uid {}", socket.uid);

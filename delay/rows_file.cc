@@ -10,6 +10,8 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "common/base/units.hh"
+
 namespace flagfall::delay {
 namespace {
 
@@ -20,10 +22,6 @@ constexpr std::size_t kMostName = 255;
 constexpr Nanos kMostTime = std::chrono::hours(1);
 /// Where a double still holds every whole number.
 constexpr double kMostCount = 9e15;
-
-double in_ms(Nanos ns) {
-  return std::chrono::duration<double, std::milli>(ns).count();
-}
 
 /// Printable, so that no terminal obeys it.
 bool good_name(const std::string& name) {

@@ -248,8 +248,8 @@ void App::open_admin(net::Loop& loop) {
 void App::audit_commands() {
   audit_.emplace(config_.admin.audit.text);
   admin_->on_command([this](const net::AdminRequest& request, const net::AdminReply& reply) {
-    if (request.path == "/client-report") return;  // what a client saw: no operator's command, and many
-    if (request.path == "/client-report") return;  // it steers nothing, and may come ten times a second
+    // What a client saw: no operator's command, it steers nothing, and may come ten times a second.
+    if (request.path == "/client-report") return;
     audit_->write(audit_entry(clock_.real(), request, reply));
   });
 }

@@ -3,16 +3,11 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "common/base/units.hh"
+
 namespace flagfall::master {
-namespace {
 
 using nlohmann::json;
-
-double in_ms(Nanos n) {
-  return static_cast<double>(n.count()) * 1e-6;
-}
-
-}  // namespace
 
 json delay_json(const DelayControl& delays, std::size_t service, MonoTime now) {
   const delay::Follower* const follower = delays.follower(service);
@@ -23,7 +18,7 @@ json delay_json(const DelayControl& delays, std::size_t service, MonoTime now) {
   for (const std::uint16_t slave : view.slaves) slaves.push_back(delays.names().at(slave));
   json last = nullptr;
   if (const auto& change = delays.last_change(service))
-    last = {{"ago_s", in_ms(now - change->at) * 1e-3},
+    last = {{"ago_s", in_s(now - change->at)},
             {"from_ms", in_ms(change->change.from)},
             {"to_ms", in_ms(change->change.to)},
             {"why", delay::describe(change->change, follow, delays.names())}};

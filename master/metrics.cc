@@ -21,12 +21,16 @@ double flag(bool is) {
 
 void add_racing(Families& out, const StatusSource& s) {
   std::uint64_t races = 0;
+  std::uint64_t beacons = 0;
   auto queue_age = std::make_unique<Histogram>();
   for (const auto& loop : s.loops) {
     races += loop->requests().races.get();
+    beacons += loop->requests().beacon_races.get();
     queue_age->merge(loop->requests().queue_age);
   }
   out.counter("flagfall_races_total", "Queries that were raced", number(races));
+  out.counter("flagfall_beacon_races_total", "Of these, those that were answered with a beacon",
+              number(beacons));
   for (std::size_t i = 0; i < kFallbackNames.size(); ++i) {
     std::uint64_t n = 0;
     for (const auto& loop : s.loops) n += loop->requests().fallback.get(static_cast<Fallback>(i));

@@ -7,11 +7,16 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "common/daemon/status_json.hh"
 #include "master/delay_status.hh"
 
 namespace flagfall::master {
 namespace {
 
+using daemon::histogram_json;
+using daemon::spread_json;
+using daemon::text_of;
+using daemon::text_or_null;
 using nlohmann::json;
 using Fate = SlaveStats::Fate;
 
@@ -31,49 +36,6 @@ json verdicts_json(const StatusSource& s) {
           {"share", c.finished == 0 ? json(nullptr) : json(share)},
           {"by", by},
           {"remembered", s.races.remembered()}};
-}
-
-double in_ms(Nanos n) {
-  return static_cast<double>(n.count()) * 1e-6;
-}
-double in_us(Nanos n) {
-  return static_cast<double>(n.count()) * 1e-3;
-}
-double in_s(Nanos n) {
-  return static_cast<double>(n.count()) * 1e-9;
-}
-
-json text_or_null(const std::string& text) {
-  return text.empty() ? json(nullptr) : json(text);
-}
-
-const char* text_of(wire::ClockStatus status) {
-  switch (status) {
-    case wire::ClockStatus::unknown:
-      return "unknown";
-    case wire::ClockStatus::synchronised:
-      return "synchronised";
-    case wire::ClockStatus::free_running:
-      return "free_running";
-  }
-  return "unknown";
-}
-
-json histogram(const Histogram& h, double (*unit)(Nanos)) {
-  json out = {{"count", h.count()}};
-  for (const auto& [name, q] : {std::pair{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}})
-    out[name] = h.count() == 0 ? json(nullptr) : json(unit(h.quantile(q)));
-  out["max"] = h.count() == 0 ? json(nullptr) : json(unit(h.max()));
-  return out;
-}
-
-json spread(const wire::Spread& of, double (*unit)(Nanos)) {
-  const auto or_null = [&](Nanos n) { return of.count == 0 ? json(nullptr) : json(unit(n)); };
-  return {{"count", of.count},
-          {"p50", or_null(of.p50)},
-          {"p90", or_null(of.p90)},
-          {"p99", or_null(of.p99)},
-          {"max", or_null(of.most)}};
 }
 
 json clock_json(const StatusSource& s) {
@@ -118,8 +80,8 @@ void add_outcomes(json& out, const SlaveStats& stats) {
                      {"withheld", stats.count(Fate::withheld)}};
   const auto share = stats.on_time_share();
   out["on_time_share"] = share ? json(*share) : json(nullptr);
-  out["one_way_ms"] = histogram(stats.one_way, in_ms);
-  out["transmit_error_us"] = histogram(stats.transmit_error, in_us);
+  out["one_way_ms"] = histogram_json(stats.one_way, in_ms);
+  out["transmit_error_us"] = histogram_json(stats.transmit_error, in_us);
 }
 
 json slave_json(const StatusSource& s, const SlaveState& slave) {
@@ -148,9 +110,9 @@ json slave_json(const StatusSource& s, const SlaveState& slave) {
                   {"expected_error_ms", or_null(report.expected)},
                   {"drift_ppm", known ? json(in_us(report.drift)) : json(nullptr)},
                   {"updated_ago_ms", or_null(report.age)},
-                  {"own_bounds_ms", spread(report.own_bounds, in_ms)},
-                  {"expected_errors_ms", spread(report.expected_errors, in_ms)}};
-  out["stamp_error_us"] = spread(report.transmit_errors, in_us);
+                  {"own_bounds_ms", spread_json(report.own_bounds, in_ms)},
+                  {"expected_errors_ms", spread_json(report.expected_errors, in_ms)}};
+  out["stamp_error_us"] = spread_json(report.transmit_errors, in_us);
   json& services = out["services"] = json::array();
   for (const ServiceConfig& service : s.config.services)
     if (std::ranges::any_of(service.slaves, [&](const SlaveConfig& c) { return c.name == slave.name; }))
@@ -286,10 +248,11 @@ json status_json(const StatusSource& s) {
       {"services", services},
       {"races", race_count(s)},
       {"shadow_races", race_count(s, &RequestCounters::shadow_races)},
+      {"beacon_races", race_count(s, &RequestCounters::beacon_races)},
       {"verdicts", verdicts_json(s)},
       {"fallback", fallback},
       {"guard", guard_json(s)},
-      {"queue_age_us", histogram(*queue_age, in_us)},
+      {"queue_age_us", histogram_json(*queue_age, in_us)},
       {"counters", counters_json(s)},
       {"control", control},
       {"statistics", s.statistics}};

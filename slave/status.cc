@@ -5,43 +5,17 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "common/daemon/status_json.hh"
+
 namespace flagfall::slave {
 namespace {
 
+using daemon::histogram_json;
+using daemon::text_of;
+using daemon::text_or_null;
 using metrics::Families;
 using metrics::in_seconds;
 using nlohmann::json;
-
-double in_ms(Nanos n) {
-  return static_cast<double>(n.count()) * 1e-6;
-}
-double in_us(Nanos n) {
-  return static_cast<double>(n.count()) * 1e-3;
-}
-
-json text_or_null(const std::string& text) {
-  return text.empty() ? json(nullptr) : json(text);
-}
-
-std::string text_of(wire::ClockStatus status) {
-  switch (status) {
-    case wire::ClockStatus::unknown:
-      return "unknown";
-    case wire::ClockStatus::synchronised:
-      return "synchronised";
-    case wire::ClockStatus::free_running:
-      return "free_running";
-  }
-  return "unknown";
-}
-
-json histogram_us(const Histogram& h) {
-  json out = {{"count", h.count()}};
-  for (const auto& [name, q] : {std::pair{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}})
-    out[name] = h.count() == 0 ? json(nullptr) : json(in_us(h.quantile(q)));
-  out["max"] = h.count() == 0 ? json(nullptr) : json(in_us(h.max()));
-  return out;
-}
 
 bool known(const StatusSource& s) {
   return s.clock.status != wire::ClockStatus::unknown;
@@ -119,8 +93,8 @@ json status_json(const StatusSource& s) {
           {"uptime_s", in_seconds(s.now - s.started)},
           {"masters", masters},
           {"clock", clock_json(s)},
-          {"stamp_error_us", histogram_us(s.transmitter.stats().stamp)},
-          {"wake_up_us", histogram_us(s.transmitter.wake_ups())},
+          {"stamp_error_us", histogram_json(s.transmitter.stats().stamp, in_us)},
+          {"wake_up_us", histogram_json(s.transmitter.wake_ups(), in_us)},
           {"counters", counters}};
 }
 

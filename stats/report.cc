@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "common/base/histogram.hh"
+#include "common/base/units.hh"
 #include "stats/schema.hh"
 #include "stats/since.hh"
 
@@ -17,14 +18,11 @@ namespace {
 
 using nlohmann::json;
 
-double in_ms(std::int64_t ns) {
-  return static_cast<double>(ns) * 1e-6;
-}
 json share(std::int64_t part, std::int64_t whole) {
   return whole > 0 ? json(static_cast<double>(part) / static_cast<double>(whole)) : json(nullptr);
 }
 json mean_ms(std::int64_t sum_ns, std::int64_t count) {
-  return count > 0 ? json(in_ms(sum_ns) / static_cast<double>(count)) : json(nullptr);
+  return count > 0 ? json(in_ms(Nanos(sum_ns)) / static_cast<double>(count)) : json(nullptr);
 }
 
 std::int64_t verdicts(const RaceCounts& c) {
@@ -97,7 +95,7 @@ void add_quantiles(json& out, const std::map<unsigned, std::int64_t>& buckets) {
     for (const auto& [bucket, n] : buckets) {
       seen = plus(seen, n);
       if (static_cast<double>(seen) < q * static_cast<double>(total)) continue;
-      value = in_ms(static_cast<std::int64_t>(Histogram::edge(bucket)));
+      value = in_ms(Nanos(static_cast<std::int64_t>(Histogram::edge(bucket))));
       break;
     }
   }
@@ -127,9 +125,9 @@ json places_json(const Findings& findings, const std::string& prefix) {
   for (const Place& p : found->second)
     out.push_back({{"service", p.service},
                    {"server", p.slave},
-                   {"behind_ms", in_ms(p.behind_ns)},
-                   {"spread_ms", in_ms(p.spread_ns)},
-                   {"error_ms", in_ms(p.error_ns)},
+                   {"behind_ms", in_ms(Nanos(p.behind_ns))},
+                   {"spread_ms", in_ms(Nanos(p.spread_ns))},
+                   {"error_ms", in_ms(Nanos(p.error_ns))},
                    {"samples", p.samples},
                    {"updated", time_text(p.updated)}});
   return out;

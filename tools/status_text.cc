@@ -156,7 +156,10 @@ std::string clocks(const Json& array) {
 std::string races(const Json& status) {
   const Json& shadow = at(status, "shadow_races");
   const bool any = shadow.is_number() && shadow.get<double>() > 0;
-  return text(at(status, "races")) + (any ? fmt::format(", and {} in the shadow", text(shadow)) : "");
+  const Json& beacons = at(status, "beacon_races");
+  const bool some = beacons.is_number() && beacons.get<double>() > 0;
+  return text(at(status, "races")) + (some ? fmt::format(" ({} with beacons)", text(beacons)) : "") +
+         (any ? fmt::format(", and {} in the shadow", text(shadow)) : "");
 }
 
 /// "81.20% of 1188 races: icmp 900 certain, 64 likely"

@@ -27,6 +27,8 @@ class BeaconTest(unittest.TestCase):
         cls.site = deployment.Deployment(cls.lab, SLAVES, names=("race", "slow"), ordinary_user=True)
         for service in cls.site.services:
             service["winner_beacon"] = {"sample": 1.0}
+        cls.site.services.append(cls.site._service("novel", SLAVES, "25ms") | {"winner_beacon": "unknown"})
+        cls.site.zone += "*.novel IN A 192.0.2.1\n        IN AAAA 2001:db8::1\n"
         name_servers.make_name_servers(cls.site, SLAVES)
         name_servers.delegate(cls.site, SLAVES, "cdn", "delegate")
         name_servers.delegate(cls.site, SLAVES, "auto", "auto")
@@ -94,6 +96,36 @@ class BeaconTest(unittest.TestCase):
         certain = sum(r["verdict"]["certainty"] == "certain" for r in races)
         self.assertGreater(certain, 0, "who asks the master and the slave over one family is certain")
         self.assertEqual(sum(self.counters("beacon_wins").values()) - sum(before.values()), len(answers))
+
+    def test_with_unknown_beacons_end_with_the_first_verdict(self):
+        self.site.start_unbound("tokyo", options=("do-ip6: no",))  # one family, one network
+        before = self.site.status()
+
+        def resolve(*names):
+            asked = digs.Digs(self.lab)
+            asked.ask("tokyo", "127.0.0.1", [f"{name}.novel.example.test" for name in names])
+            (_, answers), = asked.finish()
+            self.assertEqual([self.slave_of(a.addresses[0]) for a in answers], [self.nearest("tokyo")] * len(names))
+            status = self.site.status()
+            return status["races"] - before["races"], status["beacon_races"] - before["beacon_races"]
+        self.assertEqual(resolve("first"), (1, 1))
+
+        def judged():
+            return next((r for r in self.get("/races")["races"] if r["service"] == "novel" and r["verdict"]), None)
+        verdict = harness.wait_until(judged, 10, "the first race's verdict")["verdict"]
+        self.assertEqual((verdict["way"], verdict["winner"]), ("beacon", self.nearest("tokyo")))
+        self.assertEqual(resolve(*(f"then{n}" for n in range(5))), (6, 1))
+        text = self.lab.run("master", [harness.BIN / "flagfall", "status", "--socket", self.site.socket()], check=True).stdout
+        self.assertRegex(text, r"(?m)^races +\d+ \(\d+ with beacons\)$")
+        self.assertRegex(text, r"(?m)^verdicts .*beacon \d+ (certain|likely)")
+
+    def test_with_unknown_who_never_follows_is_tried_thrice_and_then_rarely(self):
+        master = f"@{self.lab.address('master')}"
+        answers = [self.dig("denver", "+norecurse", master, f"{n}.novel.example.test") for n in range(8)]
+        followed = [bool(LABEL.search(out)) for out in answers]
+        self.assertEqual(followed, [True] * 3 + [False] * 5)
+        for out in answers[3:]:
+            self.assertIn(self.lab.address(self.nearest("denver")), out)
 
     def test_a_label_counts_once_and_is_answered_always(self):
         label, slave = self.beacon("madrid", "once.slow.example.test")

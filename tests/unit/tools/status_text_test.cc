@@ -39,8 +39,9 @@ BOOST_AUTO_TEST_CASE(the_documented_example_is_shown_with_all_that_matters) {
   BOOST_TEST(has(*text, "racing    yes\n"));
   BOOST_TEST(
       has(*text, "synchronised (chrony), bound 0.410 ms of 5.000 ms allowed, expected error 0.012 ms\n"));
-  BOOST_TEST(has(*text, "races     1200\n"));
-  BOOST_TEST(has(*text, "verdicts  81.10% of 1188 races: icmp 900 certain, icmp 64 likely\n"));
+  BOOST_TEST(has(*text, "races     1200 (12 with beacons)\n"));
+  BOOST_TEST(
+      has(*text, "verdicts  82.07% of 1188 races: beacon 11 certain, icmp 900 certain, icmp 64 likely\n"));
   BOOST_TEST(has(*text, "fallback  10 (retry 2, tcp 3, type_not_raced 5)\n"));
   BOOST_CHECK_MESSAGE(
       std::regex_search(
