@@ -291,6 +291,38 @@ config::Schema<Capacity> capacity_schema() {
   return s;
 }
 
+config::Schema<ShedOptions> shed_schema() {
+  using C = ShedOptions;
+  config::Schema<C> s;
+  s.key(
+      "fill", &C::fill,
+      {.help = "Client networks of a server over its capacity move to others, but to none beyond this share "
+               "of its own",
+       .least = "0.1",
+       .most = "1"});
+  s.key(
+      "calm", &C::calm,
+      {.help = "Below this share of its capacity a server takes them back", .least = "0.05", .most = "0.99"});
+  s.key("settle", &C::settle,
+        {.help = "Between two times that networks move away, or come back: so long it takes until it shows",
+         .least = "1s",
+         .most = "1h"});
+  s.key("rest", &C::rest,
+        {.help = "So long a server must be calm before it takes any back", .least = "1s", .most = "24h"});
+  s.key("back", &C::back,
+        {.help = "Share of a server's requests that come back at once; one network at least",
+         .least = "0.001",
+         .most = "1"});
+  s.key("most", &C::most,
+        {.help = "Client networks of a service that are away at once, at most",
+         .least = "0",
+         .most = "1000000"});
+  s.check([](const C& c, const Where& where) {
+    if (c.calm >= c.fill) where.error("calm", "must be less than fill");
+  });
+  return s;
+}
+
 config::Schema<BorderAnswersConfig> border_answers_schema() {
   config::Schema<BorderAnswersConfig> s;
   s.key("border", &BorderAnswersConfig::border,

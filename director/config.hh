@@ -11,6 +11,7 @@
 #include "director/capacity.hh"
 #include "director/health_rules.hh"
 #include "director/load_policies.hh"
+#include "director/overload.hh"
 #include "director/policy.hh"
 
 namespace flagfall::director {
@@ -84,6 +85,7 @@ config::Schema<PathConfig> path_schema();
 config::Schema<GeoConfig> geo_schema();
 config::Schema<PolicyConfig> policy_schema();
 config::Schema<Capacity> capacity_schema();
+config::Schema<ShedOptions> shed_schema();
 config::Schema<BorderAnswersConfig> border_answers_schema();
 
 /// Rules that span the sites, the ways between them and [paths]; `where` is the whole file's.

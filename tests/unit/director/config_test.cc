@@ -19,6 +19,7 @@ struct Root {
   director::GeoConfig geo;
   director::PolicyConfig policy;
   flagfall::director::Capacity capacity;
+  flagfall::director::ShedOptions shed;
   std::vector<director::BorderAnswersConfig> borders;
 };
 
@@ -30,6 +31,7 @@ Schema<Root> schema() {
   s.section("geo", &Root::geo, director::geo_schema());
   s.section("policy", &Root::policy, director::policy_schema());
   s.section("capacity", &Root::capacity, director::capacity_schema());
+  s.section("shed", &Root::shed, director::shed_schema());
   s.list("border", &Root::borders, director::border_answers_schema());
   s.check([](const Root& c, const Where& where) {
     check_sites(c.sites, c.internal, c.paths, where);
@@ -153,6 +155,11 @@ BOOST_AUTO_TEST_CASE(wrong_policies_are_told) {
   BOOST_TEST(has(error_of("[policy]\npolicies = [\"race\", \"race\"]"), "is there twice"));
   BOOST_TEST(has(error_of("[policy]\npolicies = [\"static\"]"), "needs `prefixes`"));
   BOOST_TEST(has(error_of("[policy]\nprefixes = \"p\""), "nothing reads it"));
+}
+
+BOOST_AUTO_TEST_CASE(a_server_is_not_calm_where_others_are_full) {
+  BOOST_TEST(has(error_of("[shed]\nfill = 0.7\ncalm = 0.7"), "t:3: shed.calm: must be less than fill"));
+  BOOST_TEST(error_of("[shed]\nfill = 0.7\ncalm = 0.6\nsettle = \"20s\"") == "");
 }
 
 BOOST_AUTO_TEST_CASE(sites_and_ways_that_do_not_fit_together_are_told) {
