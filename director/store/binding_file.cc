@@ -75,7 +75,7 @@ bool BindingWriter::write(const StoredChanges& changes) {
 bool BindingWriter::write(const StoredChange& change) {
   const StoredBinding& b = change.binding;
   Statement& statement = statements_[change.gone ? kErase : kSet];
-  statement.bind(b.service).bind(to_string(b.prefix)).bind(std::int64_t{b.by_hand()});
+  statement.bind(b.service).bind(to_string(b.prefix)).bind(std::int64_t{b.by_hand() ? 1 : 0});
   if (change.gone) return statement.run();
   return statement.bind(join_names(b.servers))
       .bind(std::int64_t{b.group})

@@ -26,9 +26,9 @@ class Store {
   /// Never blocks. Of a binding that waits to be written, only the newest state waits; where there is no
   /// room, changes are dropped, counted, and asked for once there is (needs_all()).
   virtual void put(StoredChanges changes) = 0;
-  /// What an earlier process knew, and what other masters have changed: `most` at a time, in the order in
-  /// which they shall take effect. Nothing that was put since is in it. To be called several times a second:
-  /// nothing is written before all of an earlier process's has been taken.
+  /// What an earlier process knew, and what other masters have changed: `most` at a time, each record once.
+  /// Nothing that was put since is in it. An operator's word holds whatever else is learned. To be called
+  /// several times a second: nothing is written before all of an earlier process's has been taken.
   virtual StoredChanges take(std::size_t most) = 0;
   /// All that an earlier process left has been taken, or cannot be had for now. Before the first query the
   /// daemon waits for this, though not for long.

@@ -5,18 +5,10 @@
 
 namespace flagfall::director {
 
-std::size_t Waiting::Hash::operator()(const Key& key) const {
-  const Bytes service(reinterpret_cast<const std::uint8_t*>(key.service.data()), key.service.size());
-  std::uint64_t h = seeded.mix(seeded.start(), service);
-  h = seeded.mix(h, key.prefix.ip.bytes());
-  h = seeded.mix(h, std::uint64_t{key.prefix.length} << 1 | (key.by_hand ? 1 : 0));
-  return seeded.finish(h);
-}
-
 std::size_t Waiting::put(StoredChanges changes) {
   std::size_t refused = 0;
   for (StoredChange& change : changes.bindings) {
-    Key key = key_of(change.binding);
+    RecordKey key = key_of(change.binding);
     const auto at = bindings_.find(key);
     if (at != bindings_.end()) {
       at->second = std::move(change);
@@ -40,15 +32,10 @@ std::size_t Waiting::put(StoredChanges changes) {
   return refused;
 }
 
-void Waiting::put_back(StoredChanges changes) {
-  for (StoredChange& change : changes.bindings) {
-    Key key = key_of(change.binding);
-    bindings_.try_emplace(std::move(key), std::move(change));
-  }
-  for (StoredDrain& drain : changes.drains) {
-    std::string server = drain.server;
-    drains_.try_emplace(std::move(server), std::move(drain));
-  }
+void Waiting::put_back(StoredChanges&& changes) {
+  for (StoredChange& change : changes.bindings)
+    bindings_.try_emplace(key_of(change.binding), std::move(change));
+  for (StoredDrain& drain : changes.drains) drains_.try_emplace(std::string(drain.server), std::move(drain));
 }
 
 StoredChanges Waiting::take(std::size_t most) {

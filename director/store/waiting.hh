@@ -3,22 +3,20 @@
 #pragma once
 
 #include <string>
-#include <tuple>
 #include <unordered_map>
 
-#include "common/base/hash.hh"
-#include "director/store/records.hh"
+#include "director/store/record_key.hh"
 
 namespace flagfall::director {
 
 class Waiting {
  public:
-  Waiting(std::size_t most, Random& random) : most_(most), bindings_(0, Hash{SeededHash(random)}) {}
+  Waiting(std::size_t most, Random& random) : most_(most), bindings_(0, RecordHash(random)) {}
 
   /// How many found no room.
   std::size_t put(StoredChanges changes);
   /// What could not be written, unless something newer waits already. There is always room for it.
-  void put_back(StoredChanges changes);
+  void put_back(StoredChanges&& changes);
   /// Out of it, `most` at a time, in no order.
   StoredChanges take(std::size_t most);
 
@@ -30,23 +28,8 @@ class Waiting {
   [[nodiscard]] std::size_t room() const { return size() < most_ ? most_ - size() : 0; }
 
  private:
-  struct Key {
-    std::string service;
-    Prefix prefix;
-    bool by_hand = false;
-    bool operator==(const Key&) const = default;
-  };
-  /// Prefixes are strangers': who does not know the seed cannot make them meet.
-  struct Hash {
-    SeededHash seeded;
-    std::size_t operator()(const Key& key) const;
-  };
-  static Key key_of(const StoredBinding& binding) {
-    return {binding.service, binding.prefix, binding.by_hand()};
-  }
-
   std::size_t most_;
-  std::unordered_map<Key, StoredChange, Hash> bindings_;
+  std::unordered_map<RecordKey, StoredChange, RecordHash> bindings_;
   std::unordered_map<std::string, StoredDrain> drains_;
 };
 
