@@ -1,73 +1,107 @@
 // The clusters of one service: what is known of each client network, and whom it is bound to. Pure: evidence,
-// addresses and times come in, changes go out. One owner thread.
+// addresses and times come in, changes go out. One owner thread. Which evidence binds, splits and merges:
+// docs/design/director-clusters.md.
 #pragma once
 
 #include <cstdint>
 #include <functional>
-#include <memory>
-#include <string>
+#include <optional>
 #include <vector>
 
-#include "common/base/counters.hh"
 #include "common/base/random.hh"
 #include "director/binding.hh"
+#include "director/book_options.hh"
+#include "director/candidate.hh"
+#include "director/cluster_tree.hh"
+#include "director/judge.hh"
 
 namespace flagfall::director {
 
-struct BookOptions {
-  unsigned coarsest_v4 = 16, finest_v4 = 24;
-  unsigned coarsest_v6 = 32, finest_v6 = 56;
-  /// Kinds of evidence that bind, most trusted first: the first with an opinion decides.
-  std::vector<Kind> kinds{Kind::race};
-  unsigned verdicts = 3;                  // agreeing evidence that binds
-  double share = 2.0 / 3;                 // and this share of it for one server
-  Nanos remember = std::chrono::hours(1); // evidence that is older is forgotten
-  Nanos forget = std::chrono::hours(24 * 7);  // a cluster nobody asks for is dropped
-  double hysteresis = 0.1;                // another server must be better by this share of its figure
-  Nanos least_gain = std::chrono::milliseconds(1);  // and by this, for times
-  std::size_t most = 1'000'000;           // clusters; what matters least is evicted
-};
-
-struct BookCounters {
-  Counter wins, ties, measures, refused, bound, rebound, split, merged, aged, evicted;
-  template <class F>
-  void for_each(F f) const;
-};
-
-/// What a cluster's owner would want to know of one server.
-struct Candidate {
-  ServerIndex server = 0;
-  double won = 0, lost = 0;                // decayed races against others
-  std::array<double, kKindNames.size()> value{};  // by Kind: the robust figure; 0: none
-  std::array<std::uint16_t, kKindNames.size()> pieces{};
-  bool silent = false;
-};
-
 class ClusterBook {
  public:
+  /// `servers`: 1 to kMostServers.
   ClusterBook(BookOptions options, std::size_t servers, Random& random);
+  ClusterBook(const ClusterBook&) = delete;
+  ClusterBook& operator=(const ClusterBook&) = delete;
+  ~ClusterBook() = default;
 
   /// A client asked: its cluster is known from now on, and does not age.
   void asked(const IpAddress& client, MonoTime now);
+  /// Evidence about an address in no cluster makes one. What cannot be is refused and counted: servers that
+  /// there are not, a winner among the losers, figures that are no measurement, a time before the last.
   void win(const Win& win, MonoTime now);
   void measure(const Measure& measure, MonoTime now);
-  /// An operator's word: stays until it is taken back, evidence or not.
+  /// An operator's word, of any length: stays until it is taken back, evidence or not. What was learned of
+  /// parts of the prefix is dropped; an operator's word about a part stays.
   void bind(const Prefix& prefix, const Order& order, MonoTime now);
-  /// Takes an operator's word back, and forgets what was learned there. False: there was nothing.
+  /// Takes an operator's word back, and forgets what was learned there and of its parts. False: there was
+  /// nothing.
   bool unbind(const Prefix& prefix, MonoTime now);
-  /// From the store: as good as learned, until evidence says otherwise.
+  /// From the store: as good as learned, until evidence says otherwise; an operator's word stays one. Of what
+  /// is known already, the newer `since` stays.
   void restore(const Binding& binding, MonoTime now);
-  /// Ages, merges and evicts, a bounded part of the table at each call. About four times a second.
+  /// Ages, merges and looks again at a bounded part of the table at each call: all of it in a minute, when
+  /// called four times a second.
   void advance(MonoTime now);
 
-  /// Since the last call, in order.
+  /// Since the last call, in order. A cluster that is learning is no news, unless it may lie in a bound one:
+  /// then it is told with an empty order, and hides the one around it.
   std::vector<Change> take_changes();
-  [[nodiscard]] std::size_t size() const;
+  [[nodiscard]] std::size_t size() const { return tree_.size(); }
   /// The most specific cluster that holds the address; false: none.
   bool find(const IpAddress& address, Binding& out) const;
-  [[nodiscard]] std::vector<Candidate> candidates(const Prefix& cluster) const;
+  /// Every server, in the order of the cluster that holds the prefix; empty: there is none.
+  [[nodiscard]] std::vector<Candidate> candidates(const Prefix& prefix) const;
+  /// The last evidence in the cluster that holds the prefix, newest first: `most` pieces.
+  [[nodiscard]] std::vector<RecentEvidence> recent(const Prefix& prefix, std::size_t most = 20) const;
+  /// Servers that have neither a figure nor a silence there yet, of the kind that lacks fewest: whom a caller
+  /// without races deals its clients to. None when no kind of figure binds.
+  [[nodiscard]] ServerMask wanted(const Prefix& prefix) const;
+  /// All clusters, also those that are learning. `f` must not change the book.
   void for_each(const std::function<void(const Binding&)>& f) const;
-  [[nodiscard]] const BookCounters& counters() const;
+  [[nodiscard]] const BookCounters& counters() const { return counters_; }
+
+ private:
+  [[nodiscard]] bool enter(MonoTime now);
+  [[nodiscard]] Recency recency() const;
+  [[nodiscard]] Tick tick(MonoTime t) const;
+  [[nodiscard]] unsigned coarsest(Family family) const;
+  [[nodiscard]] bool sane(const Win& win) const;
+  [[nodiscard]] bool sane(const Measure& measure) const;
+  [[nodiscard]] bool sane(const Prefix& prefix, const Order& order) const;
+  [[nodiscard]] const Cluster* holding(const Prefix& prefix) const;
+
+  // Places in the table.
+  [[nodiscard]] Cluster* around_or_new(const IpAddress& address, unsigned longest);
+  [[nodiscard]] Cluster* make(const Prefix& prefix, const Cluster* keep);
+  [[nodiscard]] bool make_room(const Cluster* keep, std::size_t places = 1);
+  void drop(Cluster& cluster, Cause cause);
+  std::size_t drop_inside(const Prefix& prefix, bool bound_ones = true);
+  void seen(Cluster& cluster);
+
+  // What findings lead to.
+  void apply(Cluster& cluster, const Finding& finding, const Piece* newest);
+  void set(Cluster& cluster, const Order& order, const Reason& reason);
+  void tell(Cluster& cluster);
+  void review(const Prefix& prefix);
+  void split(Cluster& cluster, const Finding& finding, const Piece& newest);
+  void halve(Cluster& cluster);
+  void settle(const Prefix& prefix);
+  bool fold(Cluster& cluster);
+  [[nodiscard]] Cluster* merge(Cluster& cluster);
+  static void move_evidence(Cluster& from, Cluster& into);
+  static void forget_old(Cluster& cluster, const Recency& recency);
+  void look_again(Cluster& cluster);
+
+  BookOptions options_;
+  std::size_t servers_;
+  Judge judge_;
+  ClusterTree tree_;
+  BookCounters counters_;
+  std::vector<Change> changes_;
+  std::optional<MonoTime> start_;
+  MonoTime now_;
+  std::size_t walk_ = 0;
 };
 
 }  // namespace flagfall::director

@@ -1,0 +1,196 @@
+#include "director/judge.hh"
+
+#include <algorithm>
+#include <cmath>
+
+#include "director/figures.hh"
+#include "director/pairwise.hh"
+#include "director/significance.hh"
+
+namespace flagfall::director {
+namespace {
+
+using What = Finding::What;
+
+/// What a race is worth as a contradiction in which the bound server is not to be seen at all. It may not
+/// have been asked to run; that it never is for six races is no chance either.
+constexpr double kAbsent = 0.5;
+
+Finding finding(What what, Cause cause, const Opinion& opinion) {
+  Finding out{.what = what, .order = opinion.order, .reason = opinion.reason};
+  out.reason.cause = cause;
+  return out;
+}
+
+/// The newest races in a row that the bound server did not win.
+struct Streak {
+  std::span<const Piece> pieces;
+  double weight = 0;
+  unsigned races = 0;       // without ties
+  unsigned before_ran = 0;  // earlier ones in which it ran
+  unsigned before_won = 0;
+};
+
+Streak streak_against(std::span<const Piece> wins, ServerIndex bound) {
+  Streak out;
+  std::size_t from = wins.size();
+  for (; from > 0; --from) {
+    const Piece& p = wins[from - 1];
+    if (p.tie) continue;
+    if (p.server == bound) break;
+    out.weight += Recency::certainty(p) * (p.ran(bound) ? 1 : kAbsent);
+    ++out.races;
+  }
+  out.pieces = wins.subspan(from);
+  for (const Piece& p : wins.first(from)) {
+    if (!p.compares() || !p.ran(bound)) continue;
+    ++out.before_ran;
+    if (p.server == bound) ++out.before_won;
+  }
+  return out;
+}
+
+/// Who has `verdicts` wins of the streak and the share of it, alone in the race or not.
+std::optional<std::pair<ServerIndex, unsigned>> challenger(const Streak& streak, const BookOptions& options) {
+  std::array<unsigned, kMostServers> won{};
+  for (const Piece& p : streak.pieces)
+    if (!p.tie) ++won.at(p.server);
+  const auto* const best = std::ranges::max_element(won);
+  if (*best < options.verdicts || *best < options.share * streak.races) return std::nullopt;
+  return std::pair(static_cast<ServerIndex>(best - won.data()), *best);
+}
+
+}  // namespace
+
+std::size_t Judge::rank(Kind kind) const {
+  return static_cast<std::size_t>(std::ranges::find(options_.kinds, kind) - options_.kinds.begin());
+}
+
+unsigned Judge::deepest(const Cluster& cluster, const Piece& newest) const {
+  const unsigned finest = cluster.prefix.ip.family == Family::v4 ? options_.finest_v4 : options_.finest_v6;
+  if (cluster.prefix.length >= finest) return 0;
+  return std::min<unsigned>(finest - cluster.prefix.length, newest.known);
+}
+
+std::optional<Finding> Judge::part(const Cluster& cluster, const Piece* newest,
+                                   const Recency& recency) const {
+  if (newest == nullptr || rank(newest->kind) == options_.kinds.size()) return std::nullopt;
+  // What is trusted less than what the cluster is bound by does not tear it apart.
+  if (cluster.bound() && rank(newest->kind) > rank(cluster.reason.kind)) return std::nullopt;
+  const bool race = newest->kind == Kind::race;
+  const PartQuestion q{race ? cluster.wins.all() : cluster.figures.all(),
+                       *newest,
+                       cluster.order,
+                       deepest(cluster, *newest),
+                       options_,
+                       recency};
+  const auto found = race ? differing_wins(q) : differing_figures(q);
+  if (!found) return std::nullopt;
+  Finding out = finding(What::split, Cause::split, {found->order, found->reason});
+  out.depth = found->depth;
+  return out;
+}
+
+bool Judge::contested(const Cluster& cluster, const Recency& recency) const {
+  const auto wins = cluster.wins.all();
+  if (wins.size() < PieceWindow::kMostWins || rank(Kind::race) == options_.kinds.size()) return false;
+  const unsigned finest = cluster.prefix.ip.family == Family::v4 ? options_.finest_v4 : options_.finest_v6;
+  if (cluster.prefix.length >= finest) return false;
+  const Pairwise pairs(wins, recency);
+  const auto* const first =
+      cluster.bound() ? pairs.row(cluster.order.best()) : pairs.leader(options_.verdicts, options_.share);
+  if (first != nullptr && first->won >= options_.share * first->ran) return false;
+  return places_matter(wins);
+}
+
+bool Judge::may_overturn(const Cluster& cluster, const Opinion& opinion, const Recency& recency) const {
+  const Kind kind = opinion.reason.kind;
+  if (rank(kind) < rank(cluster.reason.kind)) return true;
+  const ServerIndex bound = cluster.order.best();
+  if (kind == Kind::race) {
+    if (kind != cluster.reason.kind) return true;
+    const Pairwise pairs(cluster.wins.all(), recency);
+    const double ours = pairs.before(bound, opinion.order.best());
+    const double theirs = pairs.before(opinion.order.best(), bound);
+    const auto n = static_cast<unsigned>(ours + theirs);
+    // Squared: the same races are looked at again and again.
+    return n > 0 && log_tail(static_cast<unsigned>(theirs), n, 0.5) <= 2 * kLogChance;
+  }
+  const Figures figures(kind, cluster.figures.all(), options_.verdicts);
+  const auto* const ours = figures.row(bound);
+  const auto* const theirs = figures.row(opinion.order.best());
+  if (ours == nullptr) return false;
+  if (!ours->silent() && std::min(ours->pieces, theirs->pieces) < options_.verdicts) return false;
+  return figures.clearly_better(*theirs, *ours, options_);
+}
+
+Finding Judge::against_races(const Cluster& cluster, const Piece& newest, const Recency& recency) const {
+  const ServerIndex bound = cluster.order.best();
+  const auto wins = cluster.wins.all();
+  const Streak streak = streak_against(wins, bound);
+  const auto other = challenger(streak, options_);
+  if (!other) return {};
+  // What it won before, by what is remembered or by what the binding itself says; of a binding without
+  // figures as much as binds.
+  double ran = streak.before_ran;
+  double won = streak.before_won;
+  if (ran < std::max<unsigned>(cluster.reason.pieces, 1)) {
+    const bool told = cluster.reason.kind == Kind::race && cluster.reason.pieces > 0;
+    ran = told ? cluster.reason.pieces : options_.verdicts;
+    won = told ? std::min(cluster.reason.agreeing, cluster.reason.pieces) : options_.verdicts;
+  }
+  if (streak.weight * std::log(1 - rate(won, ran)) > kLogChance) return {};
+
+  Opinion now{Order::of(other->first), {}};
+  // Whom it is bound to comes last: its path may be cut, while the others' are only longer.
+  const Order compared = Pairwise(wins, recency).order();
+  for (const Order& known : {compared, cluster.order})
+    for (const ServerIndex s : known.all())
+      if (s != bound) now.order.push(s);
+  now.order.push(bound);
+  now.reason.agreeing = static_cast<std::uint16_t>(other->second);
+  now.reason.pieces = static_cast<std::uint16_t>(streak.races);
+  const PartQuestion q{wins, newest, cluster.order, deepest(cluster, newest), options_, recency};
+  const auto depth = part_of_streak(q, streak.pieces);
+  if (!depth) return finding(What::rebind, Cause::rebound, now);
+  Finding out = finding(What::split, Cause::split, now);
+  out.depth = *depth;
+  return out;
+}
+
+Finding Judge::of_learning(const Cluster& cluster, const Piece* newest, const Recency& recency) const {
+  if (auto out = part(cluster, newest, recency)) return *out;
+  if (const auto now = opinion(cluster, options_, servers_, recency))
+    return finding(What::bind, Cause::bound, *now);
+  if (contested(cluster, recency)) return {.what = What::halve};
+  return {};
+}
+
+Finding Judge::of_bound(const Cluster& cluster, const Piece* newest, const Recency& recency) const {
+  const ServerIndex bound = cluster.order.best();
+  const bool by_race = cluster.reason.kind == Kind::race && rank(Kind::race) < options_.kinds.size();
+  if (newest != nullptr && newest->kind == Kind::race && by_race) {
+    if (newest->server == bound && newest->losers != 0) return {.agrees = true};  // mostly, and cheap
+  }
+  if (auto out = part(cluster, newest, recency)) return *out;
+  if (newest != nullptr && newest->kind == Kind::race && by_race) {
+    if (Finding out = against_races(cluster, *newest, recency); out.what != What::keep) return out;
+  }
+  const auto now = opinion(cluster, options_, servers_, recency);
+  if (now && now->order.best() == bound) {
+    const bool more_trusted = rank(now->reason.kind) < rank(cluster.reason.kind);
+    Finding out = finding(more_trusted ? What::bind : What::keep, Cause::bound, *now);
+    out.agrees = newest != nullptr;
+    return out;
+  }
+  if (now && may_overturn(cluster, *now, recency)) return finding(What::rebind, Cause::rebound, *now);
+  if (newest != nullptr && contested(cluster, recency)) return {.what = What::halve};
+  return {};
+}
+
+Finding Judge::find(const Cluster& cluster, const Piece* newest, const Recency& recency) const {
+  if (cluster.by_hand() || (newest != nullptr && newest->tie)) return {};
+  return cluster.bound() ? of_bound(cluster, newest, recency) : of_learning(cluster, newest, recency);
+}
+
+}  // namespace flagfall::director
