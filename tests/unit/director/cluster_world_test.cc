@@ -30,7 +30,7 @@ struct World : BookFixture {
       best.at(p) = fresh ? static_cast<ServerIndex>(world.next() % kServers) : best.at(p - 1);
     }
   }
-  static IpAddress address(unsigned place, std::uint64_t lot) {
+  static IpAddress address(std::uint64_t place, std::uint64_t lot) {
     return ip_from_bytes(std::array<std::uint8_t, 4>{10, static_cast<std::uint8_t>(place / 16),
                                                      static_cast<std::uint8_t>(place % 16 * 16 + lot % 16),
                                                      static_cast<std::uint8_t>(lot >> 8)});
