@@ -34,6 +34,7 @@ level = "warning"
 [dns]
 listen = ["{address}:{PORT}"]
 threads = 1
+rate = 0
 [[zone]]
 origin = "example.test"
 file = "zone"

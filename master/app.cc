@@ -49,6 +49,7 @@ LoopOptions loop_options(const Config& config, const std::vector<Endpoint>& list
   o.order_dscp = config.control.order_dscp;
   o.dns = {config.dns.nsid, config.dns.udp_size, config.cookies.require};
   o.core.race = race_options(config);
+  o.core.limit = rate_limit(config);
   o.core.order_size = config.control.order_size;
   o.core.slaves = slave_names(config).size();
   return o;

@@ -120,6 +120,17 @@ config::Schema<DnsConfig> dns_schema() {
         {.help = "A TCP connection without a whole query for this long is closed",
          .least = "100ms",
          .most = "1h"});
+  s.key("rate", &DnsConfig::rate,
+        {.help = "Answers a second over UDP, errors too, to one client network (guard.prefix_v4, prefix_v6) "
+                 "without a valid DNS cookie; races are not counted; 0: no limit",
+         .least = "0",
+         .most = "1000000"});
+  s.key("burst", &DnsConfig::burst, {.help = "And at once", .least = "1", .most = "1000000"});
+  s.key("slip", &DnsConfig::slip,
+        {.help = "Of the answers above the limit every so-many-th is told to come over TCP, the others are "
+                 "dropped: 1: all are told, 2: half of them; 0: all are dropped",
+         .least = "0",
+         .most = "10"});
   s.check(check_dns);
   return s;
 }
@@ -385,6 +396,13 @@ Nanos gather_time(const Config& config, Nanos shortest_delay) {
   // With "dequeue" the waiting would be added to the race.
   if (config.race.timestamp == RaceOptions::Timestamp::dequeue) return Nanos(0);
   return std::min(config.race.gather, shortest_delay / 10);
+}
+
+dns::RateLimit::Options rate_limit(const Config& config) {
+  return {.network = {config.dns.rate, config.dns.burst},
+          .slip = config.dns.slip,
+          .prefix_v4 = config.guard.prefix_v4,
+          .prefix_v6 = config.guard.prefix_v6};
 }
 
 RaceOptions race_options(const Config& config) {

@@ -12,6 +12,7 @@
 #include "common/config/schema.hh"
 #include "common/daemon/admin_config.hh"
 #include "common/daemon/daemon.hh"
+#include "common/dns/rate_limit.hh"
 #include "common/wire/session.hh"
 #include "delay/follow.hh"
 #include "master/race_core.hh"
@@ -33,6 +34,9 @@ struct DnsConfig {
   config::ByteSize receive_buffer{std::int64_t{4} << 20};
   unsigned tcp_connections = 1000;
   Nanos tcp_idle = std::chrono::seconds(10);
+  double rate = 200;
+  double burst = 400;
+  unsigned slip = 2;
 };
 
 struct ZoneConfig {
@@ -167,6 +171,8 @@ const NameServerConfig* name_server(const Config& config, const std::string& sla
 std::vector<std::string> nameservers_of(const Config& config, const ServiceConfig& service);
 
 RaceOptions race_options(const Config& config);
+/// Of ordinary answers. Client networks are the guard's, as a loop has all of a network of those.
+dns::RateLimit::Options rate_limit(const Config& config);
 /// The delay before anything is measured: the fixed one, or the longest that may be.
 Nanos first_delay(const DelayConfig& delay);
 /// How long queries may gather with these delays: race.gather, and never more than a tenth of the shortest.

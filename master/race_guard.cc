@@ -1,18 +1,7 @@
 #include "master/race_guard.hh"
 
-#include <cstring>
-
 namespace flagfall::master {
 namespace {
-
-std::array<std::uint64_t, 2> mask_of(Family family, unsigned length) {
-  IpAddress ones{{}, family};
-  ones.octets.fill(0xff);
-  std::array<std::uint64_t, 2> words{};
-  const IpAddress mask = masked(ones, length);
-  std::memcpy(words.data(), mask.octets.data(), sizeof words);
-  return words;
-}
 
 /// A race makes its network's bucket less than full for one token's time, and
 /// the total bounds how many races there are in such a time.
@@ -28,26 +17,15 @@ RaceGuard::Pool::Pool(const BucketLimit& total_limit, const BucketLimit& prefix_
 
 RaceGuard::RaceGuard(const GuardOptions& options, unsigned loops, Random& random)
     : unverified_(options.unverified),
-      mask_v4_(mask_of(Family::v4, options.prefix_v4)),
-      mask_v6_(mask_of(Family::v6, options.prefix_v6)),
-      hash_(random),
+      hash_(options.prefix_v4, options.prefix_v6, random),
       budget_(options.total.share(loops), options.prefix),
       verified_(options.verified_total.share(loops), options.verified_prefix) {}
-
-std::uint64_t RaceGuard::network_hash(const IpAddress& client) const noexcept {
-  const Mask& mask = client.family == Family::v4 ? mask_v4_ : mask_v6_;
-  Mask words{};
-  std::memcpy(words.data(), client.octets.data(), sizeof words);
-  std::uint64_t state = hash_.mix(hash_.start(), static_cast<std::uint64_t>(client.family));
-  state = hash_.mix(state, words[0] & mask[0]);
-  return hash_.finish(hash_.mix(state, words[1] & mask[1]));
-}
 
 std::optional<Fallback> RaceGuard::take(const IpAddress& client, bool verified, MonoTime now) noexcept {
   if (!verified && unverified_ == GuardOptions::Unverified::never) return Fallback::unverified_never;
   Pool& pool = verified ? verified_ : budget_;
   if (!pool.total.may_take(pool.total_full_at, now)) return Fallback::guard_total;
-  MonoTime* const network = pool.prefixes.find(network_hash(client), now);
+  MonoTime* const network = pool.prefixes.find(hash_(client), now);
   if (network == nullptr) return Fallback::guard_table;
   if (!pool.prefix.may_take(*network, now)) return Fallback::guard_prefix;
   *network = pool.prefix.take(*network, now);

@@ -7,13 +7,11 @@
 // the network's bucket is exact; the total is split evenly over the loops.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
 
 #include "common/base/bucket_table.hh"
-#include "common/base/hash.hh"
-#include "common/base/ip.hh"
+#include "common/base/network_hash.hh"
 #include "master/fallback.hh"
 
 namespace flagfall::master {
@@ -47,13 +45,8 @@ class RaceGuard {
     BucketTable prefixes;
     MonoTime total_full_at;
   };
-  using Mask = std::array<std::uint64_t, 2>;
-  [[nodiscard]] std::uint64_t network_hash(const IpAddress& client) const noexcept;
-
   GuardOptions::Unverified unverified_;
-  Mask mask_v4_;
-  Mask mask_v6_;
-  SeededHash hash_;
+  NetworkHash hash_;
   Pool budget_;
   Pool verified_;
 };

@@ -38,6 +38,7 @@ RequestCore::RequestCore(const RequestOptions& options, dns::FrontEnd& front_end
       book_(options.order_size, static_cast<std::uint8_t>(options.loop), options.slaves,
             options.race.max_slaves),
       race_(race_options(options, book_), options.loop, options.loops, options.epoch, random),
+      limit_(options.limit, random),
       question_hash_(options.epoch),
       log_(log) {}
 
@@ -68,7 +69,7 @@ void RequestCore::query(Bytes packet, const Endpoint& client, RealTime stamp, st
     case dns::FrontEnd::Result::Action::silence:
       break;
     case dns::FrontEnd::Result::Action::answer:
-      output.send_answer(result.length, client);
+      send(query, result, result.length, client, output);
       break;
     case dns::FrontEnd::Result::Action::race:
       race_or_answer(query, result,
@@ -155,7 +156,21 @@ void RequestCore::order(const RacePlan& plan, const Raced& raced, std::uint8_t a
 void RequestCore::answer(const wire::DnsQuery& query, const dns::FrontEnd::Result& result,
                          const Endpoint& client, RequestOutput& output) noexcept {
   const std::size_t length = front_end_.ordinary(query, result, dns::Transport::udp, output.answer_room());
-  if (length > 0) output.send_answer(length, client);
+  if (length > 0) send(query, result, length, client, output);
+}
+
+/// What stands in the answer room, unless this client's network has had enough.
+void RequestCore::send(const wire::DnsQuery& query, const dns::FrontEnd::Result& result, std::size_t length,
+                       const Endpoint& client, RequestOutput& output) noexcept {
+  using Verdict = dns::RateLimit::Verdict;
+  const Verdict verdict = result.verified ? Verdict::answer : limit_.judge(client.ip, times_.now);
+  if (verdict != Verdict::answer) ++counters_.limited;
+  if (verdict == Verdict::drop) return;
+  if (verdict == Verdict::truncate) {
+    ++counters_.slipped;
+    length = front_end_.truncated(query, result, output.answer_room());
+  }
+  output.send_answer(length, client);
 }
 
 void RequestCore::finish(MonoTime now, RequestOutput& output) noexcept {

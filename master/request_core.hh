@@ -12,6 +12,7 @@
 
 #include "common/base/histogram.hh"
 #include "common/dns/front_end.hh"
+#include "common/dns/rate_limit.hh"
 #include "common/net/udp_errors.hh"
 #include "master/order_book.hh"
 #include "master/race_core.hh"
@@ -26,6 +27,8 @@ struct RequestCounters {
   Counter shadow_races;  // ordered, and answered by the master
   Counter beacon_races;  // of `races`, those with beacons
   FallbackCounters fallback;
+  Counter limited;              // answers that a client network had too many of: dropped, or cut to TC
+  Counter slipped;              // of these, the ones that were cut
   Counter truncated_datagrams;  // larger than any query: dropped
   Histogram queue_age;          // dequeue minus the kernel's stamp
   Counter errors_elsewhere;     // ICMP errors that are no word of the client's host about its port
@@ -43,6 +46,7 @@ class RequestOutput : public OrderSink {
 
 struct RequestOptions {
   RaceOptions race;  // most_request is filled in from order_size
+  dns::RateLimit::Options limit;
   std::size_t order_size = 1200;
   std::size_t slaves = 0;  // how many are configured
   unsigned loop = 0;
@@ -98,10 +102,13 @@ class RequestCore {
   void log_started(std::uint64_t races, MonoTime now) noexcept;
   void answer(const wire::DnsQuery& query, const dns::FrontEnd::Result& result, const Endpoint& client,
               RequestOutput& output) noexcept;
+  void send(const wire::DnsQuery& query, const dns::FrontEnd::Result& result, std::size_t length,
+            const Endpoint& client, RequestOutput& output) noexcept;
 
   dns::FrontEnd& front_end_;
   OrderBook book_;
   RaceCore race_;
+  dns::RateLimit limit_;
   QuestionHash question_hash_;
   RaceLog* log_;
   std::shared_ptr<const Snapshot> snapshot_;

@@ -71,6 +71,7 @@ void MasterHost::process_started() {
 master::RequestOptions MasterHost::request_options() const {
   master::RequestOptions out;
   out.race = master::race_options(options_.config);
+  out.limit = master::rate_limit(options_.config);
   out.order_size = options_.config.control.order_size;
   out.slaves = builder_.names().size();
   return out;

@@ -176,9 +176,8 @@ void App::open_responder() {
   options.listen = dns.listen;
   options.tcp = {.connections = dns.tcp_connections, .idle = dns.tcp_idle};
   options.core.dns = {.nsid = dns.nsid, .udp_size = dns.udp_size};
-  options.core.limit = {dns.rate, dns.burst};
-  options.core.prefix_v4 = dns.prefix_v4;
-  options.core.prefix_v6 = dns.prefix_v6;
+  options.core.limit = {
+      .network = {dns.rate, dns.burst}, .prefix_v4 = dns.prefix_v4, .prefix_v6 = dns.prefix_v6};
   options.core.beacon_key = beacon_key_;
   responder_ = std::make_unique<Responder>(options, clock_, random_);
   for (const Endpoint& at : dns.listen) log::info("name server on {} (UDP and TCP)", to_string(at));

@@ -10,9 +10,6 @@ namespace {
 
 namespace rr = wire::rrtype;
 
-/// Networks that may be short of tokens at once; more of them share the fate of being limited.
-constexpr double kBusyNetworks = 16384;
-
 dns::Cookies random_cookies(Random& random) {
   dns::Cookies::Secret secret{};
   for (std::size_t i = 0; i < secret.size(); i += sizeof(std::uint64_t)) {
@@ -33,14 +30,12 @@ const wire::PreparedRecords* records_of(const OwnNames::Target& target, std::uin
 }  // namespace
 
 ResponderCore::ResponderCore(const Options& options, Random& random)
-    : options_(options),
+    : beacon_key_(options.beacon_key),
       names_(std::make_shared<const OwnNames>()),
       cookies_(random_cookies(random)),
       front_end_(names_->zones, cookies_, options.dns),
       book_(options.beacons),
-      hash_(random),
-      bucket_(options.limit),
-      networks_(kBusyNetworks) {
+      limit_(options.limit, random) {
   front_end_.add(*this);
 }
 
@@ -57,24 +52,11 @@ std::size_t ResponderCore::answer(Bytes packet, const Endpoint& client, dns::Tra
   const auto result = front_end_.handle(packet, client, transport, now.unix_seconds, query_, room);
   if (result.action != dns::FrontEnd::Result::Action::answer) return 0;
   // Over TCP, or with our cookie, the source is who it says.
-  if (transport == dns::Transport::tcp || result.verified || within_limit(client.ip, now.mono))
-    return result.length;
+  if (transport == dns::Transport::tcp || result.verified) return result.length;
+  const auto verdict = limit_.judge(client.ip, now.mono);
+  if (verdict == dns::RateLimit::Verdict::answer) return result.length;
   ++counters_.limited;
-  // Every other one is cut to what it asked: a real client behind a forged flood comes back over TCP.
-  slip_ = !slip_;
-  return slip_ ? front_end_.truncated(query_, result, room) : 0;
-}
-
-bool ResponderCore::within_limit(const IpAddress& client, MonoTime now) {
-  const IpAddress network =
-      masked(client, client.family == Family::v4 ? options_.prefix_v4 : options_.prefix_v6);
-  MonoTime* const full_at = networks_.find(
-      hash_.finish(
-          hash_.mix(hash_.mix(hash_.start(), static_cast<std::uint64_t>(network.family)), network.bytes())),
-      now);
-  if (full_at == nullptr || !bucket_.may_take(*full_at, now)) return false;
-  *full_at = bucket_.take(*full_at, now);
-  return true;
+  return verdict == dns::RateLimit::Verdict::truncate ? front_end_.truncated(query_, result, room) : 0;
 }
 
 void ResponderCore::look(const wire::DnsQuery& query, dns::Lookup& found) noexcept {
@@ -101,7 +83,7 @@ void ResponderCore::look(const wire::DnsQuery& query, dns::Lookup& found) noexce
 }
 
 void ResponderCore::asked(const BeaconLabel& label) {
-  if (!genuine(options_.beacon_key, label)) {
+  if (!genuine(beacon_key_, label)) {
     ++counters_.forged;
     return;
   }

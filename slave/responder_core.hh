@@ -7,11 +7,10 @@
 #include <memory>
 #include <optional>
 
-#include "common/base/bucket_table.hh"
 #include "common/base/counters.hh"
-#include "common/base/hash.hh"
 #include "common/dns/cookies.hh"
 #include "common/dns/front_end.hh"
+#include "common/dns/rate_limit.hh"
 #include "slave/beacon_book.hh"
 #include "slave/beacon_label.hh"
 #include "slave/own_names.hh"
@@ -44,9 +43,7 @@ class ResponderCore final : private dns::Synthesis {
   struct Options {
     dns::FrontEnd::Options dns;
     /// UDP answers a second to one client network without a valid cookie.
-    BucketLimit limit{100, 500};
-    unsigned prefix_v4 = 24;
-    unsigned prefix_v6 = 56;
+    dns::RateLimit::Options limit{.network = {100, 500}};
     wire::SipKey beacon_key{};  // of the labels
     std::size_t beacons = std::size_t{1} << 13;
   };
@@ -75,17 +72,13 @@ class ResponderCore final : private dns::Synthesis {
  private:
   void look(const wire::DnsQuery& query, dns::Lookup& found) noexcept override;
   void asked(const BeaconLabel& label);
-  [[nodiscard]] bool within_limit(const IpAddress& client, MonoTime now);
 
-  Options options_;
+  wire::SipKey beacon_key_;
   std::shared_ptr<const OwnNames> names_;
   dns::Cookies cookies_;
   dns::FrontEnd front_end_;
   BeaconBook book_;
-  SeededHash hash_;
-  TokenBucket bucket_;
-  BucketTable networks_;
-  bool slip_ = false;
+  dns::RateLimit limit_;
 
   // Of the query that is being answered.
   IpAddress client_;

@@ -102,6 +102,14 @@ void FrontEnd::bake(const wire::DnsQuery& query, const IpAddress& client, std::u
 
 std::size_t FrontEnd::write(const wire::DnsQuery& query, const Result& result, Transport transport,
                             const Lookup& found, wire::AnswerOptions options, MutableBytes room) noexcept {
+  const std::size_t length = compose(query, result, transport, found, options, room);
+  ++counters_.answered;
+  if ((room[2] & kTruncated) != 0) ++counters_.truncated;
+  return length;
+}
+
+std::size_t FrontEnd::compose(const wire::DnsQuery& query, const Result& result, Transport transport,
+                              const Lookup& found, wire::AnswerOptions options, MutableBytes room) noexcept {
   options.nsid = as_bytes(options_.nsid);
   options.our_udp_size = options_.udp_size;
   if (result.has_cookie) options.server_cookie = result.server_cookie;
@@ -109,10 +117,7 @@ std::size_t FrontEnd::write(const wire::DnsQuery& query, const Result& result, T
       transport == Transport::tcp ? wire::kMaxDnsMessage : wire::udp_limit(query, options_.udp_size);
   const wire::AnswerSections sections{found.answer, found.authority, found.additional,
                                       found.additional_required};
-  const std::size_t length = wire::write_answer(query, sections, options, limit, room);
-  ++counters_.answered;
-  if ((room[2] & kTruncated) != 0) ++counters_.truncated;
-  return length;
+  return wire::write_answer(query, sections, options, limit, room);
 }
 
 FrontEnd::Result FrontEnd::reject(const wire::DnsQuery& query, Result result, Transport transport,
@@ -183,8 +188,9 @@ std::size_t FrontEnd::truncated(const wire::DnsQuery& query, const Result& resul
                                 MutableBytes room) noexcept {
   const auto rcode = static_cast<Rcode>(room[3] & 0x0f);
   const bool authoritative = (room[2] & kAuthoritative) != 0;
-  return write(query, result, Transport::udp, {},
-               {.rcode = rcode, .authoritative = authoritative, .truncated = true}, room);
+  if ((room[2] & kTruncated) == 0) ++counters_.truncated;
+  return compose(query, result, Transport::udp, {},
+                 {.rcode = rcode, .authoritative = authoritative, .truncated = true}, room);
 }
 
 std::size_t FrontEnd::ordinary(const wire::DnsQuery& query, const Result& raceable, Transport transport,

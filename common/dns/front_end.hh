@@ -90,6 +90,9 @@ class FrontEnd {
   void bake(const wire::DnsQuery& query, const IpAddress& client, std::uint32_t now, Result& out) noexcept;
   std::size_t write(const wire::DnsQuery& query, const Result& result, Transport transport,
                     const Lookup& found, wire::AnswerOptions options, MutableBytes room) noexcept;
+  /// The same, not counted.
+  std::size_t compose(const wire::DnsQuery& query, const Result& result, Transport transport,
+                      const Lookup& found, wire::AnswerOptions options, MutableBytes room) noexcept;
   /// An answer without records.
   Result reject(const wire::DnsQuery& query, Result result, Transport transport, wire::Rcode rcode,
                 std::optional<std::uint16_t> ede, MutableBytes room) noexcept;

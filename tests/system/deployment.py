@@ -95,7 +95,8 @@ class Deployment:
     def _master_config(self, host):
         return {
             "log": {"level": "info"},
-            "dns": {"listen": [endpoint(self.lab.address(host, family), 53) for family in (4, 6)], "threads": 1},
+            "dns": {"listen": [endpoint(self.lab.address(host, family), 53) for family in (4, 6)], "threads": 1,
+                    "rate": 0},
             "zone": [{"origin": "example.test", "file": "example.test.zone"}],
             "control": {"listen": [endpoint(self.lab.address(host, family), 4953) for family in (4, 6)],
                         **self._keys_of(host)},

@@ -137,6 +137,11 @@ struct Fixture {
     for (auto& service : shadow->services) service.shadow = true;
     core->take_over(shadow);
   }
+  void limit(const dns::RateLimit::Options& to) {
+    options.limit = to;
+    core = std::make_unique<RequestCore>(options, *front_end, random, &log);
+    core->take_over(snapshot);
+  }
   /// One burst of one query that came 2 ms ago.
   void ask(const std::vector<std::uint8_t>& query) {
     core->begin(times);
@@ -370,6 +375,58 @@ BOOST_AUTO_TEST_CASE(a_tight_guard_turns_races_into_ordinary_answers) {
   BOOST_TEST(f.core->counters().races.get() == 20U);
   BOOST_TEST(f.fallback(Fallback::guard_prefix) == 80U);
   BOOST_TEST(f.output.answers == 80U);
+}
+
+BOOST_AUTO_TEST_CASE(a_network_that_asks_too_much_is_told_to_come_over_tcp_or_hears_nothing) {
+  for (const auto* name : {"example.test", "nothing.example.test", "www.example.org"}) {  // errors, too
+    Fixture f;
+    f.limit({.network = {1, 2}});
+    const auto query = make_query(name, kMx);
+    f.ask(query);
+    f.ask(query);
+    const auto whole = f.output.last();
+    BOOST_TEST(!whole.tc);
+    BOOST_TEST(f.output.answers == 2U);
+    for (int i = 0; i < 3; ++i) f.ask(query);
+    BOOST_TEST(f.output.answers == 4U);
+    const auto cut = f.output.last();
+    BOOST_TEST(cut.tc);
+    BOOST_TEST(cut.answer.empty());
+    BOOST_TEST(cut.authority.empty());
+    BOOST_TEST(cut.rcode == whole.rcode);
+    BOOST_TEST(f.output.last_length <= query.size());
+    BOOST_TEST(f.core->counters().limited.get() == 3U);
+    BOOST_TEST(f.core->counters().slipped.get() == 2U);
+    std::vector<std::uint8_t> room(65535);
+    const std::size_t length = f.core->stream_query(query, kClient, f.times, room);
+    BOOST_TEST(!test::read_answer(Bytes(room).first(length)).tc);
+    f.times.now += 2s;
+    f.ask(query);
+    BOOST_TEST(!f.output.last().tc);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(races_are_not_limited_and_neither_is_who_shows_our_cookie) {
+  Fixture f;
+  f.limit({.network = {1, 1}, .slip = 0});
+  for (int i = 0; i < 10; ++i) f.ask(make_query(fmt::format("n{}.race.example.test", i), kA));
+  BOOST_TEST(f.core->counters().races.get() == 10U);
+  const std::array<std::uint8_t, 12> option = {0, 10, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8};
+  f.ask(make_query("example.test", kMx, option));
+  BOOST_TEST(f.output.answers == 1U);
+  const auto got = f.output.last();
+  BOOST_REQUIRE(got.option(10) != nullptr);
+  std::vector<std::uint8_t> shown{0, 10, 0, static_cast<std::uint8_t>(got.option(10)->size())};
+  shown.insert(shown.end(), got.option(10)->begin(), got.option(10)->end());
+  for (int i = 0; i < 5; ++i) f.ask(make_query("example.test", kMx, shown));
+  BOOST_TEST(f.output.answers == 6U);
+  f.ask(make_query("example.test", kMx));
+  BOOST_TEST(f.output.answers == 6U);
+  // An answer to a question that is raced no more is an answer like others.
+  f.ask(make_query("n1.race.example.test", kA));
+  BOOST_TEST(f.output.answers == 6U);
+  BOOST_TEST(f.core->counters().limited.get() == 2U);
+  BOOST_TEST(f.core->counters().slipped.get() == 0U);
 }
 
 BOOST_AUTO_TEST_CASE(the_ledger_hears_of_a_race_once_its_orders_have_left) {
