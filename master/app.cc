@@ -20,6 +20,15 @@ namespace flagfall::master {
 namespace {
 
 constexpr Nanos kTick = std::chrono::milliseconds(250);
+constexpr auto kReportPath = "/client-report";
+constexpr int kTooMany = 429;  // RFC 6585 §4
+
+net::AdminOptions admin_options(const AdminConfig& admin) {
+  net::AdminOptions out = daemon::admin_options(admin);
+  out.files.report_token = admin.report_token_file.text;
+  out.report_path = kReportPath;
+  return out;
+}
 
 unsigned thread_count(const Config& config) {
   if (config.dns.threads != 0) return config.dns.threads;
@@ -110,8 +119,7 @@ Result<std::unique_ptr<daemon::Program>> App::load(const Config& config) {
           net::TlsRole::server, {c.ca.text, c.certificate.text, c.key.text}, SystemClock().real());
       !tls)
     return Error{tls.error()};
-  if (const auto secrets =
-          net::AdminSecrets::load(daemon::admin_options(config.admin).files, SystemClock().real());
+  if (const auto secrets = net::AdminSecrets::load(admin_options(config.admin).files, SystemClock().real());
       !secrets)
     return Error{secrets.error()};
   if (const auto source = clocksync::source_options(config.clock); !source) return Error{source.error()};
@@ -217,7 +225,7 @@ void App::open_control(net::Loop& loop) {
 }
 
 void App::open_admin(net::Loop& loop) {
-  admin_ = std::make_unique<net::AdminServer>(loop, daemon::admin_options(config_.admin));
+  admin_ = std::make_unique<net::AdminServer>(loop, admin_options(config_.admin));
   audit_commands();
   web::add_page(*admin_);
   open_sources();
@@ -229,7 +237,7 @@ void App::open_admin(net::Loop& loop) {
   });
   admin_->get("/races", [this] { return net::AdminReply{200, races_->races_json()}; });
   tune_->add_to(*admin_);
-  admin_->post("/client-report", [this](const net::AdminRequest& request) { return client_report(request); });
+  admin_->post(kReportPath, [this](const net::AdminRequest& request) { return client_report(request); });
   const auto pausing = [this](bool paused) {
     return [this, paused] {
       pause(paused);
@@ -250,12 +258,16 @@ void App::audit_commands() {
   audit_.emplace(config_.admin.audit.text);
   admin_->on_command([this](const net::AdminRequest& request, const net::AdminReply& reply) {
     // What a client saw: no operator's command, it steers nothing, and may come ten times a second.
-    if (request.path == "/client-report") return;
+    if (request.path == kReportPath) return;
     audit_->write(audit_entry(clock_.real(), request, reply));
   });
 }
 
 net::AdminReply App::client_report(const net::AdminRequest& request) {
+  if (request.peer.reports && !report_limit_.take(request.peer.address.ip, clock_.mono())) {
+    ++reports_limited_;
+    return net::admin_error(kTooMany, "too many reports; report fewer races a second");
+  }
   const auto reports = parse_client_reports(request.body);
   if (!reports) return net::admin_error(400, reports.error());
   std::size_t known = 0;
@@ -459,6 +471,7 @@ std::string App::with_status(const std::function<std::string(const StatusSource&
   auto control = hub_->counters();
   control.emplace_back("operator_commands", audit_->counters().commands.get());
   control.emplace_back("audit_lost", audit_->counters().lost.get());
+  control.emplace_back("client_reports_limited", reports_limited_);
   return tell({config_, *builder_, *delays_, published_, *source_, slaves, control, stats_, loops_, listen_,
                *races_, clock_.mono(), started_, read_real_minus_mono(clock_).offset, statistics});
 }

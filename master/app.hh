@@ -22,6 +22,7 @@
 #include "master/known_networks.hh"
 #include "master/race_keeper.hh"
 #include "master/race_statistics.hh"
+#include "master/report_limit.hh"
 #include "master/request_loop.hh"
 #include "master/slave_hub.hh"
 #include "master/slave_stats.hh"
@@ -110,6 +111,8 @@ class App final : public daemon::Program {
 
   std::optional<std::string> clock_said_;  // the last clock_why_not() in the log
   std::vector<std::string> slave_said_;    // and what the master held against each slave
+  ReportLimit report_limit_{random_};
+  std::uint64_t reports_limited_ = 0;
   std::uint64_t failed_orders_ = 0;
   LogLimit failed_orders_limit_{1};
 };

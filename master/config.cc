@@ -348,6 +348,9 @@ config::Schema<Config> schema() {
       {.help = "Every operator's command is appended to this file, a line of JSON each; they are in the "
                "log in any case",
        .example = R"("/var/log/flagfall/audit.jsonl")"});
+  admin.key("report_token_file", &AdminConfig::report_token_file,
+            {.help = "A file with another token, for `flagfall race --report` on client machines: it opens "
+                     "POST /client-report and nothing else"});
 
   config::Schema<Config> s;
   s.section("log", &Config::log, daemon::log_schema());

@@ -96,6 +96,7 @@ struct AdminConfig : daemon::AdminConfig {
     listen.all = {{*parse_ip("127.0.0.1"), kAdminPort}};
   }
   config::Path audit;
+  config::Path report_token_file;
 };
 
 /// "off" and "unknown"; a share is a table of its own.

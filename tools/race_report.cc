@@ -85,9 +85,8 @@ std::string RaceReports::summary() const {
   if (dropped_ > 0) out += fmt::format("; {} were too many at once", dropped_);
   if (failed_ > 0)
     out +=
-        "\n  -> is --report the master's admin listener, --token-file what its admin.token_file holds, and "
-        "--ca "
-        "what\n     signed its certificate? Its log names what it refuses";
+        "\n  -> is --report the master's admin listener, --token-file what its admin.report_token_file (or "
+        "token_file)\n     holds, and --ca what signed its certificate? Its log names what it refuses";
   else if (dropped_ > 0)
     out += "\n  -> race less often (--interval): the master is slow to answer";
   return out;

@@ -131,12 +131,17 @@ struct AdminServer::Shell : std::enable_shared_from_this<AdminServer::Shell> {
   };
 
   Shell(Loop& on, const AdminOptions& options)
-      : loop(on), limits(options.limits), files(options.files), path(options.socket) {}
+      : loop(on),
+        limits(options.limits),
+        files(options.files),
+        path(options.socket),
+        report_path(options.report_path) {}
 
   Loop& loop;
   AdminLimits limits;
   AdminFiles files;
   std::string path;
+  std::string report_path;
   AdminSecrets secrets;
   SystemClock clock;
   LogLimit refusals{1};
@@ -180,12 +185,22 @@ struct AdminServer::Shell : std::enable_shared_from_this<AdminServer::Shell> {
     return stream;
   }
 
+  [[nodiscard]] bool is_report(evhttp_request* request) const {
+    const evhttp_uri* uri = evhttp_request_get_evhttp_uri(request);
+    const char* wanted = uri == nullptr ? nullptr : evhttp_uri_get_path(uri);
+    return wanted != nullptr && !report_path.empty() && report_path == wanted &&
+           evhttp_request_get_command(request) == EVHTTP_REQ_POST;
+  }
+
   /// Whether the request may come in; a refusal is sent.
   bool admit(Door& door, evhttp_request* request, AdminPeer& peer) {
-    AdminVerdict verdict =
-        admin_gate(door.kind, knock_of(request), secrets.token ? &*secrets.token : nullptr);
+    const auto pointer = [](const std::optional<AdminToken>& token) { return token ? &*token : nullptr; };
+    const AdminVerdict verdict =
+        admin_gate(door.kind, knock_of(request),
+                   {pointer(secrets.token), pointer(secrets.report_token), is_report(request)});
     peer = peer_of(request, door.kind);
     peer.has_token = verdict.has_token;
+    peer.reports = verdict.reports;
     if (verdict.status == 0) return true;
     ++counters.refused;
     if (refusals.pass(clock.mono())) log::warn("admin: {} is refused: {}", to_string(peer), verdict.why);

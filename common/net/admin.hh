@@ -29,6 +29,7 @@ struct AdminOptions {
   std::vector<Endpoint> listen{};  // loopback: plain HTTP; elsewhere: TLS and a token, from `files`
   AdminFiles files{};
   AdminLimits limits{};
+  std::string report_path{};  // "/client-report": the one POST that files.report_token opens; empty: none
 };
 
 struct AdminCounters {

@@ -62,23 +62,26 @@ std::optional<std::string> basic_password(std::string_view encoded) {
   return std::string(text.substr(colon + 1));
 }
 
-enum class Shown : std::uint8_t { nothing, wrong, basic, bearer };
+enum class Shown : std::uint8_t { nothing, wrong, basic, bearer, reports };
 
-Shown shown(std::optional<std::string_view> header, const AdminToken* token) {
+Shown shown(std::optional<std::string_view> header, const AdminTokens& tokens) {
   if (!header) return Shown::nothing;
   const std::size_t space = std::min(header->find(' '), header->size());
   const std::string_view scheme = header->substr(0, space);
   std::string_view credentials = header->substr(space);
   while (credentials.starts_with(' ')) credentials.remove_prefix(1);
-  if (credentials.size() > kMostCredentials || token == nullptr) return Shown::wrong;
-  if (same_word(scheme, "bearer")) return token->matches(credentials) ? Shown::bearer : Shown::wrong;
-  if (!same_word(scheme, "basic")) return Shown::wrong;
+  if (credentials.size() > kMostCredentials) return Shown::wrong;
+  if (same_word(scheme, "bearer")) {
+    if (tokens.all != nullptr && tokens.all->matches(credentials)) return Shown::bearer;
+    return tokens.reports != nullptr && tokens.reports->matches(credentials) ? Shown::reports : Shown::wrong;
+  }
+  if (!same_word(scheme, "basic") || tokens.all == nullptr) return Shown::wrong;
   const auto password = basic_password(credentials);
-  return password && token->matches(*password) ? Shown::basic : Shown::wrong;
+  return password && tokens.all->matches(*password) ? Shown::basic : Shown::wrong;
 }
 
 AdminVerdict refuse(int status, std::string why) {
-  return {status, std::move(why), false, status == kUnauthorized};
+  return {status, std::move(why), false, false, status == kUnauthorized};
 }
 
 /// What a page of somebody else's makes a browser send.
@@ -91,23 +94,26 @@ bool from_another_site(const AdminKnock& knock) {
 
 }  // namespace
 
-AdminVerdict admin_gate(AdminDoor door, const AdminKnock& knock, const AdminToken* token) {
+AdminVerdict admin_gate(AdminDoor door, const AdminKnock& knock, const AdminTokens& tokens) {
   if (door == AdminDoor::socket) return {};
   if (door == AdminDoor::loopback && !(knock.host && names_loopback(*knock.host)))
     return refuse(kForbidden, "Host must be localhost or a loopback address; a proxy must set it so");
   if (from_another_site(knock)) return refuse(kForbidden, "asked by a page of another site");
-  const Shown credentials = shown(knock.authorization, token);
-  if (credentials == Shown::wrong && token != nullptr) return refuse(kUnauthorized, "this is not the token");
+  const Shown credentials = shown(knock.authorization, tokens);
+  const bool some = tokens.all != nullptr || (tokens.report && tokens.reports != nullptr);
+  if (credentials == Shown::wrong && some) return refuse(kUnauthorized, "this is not the token");
+  if (credentials == Shown::reports)
+    return tokens.report && !knock.reads ? AdminVerdict{0, {}, false, true, false}
+                                         : refuse(kForbidden, "this token is for clients' reports alone");
   const bool bearer = credentials == Shown::bearer;
   if (!knock.reads && !bearer)
     return refuse(kForbidden,
-                  token == nullptr
-                      ? "what changes something goes over the Unix socket (no token is configured)"
-                      : "what changes something needs `Authorization: Bearer TOKEN`, or the Unix "
-                        "socket");
+                  !some ? "what changes something goes over the Unix socket (no token is configured)"
+                        : "what changes something needs `Authorization: Bearer TOKEN`, or the Unix "
+                          "socket");
   if (door == AdminDoor::tls && !bearer && credentials != Shown::basic)
     return refuse(kUnauthorized, "show the token: `Authorization: Bearer TOKEN`, or as a password");
-  return {0, {}, bearer, false};
+  return {0, {}, bearer, false, false};
 }
 
 }  // namespace flagfall::net

@@ -32,11 +32,17 @@ struct AdminVerdict {
   int status = 0;              // 0: let in; else the HTTP status of the refusal
   std::string why;             // and its text
   bool has_token = false;      // showed the token, as a program does (Bearer)
+  bool reports = false;        // showed the one for reports
   bool ask_for_token = false;  // the refusal invites to show one (WWW-Authenticate)
 };
 
-/// `token`: the one to show; null: none is configured.
-///
+/// What a request may show, and what it is.
+struct AdminTokens {
+  const AdminToken* all = nullptr;      // opens everything; null: none is configured
+  const AdminToken* reports = nullptr;  // opens what clients report, and nothing else
+  bool report = false;                  // the request is such a report
+};
+
 /// On the Unix socket everything is let in. Over TCP:
 ///  * what changes something (not GET) needs `Authorization: Bearer TOKEN`, which no browser sends by itself;
 ///  * on an address that others can reach, reading needs it too; there `Basic` with the token as password
@@ -44,7 +50,8 @@ struct AdminVerdict {
 ///    again by themselves, also for requests that another site made them send;
 ///  * on loopback the Host must be loopback itself: a name that an attacker's DNS turned into 127.0.0.1
 ///    ("DNS rebinding") is not;
-///  * what another site makes a browser ask is refused, but for following a link to the page.
-AdminVerdict admin_gate(AdminDoor door, const AdminKnock& knock, const AdminToken* token);
+///  * what another site makes a browser ask is refused, but for following a link to the page;
+///  * the token for reports, shown as Bearer, lets a report in, and is refused for everything else.
+AdminVerdict admin_gate(AdminDoor door, const AdminKnock& knock, const AdminTokens& tokens);
 
 }  // namespace flagfall::net

@@ -26,6 +26,7 @@ struct AdminPeer {
   std::optional<Process> process;  // on the Unix socket
   Endpoint address;                // over TCP
   bool has_token = false;          // over TCP, and showed the token
+  bool reports = false;            // over TCP, and showed the token for reports alone
 };
 /// "uid 1000, pid 4711", "192.0.2.9:40000"
 std::string to_string(const AdminPeer& peer);

@@ -115,6 +115,14 @@ Result<AdminSecrets> AdminSecrets::load(const AdminFiles& files, RealTime now) {
     if (!token) return Error{"admin listener: " + token.error()};
     made.token = *token;
   }
+  if (!files.report_token.empty()) {
+    auto token = AdminToken::load(files.report_token);
+    if (!token) return Error{"admin listener: " + token.error()};
+    if (made.token == *token)
+      return Error{fmt::format("admin listener: token {}: it is the operator's, too; make another",
+                               files.report_token)};
+    made.report_token = *token;
+  }
   return made;
 }
 

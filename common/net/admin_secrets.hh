@@ -26,6 +26,7 @@ class AdminToken {
   /// `text` is the token; in a time that does not depend on where they differ.
   static Result<AdminToken> from(std::string_view text);
   [[nodiscard]] bool matches(std::string_view shown) const;
+  bool operator==(const AdminToken&) const = default;
 
  private:
   AdminToken() = default;
@@ -56,11 +57,13 @@ struct AdminFiles {
   std::string certificate;
   std::string key;
   std::string token;
+  std::string report_token{};
 };
 
 struct AdminSecrets {
   std::optional<AdminTls> tls;
   std::optional<AdminToken> token;
+  std::optional<AdminToken> report_token;  // never the same as `token`
   static Result<AdminSecrets> load(const AdminFiles& files, RealTime now);
 };
 

@@ -1,6 +1,7 @@
 """flagfall tune and flagfall record against a real master, with jitter on the paths:
 the recommendation, applied, keeps what it promised."""
 
+import collections
 import json
 import os
 import signal
@@ -128,7 +129,8 @@ class TuneTest(unittest.TestCase):
         done = self.lab.run("berlin", [harness.BIN / "flagfall", "race", "*.race.example.test", "@192.0.2.1", "--json",
                                        "--count", 20, "--interval", "100ms", "--wait", "300ms",
                                        "--report", "https://192.0.2.1:4980", "--token-file",
-                                       self.lab.directory / "token", "--ca", self.lab.directory / "admin.crt"], check=True)
+                                       self.lab.directory / "report-token", "--ca", self.lab.directory / "admin.crt"],
+                            check=True)
         self.assertIn("20 races reported; the master knew 20 of them", done.stderr)
         won = [json.loads(line)["winner"] for line in done.stdout.splitlines()]
         harness.wait_until(lambda: verdicts()["verdicts_client_likely"] - before["verdicts_client_likely"] >= 19, 8,
@@ -149,6 +151,23 @@ class TuneTest(unittest.TestCase):
         self.assertRegex(done.stderr, "0 races reported; .*1 could not be reported: .*token")
         self.assertIn("-> is --report the master's admin listener", done.stderr)
         self.assertEqual(done.returncode, 3)
+
+    def test_3_the_token_for_reports_opens_nothing_else_and_not_too_often(self):
+        url, token = "https://192.0.2.1:4980", (self.lab.directory / "report-token").read_text().strip()
+
+        def curl(*words):
+            done = self.lab.run("master", ["curl", "-s", "-w", "%{http_code}\n", "--cacert", self.lab.directory / "admin.crt",
+                                           "-H", f"Authorization: Bearer {token}", *words], check=True)
+            return done.stdout.split()
+        for path in ("/", "/status", "/races", "/metrics", "/client-report"):
+            self.assertEqual(curl("-o", "/dev/null", url + path), ["403"], path)
+        for path in ("/pause-racing", "/reload", "/sources", "/client-report/", "/nothing"):
+            self.assertEqual(curl("-o", "/dev/null", "-d", "{}", url + path), ["403"], path)
+        self.assertFalse(self.site.status()["racing"]["paused"])
+        codes = collections.Counter(curl("-d", '{"races": []}', *["-o", "/dev/null", url + "/client-report"] * 200))
+        self.assertEqual(set(codes), {"200", "429"}, codes)
+        self.assertGreaterEqual(codes["200"], 60)
+        self.assertEqual(self.site.status()["control"]["client_reports_limited"], codes["429"])
 
     def test_4_recording_ends_at_ctrl_c_and_goes_on_over_a_restart(self):
         path = self.lab.directory / "restart.jsonl"

@@ -22,7 +22,7 @@ class Site(deployment.Deployment):
     def __init__(self, lab):
         super().__init__(lab, SLAVES, names=(SERVICE,), delay="60ms")
         self.masters["master"]["admin"].update(listen=["192.0.2.1:4980"], certificate="admin.crt", key="admin.key",
-                                               token_file="token")
+                                               token_file="token", report_token_file="report-token")
         for slave in SLAVES:
             # Slaves spin before each instant, here three on two processors, for which each of them waits: an order
             # that comes in that moment would be late because of this machine. Precision is not what is measured.
@@ -31,14 +31,15 @@ class Site(deployment.Deployment):
             lab.link("master", slave, one_way=True, jitter=f"{jitter}ms")
 
     def make_keys(self, *hosts):
-        """And what the admin listener needs: a certificate for its address, and a token."""
+        """And what the admin listener needs: a certificate for its address, and tokens."""
         super().make_keys(*hosts)
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
                         "-subj", "/CN=master", "-addext", "subjectAltName=IP:192.0.2.1", "-days", "2",
                         "-keyout", self.directory / "admin.key", "-out", self.directory / "admin.crt"],
                        check=True, capture_output=True)
         (self.directory / "token").write_text("a-token-of-this-test-0123456789\n")
-        for name in ("admin.key", "token"):
+        (self.directory / "report-token").write_text("another-token-of-this-test-0123456789\n")
+        for name in ("admin.key", "token", "report-token"):
             (self.directory / name).chmod(0o600)
 
     def tool(self, *words, **options):

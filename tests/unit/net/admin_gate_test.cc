@@ -19,7 +19,7 @@ AdminKnock local_get() {
 }
 
 int status(AdminDoor door, const AdminKnock& knock, bool with_token = true) {
-  return net::admin_gate(door, knock, with_token ? &token() : nullptr).status;
+  return net::admin_gate(door, knock, {with_token ? &token() : nullptr}).status;
 }
 
 }  // namespace
@@ -60,21 +60,51 @@ BOOST_AUTO_TEST_CASE(what_changes_something_needs_the_bearer_token_on_every_tcp_
     BOOST_TEST(status(door, knock) == 403);
     knock.authorization = "Bearer 0123456789abcdef";
     BOOST_TEST(status(door, knock) == 0);
-    BOOST_TEST(net::admin_gate(door, knock, &token()).has_token);
+    BOOST_TEST(net::admin_gate(door, knock, {&token()}).has_token);
     BOOST_TEST(status(door, knock, false) == 403);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(the_token_for_reports_opens_reports_and_nothing_else) {
+  const auto reports = *net::AdminToken::from("a-token-for-reports");
+  AdminKnock knock = local_get();
+  knock.reads = false;
+  for (const AdminDoor door : {AdminDoor::loopback, AdminDoor::tls}) {
+    for (const net::AdminToken* all : {&token(), static_cast<const net::AdminToken*>(nullptr)}) {
+      knock.authorization = "Bearer a-token-for-reports";
+      const auto report = net::admin_gate(door, knock, {all, &reports, true});
+      BOOST_TEST(report.status == 0);
+      BOOST_TEST(report.reports);
+      BOOST_TEST(!report.has_token);
+      BOOST_TEST(net::admin_gate(door, knock, {all, &reports, false}).status == 403);
+      knock.reads = true;
+      BOOST_TEST(net::admin_gate(door, knock, {all, &reports, false}).status == 403);
+      knock.reads = false;
+      knock.authorization = "Bearer a-token-for-reportx";
+      BOOST_TEST(net::admin_gate(door, knock, {all, &reports, true}).status == 401);
+      knock.authorization = "Basic dTphLXRva2VuLWZvci1yZXBvcnRz";  // u:a-token-for-reports
+      BOOST_TEST(net::admin_gate(door, knock, {all, &reports, true}).status == 401);
+    }
+    knock.authorization = "Bearer 0123456789abcdef";  // the operator's opens both
+    BOOST_TEST(net::admin_gate(door, knock, {&token(), &reports, true}).has_token);
+    BOOST_TEST(!net::admin_gate(door, knock, {&token(), &reports, true}).reports);
+    knock.authorization = "Bearer a-token-for-reports";
+    knock.fetch_site = "cross-site";
+    BOOST_TEST(net::admin_gate(door, knock, {&token(), &reports, true}).status == 403);
+    knock.fetch_site.reset();
   }
 }
 
 BOOST_AUTO_TEST_CASE(elsewhere_reading_needs_the_token_too) {
   AdminKnock knock{.reads = true, .host = "master.example"};
-  const auto none = net::admin_gate(AdminDoor::tls, knock, &token());
+  const auto none = net::admin_gate(AdminDoor::tls, knock, {&token()});
   BOOST_TEST(none.status == 401);
   BOOST_TEST(none.ask_for_token);
   for (const char* good : {"Bearer 0123456789abcdef", "bearer   0123456789abcdef",
                            "Basic dTowMTIzNDU2Nzg5YWJjZGVm", "basic OjAxMjM0NTY3ODlhYmNkZWY="}) {
     knock.authorization = good;
     BOOST_TEST(status(AdminDoor::tls, knock) == 0, good);
-    BOOST_TEST(net::admin_gate(AdminDoor::tls, knock, nullptr).status == 401);
+    BOOST_TEST(net::admin_gate(AdminDoor::tls, knock, {}).status == 401);
   }
 }
 

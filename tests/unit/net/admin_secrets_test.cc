@@ -77,6 +77,19 @@ BOOST_AUTO_TEST_CASE(a_token_that_others_could_have_is_refused) {
   BOOST_TEST(why(files.write("longest", std::string(512, 'x') + "\n")) == "none");
 }
 
+BOOST_AUTO_TEST_CASE(the_token_for_reports_is_another_than_the_operators) {
+  const Files files;
+  const std::string one = files.write("one", "0123456789abcdef\n");
+  const std::string other = files.write("other", "another-token-of-this-test\n");
+  const auto good = net::AdminSecrets::load({{}, {}, one, other}, files.now);
+  BOOST_REQUIRE(good.ok());
+  BOOST_TEST(good->report_token->matches("another-token-of-this-test"));
+  BOOST_TEST(net::AdminSecrets::load({{}, {}, {}, other}, files.now).ok());
+  BOOST_TEST(holds(complaint({{}, {}, one, files.write("same", "0123456789abcdef\n")}, files.now),
+                   "the operator's, too"));
+  BOOST_TEST(holds(complaint({{}, {}, one, files.path + "/missing"}, files.now), "openssl rand -hex 32"));
+}
+
 BOOST_AUTO_TEST_CASE(certificates_are_checked_before_anything_is_bound) {
   const Files files;
   files.make_certificates();
