@@ -18,6 +18,21 @@ constexpr Nanos kLeave = std::chrono::seconds(1);
 // A slave that is not configured, or too old, is waiting for an operator.
 constexpr Nanos kRetryOperator = std::chrono::seconds(5);
 
+// A collector sends load and health every two seconds, and what it measured in batches.
+const TokenBucket kEvidence({.rate = 50, .burst = 200});
+
+const char* text_of(wire::Health health) {
+  switch (health) {
+    case wire::Health::unknown:
+      return "unknown";
+    case wire::Health::up:
+      return "up";
+    case wire::Health::down:
+      return "down";
+  }
+  return "unknown";
+}
+
 double seconds_of(Nanos d) {
   return static_cast<double>(d.count()) * 1e-9;
 }
@@ -106,6 +121,7 @@ HubCore::Actions HubCore::message(Id id, wire::Message&& message, const wire::Ho
                  [&](wire::Ready& m) { ready(id, connection, std::move(m), now); },
                  [&](wire::Heartbeat& m) { heartbeat(connection, m, now); },
                  [&](wire::Report& m) { report(connection, std::move(m), now); },
+                 [&](wire::Evidence& m) { evidence(connection, std::move(m), now); },
                  [&](auto&) { out_of_order(id, connection, name, now); },
              },
              message);
@@ -156,9 +172,11 @@ void HubCore::welcome(Id id, Connection& connection, const wire::Hello& hello, c
   slave.key = connection.key;
   slave.peer = connection.peer;
   slave.orders = {connection.peer.ip, hello.order_port};
+  slave.collects_only = hello.order_port == 0;
   slave.software = hello.software;
   slave.ready.clear();
   slave.last_report = {};
+  slave.gathered = MonoTime();
   slave.registered_at = slave.last_heard = now.mono;
   slave.round_trip = Nanos(0);
   ++slave.sessions;
@@ -166,13 +184,17 @@ void HubCore::welcome(Id id, Connection& connection, const wire::Hello& hello, c
   actions_.emplace_back(Send{id, wire::Welcome{wire::kSessionVersion, slave.session, options_.heartbeat,
                                                connection.name, options_.time_servers}});
   send_services(id, connection, RefTime{});  // the session's first: no older orders exist
-  log(Log::Level::info, fmt::format("slave {} registered from {}, orders to UDP port {} ({})", slave.name,
-                                    to_string(slave.peer), slave.orders.port, slave.software));
+  log(Log::Level::info,
+      fmt::format(
+          "slave {} registered from {}, {} ({})", slave.name, to_string(slave.peer),
+          slave.collects_only ? "to collect only" : fmt::format("orders to UDP port {}", slave.orders.port),
+          slave.software));
   actions_.emplace_back(Changed{});
 }
 
 void HubCore::send_services(Id id, Connection& connection, RefTime since) {
-  wire::Services services = options_.slaves.at(connection.name);
+  wire::Services services;  // a collector has none
+  if (!slaves_.at(connection.name).collects_only) services = options_.slaves.at(connection.name);
   services.since = wire::sendable_time(since);
   connection.services = services.services.size();
   ++connection.unanswered;
@@ -187,7 +209,7 @@ void HubCore::ready(Id id, Connection& connection, wire::Ready&& ready, const wi
   slave.ready = std::move(ready.addresses);
   slave.beacons = ready.beacons;
   const auto& services = options_.slaves.at(connection.name).services;
-  for (std::size_t i = 0; i < services.size(); ++i)
+  for (std::size_t i = 0; i < std::min(services.size(), slave.ready.size()); ++i)
     if (slave.ready[i] == 0 && !services[i].addresses.empty())
       log(Log::Level::warn,
           fmt::format(
@@ -219,6 +241,60 @@ void HubCore::report(Connection& connection, wire::Report&& report, const wire::
   report.outcomes = std::move(outcomes);
   if (changed) actions_.emplace_back(Changed{});
   actions_.emplace_back(Reported{&slave, std::move(report)});
+}
+
+HubCore::Actions HubCore::order_pings(const std::string& slave, std::span<const IpAddress> addresses,
+                                      Nanos within, const wire::HostTime& now, std::size_t& taken) {
+  taken = 0;
+  Id id = 0;
+  Connection* const session = session_of(slave, &id);
+  if (session == nullptr) return take();
+  const Nanos sendable = std::clamp(within, wire::kLeastPingWait, wire::kMostPingWait);
+  const auto ordered = session->pings.order(addresses, sendable, now.mono);
+  taken = ordered.size();
+  counters_.pings_ordered += ordered.size();
+  for (std::size_t from = 0; from < ordered.size(); from += wire::kMaxPings) {
+    wire::PingOrder order;
+    order.within = sendable;
+    const auto first = ordered.begin() + static_cast<std::ptrdiff_t>(from);
+    const std::size_t n = std::min(wire::kMaxPings, ordered.size() - from);
+    order.addresses.assign(first, first + static_cast<std::ptrdiff_t>(n));
+    actions_.emplace_back(Send{id, std::move(order)});
+  }
+  return take();
+}
+
+void HubCore::evidence(Connection& connection, wire::Evidence&& evidence, const wire::HostTime& now) {
+  if (!kEvidence.may_take(connection.evidence_full_at, now.mono)) {
+    ++counters_.evidence_flood;
+    return;
+  }
+  connection.evidence_full_at = kEvidence.take(connection.evidence_full_at, now.mono);
+  ++counters_.evidence;
+  counters_.pings_unasked += std::erase_if(evidence.pings, [&](const wire::PingResult& ping) {
+    return !connection.pings.settle(ping.address, now.mono);
+  });
+  SlaveState& slave = slaves_.at(connection.name);
+  if (!evidence.loads.empty() || !evidence.checks.empty()) {
+    compare_checks(slave, evidence.checks, now.mono);
+    slave.loads = evidence.loads;
+    slave.checks = evidence.checks;
+    slave.gathered = now.mono;
+  }
+  if (!evidence.empty()) actions_.emplace_back(Gathered{&slave, std::move(evidence)});
+}
+
+/// Says which checks have changed.
+void HubCore::compare_checks(const SlaveState& slave, const std::vector<wire::Check>& fresh, MonoTime now) {
+  for (const wire::Check& check : fresh) {
+    const auto before = std::ranges::find(slave.checks, check.name, &wire::Check::name);
+    const wire::Health was = before == slave.checks.end() ? wire::Health::unknown : before->state;
+    if (was != check.state)
+      log_limited(Kind::checks,
+                  fmt::format("slave {}: check {} is {}{}{}", slave.name, check.name, text_of(check.state),
+                              check.why.empty() ? "" : ": ", check.why),
+                  now);
+  }
 }
 
 // ---- ends
@@ -285,6 +361,8 @@ void HubCore::unregister(const Connection& connection, std::string_view why) {
   slave.registered = false;
   slave.ready.clear();
   slave.key = {};
+  slave.loads.clear();  // of a collector that is not there nothing is known
+  slave.checks.clear();
   log(Log::Level::warn, fmt::format("slave {} is out of all races: {}", slave.name, why));
   actions_.emplace_back(Changed{});
 }

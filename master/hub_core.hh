@@ -6,6 +6,7 @@
 #include <array>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,8 +15,10 @@
 
 #include "common/base/log_limit.hh"
 #include "common/base/random.hh"
+#include "common/base/token_bucket.hh"
 #include "common/wire/pulse.hh"
 #include "common/wire/session.hh"
+#include "master/ping_ledger.hh"
 #include "master/slave_state.hh"
 
 namespace flagfall::master {
@@ -38,6 +41,10 @@ struct HubCounters {
   std::uint64_t ended = 0;     // closed by the slave, or broken
   std::uint64_t overflow = 0;  // a slave that does not read
   std::uint64_t reports = 0;
+  std::uint64_t evidence = 0;        // messages taken
+  std::uint64_t evidence_flood = 0;  // messages dropped: more than a collector has to say
+  std::uint64_t pings_ordered = 0;
+  std::uint64_t pings_unasked = 0;  // results about addresses that were not ordered, or long ago
 
   /// f(name, value) for each.
   template <class F>
@@ -80,7 +87,12 @@ class HubCore {
     const SlaveState* slave;
     wire::Report report;
   };
-  using Action = std::variant<Send, Finish, Close, Log, Changed, Reported>;
+  /// What the slave's collectors found, without what nobody asked for.
+  struct Gathered {
+    const SlaveState* slave;
+    wire::Evidence evidence;
+  };
+  using Action = std::variant<Send, Finish, Close, Log, Changed, Reported, Gathered>;
   using Actions = std::vector<Action>;
 
   /// `random` outlives the core; it draws session ids.
@@ -98,6 +110,10 @@ class HubCore {
   [[nodiscard]] Actions tick(const wire::HostTime& now);
   /// New slaves and services: changed services are sent, slaves that are gone are refused.
   [[nodiscard]] Actions update(std::map<std::string, wire::Services> slaves, const wire::HostTime& now);
+  /// Asks a slave to ping; results come as Gathered. `taken`: how many of the addresses; the others wait
+  /// already, are no host's, or found no room, and all when there is no session.
+  [[nodiscard]] Actions order_pings(const std::string& slave, std::span<const IpAddress> addresses,
+                                    Nanos within, const wire::HostTime& now, std::size_t& taken);
   /// When tick() has something to do; MonoTime::max() when never.
   [[nodiscard]] MonoTime next_deadline() const;
 
@@ -117,11 +133,13 @@ class HubCore {
     std::size_t services = 0;  // entries of the Services that was sent last
     unsigned unanswered = 0;   // Services without their Ready
     std::optional<wire::Pulse> pulse;
+    PingLedger pings;           // of the session
+    MonoTime evidence_full_at;  // a token bucket
     [[nodiscard]] bool guest() const { return stage != Stage::registered; }
   };
   using Connections = std::map<Id, Connection>;
   /// Outsiders' lines, each kind with a limit of its own.
-  enum class Kind : std::uint8_t { admission, handshake, protocol, refusal, last };
+  enum class Kind : std::uint8_t { admission, handshake, protocol, refusal, checks, last };
 
   void hello(Id id, Connection& connection, const wire::Hello& hello, const wire::HostTime& now);
   void welcome(Id id, Connection& connection, const wire::Hello& hello, const wire::HostTime& now);
@@ -130,6 +148,8 @@ class HubCore {
   void ready(Id id, Connection& connection, wire::Ready&& ready, const wire::HostTime& now);
   void heartbeat(Connection& connection, const wire::Heartbeat& heartbeat, const wire::HostTime& now);
   void report(Connection& connection, wire::Report&& report, const wire::HostTime& now);
+  void evidence(Connection& connection, wire::Evidence&& evidence, const wire::HostTime& now);
+  void compare_checks(const SlaveState& slave, const std::vector<wire::Check>& fresh, MonoTime now);
   void check_benches(MonoTime now);
   void out_of_order(Id id, Connection& connection, std::string_view message, const wire::HostTime& now);
   void send_services(Id id, Connection& connection, RefTime since);
@@ -170,6 +190,10 @@ void HubCounters::for_each(F f) const {
   f("control_ended", ended);
   f("control_overflow", overflow);
   f("control_reports", reports);
+  f("evidence", evidence);
+  f("evidence_flood", evidence_flood);
+  f("pings_ordered", pings_ordered);
+  f("pings_unasked", pings_unasked);
 }
 
 }  // namespace flagfall::master

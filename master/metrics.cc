@@ -99,6 +99,30 @@ void add_slave_session(Families& out, const MetricsSource& source, const SlaveSt
               "When the certificate ends that the slave showed last, since 1970", in_seconds(ends), label);
 }
 
+/// Names come from the slave: 16 loads and 64 checks at most.
+void add_collected(Families& out, const SlaveState& slave) {
+  for (const wire::Load& load : slave.loads) {
+    const Families::Labels label{{"slave", slave.name}, {"of", load.name}};
+    if (load.connections)
+      out.gauge("flagfall_slave_load_connections", "Open TCP connections", number(*load.connections), label);
+    if (load.free_memory)
+      out.gauge("flagfall_slave_load_free_memory_bytes", "Memory that is left", number(*load.free_memory),
+                label);
+    if (load.free_swap)
+      out.gauge("flagfall_slave_load_free_swap_bytes", "Swap that is left", number(*load.free_swap), label);
+    if (load.idle_cpu)
+      out.gauge("flagfall_slave_load_idle_cpu_ratio", "Idle CPU, of what may be used",
+                *load.idle_cpu / double{wire::kWhole}, label);
+  }
+  for (const wire::Check& check : slave.checks) {
+    const Families::Labels label{{"slave", slave.name}, {"check", check.name}};
+    out.gauge("flagfall_slave_check_up", "1 while the check's content server is up, 0 when down or unknown",
+              flag(check.state == wire::Health::up), label);
+    out.gauge("flagfall_slave_check_known", "0 while the check can say neither up nor down",
+              flag(check.state != wire::Health::unknown), label);
+  }
+}
+
 void add_orders(Families& out, const StatusSource& s, const SlaveState& slave,
                 const Families::Labels& label) {
   const auto index = static_cast<std::size_t>(std::ranges::lower_bound(s.builder.names(), slave.name) -
@@ -255,6 +279,7 @@ void add_metrics(Families& out, const MetricsSource& source) {
     add_slave_session(out, source, *slave, label);
     add_slave_clock(out, *slave, label);
     add_orders(out, s, *slave, label);
+    add_collected(out, *slave);
   }
   add_events(out, s);
   add_statistics(out, s);

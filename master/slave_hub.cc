@@ -149,6 +149,8 @@ struct SlaveHub::Shell {
         line->level == HubCore::Log::Level::info ? log::info("{}", line->text) : log::warn("{}", line->text);
       } else if (const auto* reported = std::get_if<HubCore::Reported>(&action)) {
         callbacks.report(*reported->slave, reported->report);
+      } else if (const auto* gathered = std::get_if<HubCore::Gathered>(&action)) {
+        if (callbacks.evidence) callbacks.evidence(*gathered->slave, gathered->evidence);
       } else {
         changed = true;
       }
@@ -187,6 +189,13 @@ SlaveHub::~SlaveHub() = default;
 void SlaveHub::update(std::map<std::string, wire::Services> slaves) {
   check_services(slaves);
   shell_->apply(shell_->core.update(std::move(slaves), shell_->now()));
+}
+
+std::size_t SlaveHub::order_pings(const std::string& slave, std::span<const IpAddress> addresses,
+                                  Nanos within) {
+  std::size_t taken = 0;
+  shell_->apply(shell_->core.order_pings(slave, addresses, within, shell_->now(), taken));
+  return taken;
 }
 
 Status SlaveHub::reload_certificates() {

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,9 @@ struct HubCallbacks {
   std::function<std::pair<wire::ClockStatus, Nanos>()> clock;
   /// Reference time now.
   std::function<RefTime()> reference_now;
+  /// What a slave's collectors found; pings only of addresses that were ordered of this session, each once.
+  /// May be empty.
+  std::function<void(const SlaveState&, const wire::Evidence&)> evidence = {};
 };
 
 class SlaveHub {
@@ -54,6 +58,11 @@ class SlaveHub {
 
   /// New slaves and services: what changed is sent to the slaves, who is gone is refused.
   void update(std::map<std::string, wire::Services> slaves);
+  /// Has a slave ping; what comes of it arrives as evidence, silence included, at the latest `within`
+  /// (10 ms to 60 s) and a round trip later. Returns how many addresses were taken: none without a
+  /// session, and not those that wait already, are not one host's, or find no room (8,192 wait at most).
+  /// May be called from a callback.
+  std::size_t order_pings(const std::string& slave, std::span<const IpAddress> addresses, Nanos within);
   /// Reads the certificate files again, for sessions from now on. An error, and nothing changes.
   [[nodiscard]] Status reload_certificates();
   /// All configured slaves, by name. The pointers hold until update().

@@ -32,6 +32,10 @@ struct SlaveState {
   std::uint64_t sessions = 0;  // how often it registered
   std::uint64_t instance = 0;  // of the process that registered last
   SlaveHealth health;
+  bool collects_only = false;       // has no order port: never fit
+  std::vector<wire::Load> loads;    // the latest of this session; empty before
+  std::vector<wire::Check> checks;  // likewise
+  MonoTime gathered;                // when those came
 
   /// Registered, able to send from at least one address, and racing by its own word.
   [[nodiscard]] bool fit() const {

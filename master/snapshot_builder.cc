@@ -68,6 +68,7 @@ std::map<std::string, wire::Services> SnapshotBuilder::services() const {
 std::string SnapshotBuilder::why_not(const SlaveState& slave) const {
   const wire::Report& report = slave.last_report;
   if (!slave.registered) return slave.sessions == 0 ? "has not connected" : "its session is lost";
+  if (slave.collects_only) return "only collects";
   if (slave.ready.empty()) return "has not said yet what it can send from";
   if (std::ranges::all_of(config_.services, [&](const ServiceConfig& s) {
         return s.mode == ServiceConfig::Mode::delegate ||

@@ -84,6 +84,41 @@ void add_outcomes(json& out, const SlaveStats& stats) {
   out["transmit_error_us"] = histogram_json(stats.transmit_error, in_us);
 }
 
+const char* text_of(wire::Health health) {
+  switch (health) {
+    case wire::Health::unknown:
+      return "unknown";
+    case wire::Health::up:
+      return "up";
+    case wire::Health::down:
+      return "down";
+  }
+  return "unknown";
+}
+
+/// What the slave's collectors say of its machine and its content servers.
+void add_collected(json& out, const SlaveState& slave, MonoTime now) {
+  const auto or_null = [](const auto& value) { return value ? json(*value) : json(nullptr); };
+  out["collects_only"] = slave.collects_only;
+  const Nanos age = now - slave.gathered;
+  out["collected_ago_ms"] = slave.gathered == MonoTime() ? json(nullptr) : json(in_ms(age));
+  json& loads = out["loads"] = json::array();
+  for (const wire::Load& load : slave.loads)
+    loads.push_back(
+        {{"name", load.name},
+         {"connections", or_null(load.connections)},
+         {"free_memory", or_null(load.free_memory)},
+         {"free_swap", or_null(load.free_swap)},
+         {"idle_cpu", load.idle_cpu ? json(*load.idle_cpu / double{wire::kWhole}) : json(nullptr)}});
+  json& checks = out["checks"] = json::array();
+  for (const wire::Check& check : slave.checks)
+    checks.push_back({{"name", check.name},
+                      {"answer", check.answer ? json(to_string(*check.answer)) : json(nullptr)},
+                      {"state", text_of(check.state)},
+                      {"since_s", in_s(check.since + age)},
+                      {"why", text_or_null(check.why)}});
+}
+
 json slave_json(const StatusSource& s, const SlaveState& slave) {
   const std::string why = s.builder.why_not(slave);
   const bool on = slave.registered;
@@ -123,6 +158,7 @@ json slave_json(const StatusSource& s, const SlaveState& slave) {
   add_outcomes(out, s.stats.at(index));
   json& counters = out["counters"] = json::object();
   for (const auto& [name, value] : report.counters) counters[name] = value;
+  add_collected(out, slave, s.now);
   return out;
 }
 

@@ -153,6 +153,39 @@ std::string clocks(const Json& array) {
   return "\n" + text_table(rows);
 }
 
+/// 1610612736 -> "1.5 GiB"
+std::string octets(const Json& json) {
+  if (!json.is_number()) return "-";
+  double n = json.get<double>();
+  const char* unit = "B";
+  for (const char* next : {"KiB", "MiB", "GiB", "TiB"}) {
+    if (n < 1024) break;
+    n /= 1024;
+    unit = next;
+  }
+  return fmt::format("{:.{}f} {}", n, *unit == 'B' ? 0 : 1, unit);
+}
+
+/// What collectors say: loads of machines and cgroups, and checks of content servers.
+std::string collected(const Json& array) {
+  std::vector<std::vector<std::string>> loads{
+      {"load of", "what", ">connections", ">free memory", ">free swap", ">idle CPU"}};
+  std::vector<std::vector<std::string>> checks{{"check at", "name", "of", "state", ">since", "why"}};
+  for (const Json& slave : array) {
+    if (const Json& all = at(slave, "loads"); all.is_array())
+      for (const Json& load : all)
+        loads.push_back({text(at(slave, "name")), text(at(load, "name")), text(at(load, "connections")),
+                         octets(at(load, "free_memory")), octets(at(load, "free_swap")),
+                         percent(at(load, "idle_cpu"))});
+    if (const Json& all = at(slave, "checks"); all.is_array())
+      for (const Json& check : all)
+        checks.push_back({text(at(slave, "name")), text(at(check, "name")), text(at(check, "answer")),
+                          text(at(check, "state")), period(at(check, "since_s")), text(at(check, "why"))});
+  }
+  return (loads.size() == 1 ? std::string() : "\n" + text_table(loads)) +
+         (checks.size() == 1 ? std::string() : "\n" + text_table(checks));
+}
+
 std::string races(const Json& status) {
   const Json& shadow = at(status, "shadow_races");
   const bool any = shadow.is_number() && shadow.get<double>() > 0;
@@ -244,8 +277,8 @@ Result<std::string> status_text(std::string_view json) {
       {"queue", "age p50 / p99 " + quantiles(at(status, "queue_age_us"), 1) + " us"},
       {"stats", keeping(at(status, "statistics"))}};
   return text_table(head) + "\n" + slaves(at(status, "slaves")) + clocks(at(status, "slaves")) +
-         services(at(status, "services")) + counters("counter", at(status, "counters")) +
-         counters("control", at(status, "control"));
+         collected(at(status, "slaves")) + services(at(status, "services")) +
+         counters("counter", at(status, "counters")) + counters("control", at(status, "control"));
 }
 
 }  // namespace flagfall::tools

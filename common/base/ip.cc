@@ -30,6 +30,15 @@ bool IpAddress::loopback() const {
          std::all_of(octets.begin(), octets.end() - 1, [](std::uint8_t o) { return o == 0; });
 }
 
+bool IpAddress::unicast() const {
+  if (unspecified()) return false;
+  if (family == Family::v4) return octets[0] != 0 && octets[0] < 224;
+  const bool mapped =
+      std::all_of(octets.begin(), octets.begin() + 10, [](std::uint8_t o) { return o == 0; }) &&
+      octets[10] == 0xff && octets[11] == 0xff;
+  return octets[0] != 0xff && !mapped;
+}
+
 bool Prefix::contains(const IpAddress& address) const {
   return address.family == ip.family && masked(address, length) == ip;
 }

@@ -26,6 +26,9 @@ struct IpAddress {
   [[nodiscard]] bool unspecified() const;
   /// 127.0.0.0/8 or ::1
   [[nodiscard]] bool loopback() const;
+  /// May be the address of one host: not unspecified, multicast, IPv4's 240.0.0.0/4 (RFC 1112 §4),
+  /// 0.0.0.0/8, or an IPv4 address mapped into IPv6.
+  [[nodiscard]] bool unicast() const;
   auto operator<=>(const IpAddress&) const = default;  // NOLINT(*-use-nullptr): there is none
 };
 

@@ -6,6 +6,7 @@
 #include <array>
 #include <concepts>
 #include <functional>
+#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -20,9 +21,10 @@ constexpr std::size_t kMaxBody = kMaxMessage - kMessageHeader;
 
 // A message's type on the wire is its place in the variant plus one.
 constexpr std::array<std::string_view, std::variant_size_v<Message>> kNames{
-    "Hello", "Welcome", "Refusal", "Services", "Ready", "Heartbeat", "Report"};
+    "Hello", "Welcome", "Refusal", "Services", "Ready", "Heartbeat", "Report", "PingOrder", "Evidence"};
 static_assert(std::same_as<std::variant_alternative_t<0, Message>, Hello>);
 static_assert(std::same_as<std::variant_alternative_t<6, Message>, Report>);
+static_assert(std::same_as<std::variant_alternative_t<8, Message>, Evidence>);
 
 bool printable(char c) {
   return c >= 0x20 && c <= 0x7e;
@@ -71,6 +73,11 @@ class Encoder {
   void address(const IpAddress& ip) {
     writer_.u8(static_cast<std::uint8_t>(ip.family));
     writer_.bytes(ip.bytes());
+  }
+  template <class T, class F>
+  void maybe(const std::optional<T>& value, F each) {
+    writer_.u8(value ? 1 : 0);
+    if (value) each(*value);
   }
   template <class T, class F>
   void list(const std::vector<T>& items, std::size_t most, F each) {
@@ -132,6 +139,13 @@ class Decoder {
     require(family == 4 || family == 6);
     const Bytes bytes = reader_.bytes(family == 6 ? 16 : 4);
     if (ok()) ip = ip_from_bytes(bytes);
+  }
+  template <class T, class F>
+  void maybe(std::optional<T>& value, F each) {
+    bool there = false;
+    flag(there);
+    value.reset();
+    if (there && ok()) each(value.emplace());
   }
   template <class T, class F>
   void list(std::vector<T>& items, std::size_t most, F each) {

@@ -13,10 +13,11 @@
 #include "common/base/ip.hh"
 #include "common/base/result.hh"
 #include "common/base/time.hh"
+#include "common/wire/evidence.hh"
 
 namespace flagfall::wire {
 
-inline constexpr std::uint16_t kSessionVersion = 3;
+inline constexpr std::uint16_t kSessionVersion = 4;
 /// A frame's octets at most, and its header's.
 inline constexpr std::size_t kMaxMessage = std::size_t{64} * 1024;
 inline constexpr std::size_t kMessageHeader = 8;
@@ -38,9 +39,10 @@ enum class ClockStatus : std::uint8_t { unknown = 0, synchronised = 1, free_runn
 /// Slave -> master, first.
 struct Hello {
   std::uint16_t version = kSessionVersion;
-  std::uint64_t instance = 0;    // random, new at each start of the slave
-  std::uint16_t order_port = 0;  // UDP port for order datagrams, at the address the session comes from
-  std::string software;          // "flagfall-slave 0.1.0"
+  std::uint64_t instance = 0;  // random, new at each start of the slave
+  // UDP port for order datagrams, at the address the session comes from; 0: it takes no orders, it collects.
+  std::uint16_t order_port = 0;
+  std::string software;  // "flagfall-slave 0.1.0"
 };
 
 /// An NTP server that the master's slaves shall ask. The session is private, so the key may travel in it.
@@ -164,7 +166,8 @@ struct Report {
   std::vector<BeaconWin> beacon_wins{};
 };
 
-using Message = std::variant<Hello, Welcome, Refusal, Services, Ready, Heartbeat, Report>;
+using Message =
+    std::variant<Hello, Welcome, Refusal, Services, Ready, Heartbeat, Report, PingOrder, Evidence>;
 
 /// Why a connection ended without our doing, as a shell tells its core.
 enum class CloseCause : std::uint8_t {
@@ -177,7 +180,7 @@ enum class CloseCause : std::uint8_t {
 
 /// Frame and body, ready for the stream. Empty when a value breaks a limit (a list
 /// too long, a name that does not print, a frame above kMaxMessage). Free text
-/// (software, reason, why_not, provider) is cut and made printable instead.
+/// (software, reason, why_not, provider, why) is cut and made printable instead.
 std::vector<std::uint8_t> encode(const Message& message);
 
 /// The message's name, for logs.

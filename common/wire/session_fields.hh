@@ -5,6 +5,7 @@
 
 #include <concepts>
 
+#include "common/base/ip.hh"
 #include "common/wire/limits.hh"
 #include "common/wire/session.hh"
 
@@ -40,7 +41,6 @@ void all(Io& io, M& m) {
   if (m.version != kSessionVersion) return io.ignore_rest();
   io.integer(m.instance);
   io.integer(m.order_port);
-  io.require(m.order_port != 0);
   io.note(m.software, 255);
 }
 
@@ -158,6 +158,80 @@ void all(Io& io, M& m) {
     bound(io, win.after);
     io.flag(win.same_address);
   });
+}
+
+template <class Io, class T>
+void amount(Io& io, T& n) {
+  io.integer(n);
+  io.require(n <= kMaxAmount);
+}
+template <class Io, class T>
+void share(Io& io, T& n) {
+  io.integer(n);
+  io.require(n <= kWhole);
+}
+
+template <class Io, class M>
+requires std::same_as<std::remove_const_t<M>, PingOrder>
+void all(Io& io, M& m) {
+  io.scaled(m.within, kLeastPingWait.count(), kMostPingWait.count());
+  io.list(m.addresses, kMaxPings, [&](auto& ip) { io.address(ip); });
+}
+
+template <class Io, class M>
+requires std::same_as<std::remove_const_t<M>, PingResult>
+void all(Io& io, M& m) {
+  io.address(m.address);
+  io.choice(m.fate, PingResult::Fate::refused);
+  io.scaled(m.round_trip, 0, kMostRoundTrip.count());
+  io.require((m.fate == PingResult::Fate::answered) == (m.round_trip > Nanos(0)));
+  io.scaled(m.age, 0, kHour.count());
+}
+
+template <class Io, class M>
+requires std::same_as<std::remove_const_t<M>, TcpPath>
+void all(Io& io, M& m) {
+  io.address(m.client.ip);
+  io.integer(m.client.length);
+  const bool v4 = m.client.ip.family == Family::v4;
+  io.require(m.client.length >= (v4 ? 8 : 16) && m.client.length <= (v4 ? 32 : 128));
+  io.require(masked(m.client.ip, m.client.length) == m.client.ip);
+  io.scaled(m.smoothed, 1, kMostRoundTrip.count());
+  io.scaled(m.least, 1, kMostRoundTrip.count());
+  io.require(m.least <= m.smoothed);
+  amount(io, m.rate);
+  share(io, m.retransmitted);
+  io.integer(m.connections);
+  io.require(m.connections > 0);
+}
+
+template <class Io, class M>
+requires std::same_as<std::remove_const_t<M>, Load>
+void all(Io& io, M& m) {
+  io.text(m.name, 64);
+  io.maybe(m.connections, [&](auto& n) { amount(io, n); });
+  io.maybe(m.free_memory, [&](auto& n) { amount(io, n); });
+  io.maybe(m.free_swap, [&](auto& n) { amount(io, n); });
+  io.maybe(m.idle_cpu, [&](auto& n) { share(io, n); });
+}
+
+template <class Io, class M>
+requires std::same_as<std::remove_const_t<M>, Check>
+void all(Io& io, M& m) {
+  io.text(m.name, 64);
+  io.maybe(m.answer, [&](auto& ip) { io.address(ip); });
+  io.choice(m.state, Health::down);
+  bound(io, m.since);
+  io.note(m.why, 128);
+}
+
+template <class Io, class M>
+requires std::same_as<std::remove_const_t<M>, Evidence>
+void all(Io& io, M& m) {
+  io.list(m.pings, kMaxPings, [&](auto& ping) { all(io, ping); });
+  io.list(m.paths, kMaxPaths, [&](auto& path) { all(io, path); });
+  io.list(m.loads, kMaxLoads, [&](auto& load) { all(io, load); });
+  io.list(m.checks, kMaxChecks, [&](auto& check) { all(io, check); });
 }
 
 }  // namespace flagfall::wire::fields

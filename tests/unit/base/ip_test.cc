@@ -44,4 +44,12 @@ BOOST_AUTO_TEST_CASE(a_prefix_contains_its_own_and_no_other_familys) {
   BOOST_TEST(to_string(masked(*parse_ip("2001:db8:ffff:ffff::1"), 41)) == "2001:db8:ff80::");
 }
 
+BOOST_AUTO_TEST_CASE(only_addresses_that_one_host_may_have_are_unicast) {
+  for (const auto* text : {"192.0.2.1", "127.0.0.1", "223.255.255.255", "2001:db8::1", "::1", "fe80::1"})
+    BOOST_TEST(parse_ip(text)->unicast(), text);
+  for (const auto* text : {"0.0.0.0", "0.1.2.3", "224.0.0.1", "240.0.0.1", "255.255.255.255", "::", "ff02::1",
+                           "::ffff:192.0.2.1"})
+    BOOST_TEST(!parse_ip(text)->unicast(), text);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -23,6 +23,7 @@ struct Did {
   std::vector<HubCore::Id> finishes, closes;
   std::vector<std::string> lines;
   std::vector<wire::Report> reports;
+  std::vector<wire::Evidence> evidence;
   unsigned changes = 0;
 
   explicit Did(HubCore::Actions actions) {
@@ -32,6 +33,7 @@ struct Did {
       if (auto* close = std::get_if<HubCore::Close>(&action)) closes.push_back(close->id);
       if (auto* log = std::get_if<HubCore::Log>(&action)) lines.push_back(log->text);
       if (auto* reported = std::get_if<HubCore::Reported>(&action)) reports.push_back(reported->report);
+      if (auto* gathered = std::get_if<HubCore::Gathered>(&action)) evidence.push_back(gathered->evidence);
       if (std::holds_alternative<HubCore::Changed>(action)) ++changes;
     }
   }
@@ -74,6 +76,9 @@ struct Rig {
   Did tick(Nanos later) {
     now += later;
     return Did(core.tick(time()));
+  }
+  Did ping(const std::string& name, const std::vector<IpAddress>& addresses, std::size_t& taken) {
+    return Did(core.order_pings(name, addresses, seconds(1), time(), taken));
   }
   [[nodiscard]] const master::SlaveState& slave(const std::string& name) const {
     return core.slaves().at(name);
@@ -422,6 +427,111 @@ BOOST_AUTO_TEST_CASE(sessions_of_two_slaves_have_different_ids) {
   (void)rig.registered("nyc");
   BOOST_TEST(rig.slave("fra").session != rig.slave("nyc").session);
   BOOST_TEST(rig.slave("fra").session != 0U);
+}
+
+BOOST_AUTO_TEST_CASE(only_pings_that_were_ordered_of_this_slave_are_evidence_each_once) {
+  using Fate = wire::PingResult::Fate;
+  Rig rig;
+  const auto fra = rig.registered("fra");
+  const auto nyc = rig.registered("nyc", 2);
+  const IpAddress asked = *parse_ip("198.51.100.1");
+  std::size_t taken = 0;
+  const Did order = rig.ping("fra", {asked, asked, *parse_ip("224.0.0.1")}, taken);
+  BOOST_TEST(taken == 1U);
+  BOOST_REQUIRE(order.sent<wire::PingOrder>() != nullptr);
+  BOOST_TEST(order.sends.at(0).id == fra);
+  BOOST_TEST(order.sent<wire::PingOrder>()->addresses.size() == 1U);
+  wire::Evidence told;
+  told.pings = {{asked, Fate::answered, milliseconds(7), Nanos(0)},
+                {*parse_ip("198.51.100.2"), Fate::answered, milliseconds(1), Nanos(0)}};
+  BOOST_TEST(rig.say(nyc, told).evidence.empty());  // it was not asked
+  BOOST_TEST(rig.core.counters().pings_unasked == 2U);
+  const Did first = rig.say(fra, told);
+  BOOST_REQUIRE(first.evidence.size() == 1U);
+  BOOST_REQUIRE(first.evidence[0].pings.size() == 1U);
+  BOOST_TEST((first.evidence[0].pings[0].address == asked));
+  BOOST_TEST(rig.core.counters().pings_unasked == 3U);
+  BOOST_TEST(rig.say(fra, told).evidence.empty());
+  BOOST_TEST(rig.core.counters().pings_unasked == 5U);
+  BOOST_TEST(rig.core.counters().pings_ordered == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(pings_are_ordered_of_slaves_with_a_session_only_in_messages_that_fit) {
+  Rig rig;
+  std::size_t taken = 7;
+  BOOST_TEST(rig.ping("fra", {*parse_ip("198.51.100.1")}, taken).sends.empty());
+  BOOST_TEST(taken == 0U);
+  (void)rig.registered("fra");
+  std::vector<IpAddress> many;
+  for (unsigned i = 0; i < wire::kMaxPings + 3; ++i)
+    many.push_back(ip_from_bytes(std::array{
+        std::uint8_t{10}, std::uint8_t{0}, static_cast<std::uint8_t>(i >> 8), static_cast<std::uint8_t>(i)}));
+  const Did did = rig.ping("fra", many, taken);
+  BOOST_TEST(taken == many.size());
+  BOOST_REQUIRE(did.sends.size() == 2U);
+  for (const auto& send : did.sends) BOOST_TEST(!wire::encode(send.message).empty());
+}
+
+BOOST_AUTO_TEST_CASE(loads_and_checks_are_kept_while_there_is_a_session_and_changes_are_said) {
+  Rig rig;
+  const auto id = rig.registered("fra");
+  wire::Evidence told;
+  told.loads = {{"machine", 3, 1000, 0, 900'000}};
+  told.checks = {{"web", {}, wire::Health::up, seconds(1), ""}};
+  const Did up = rig.say(id, told);
+  BOOST_TEST(up.evidence.size() == 1U);
+  BOOST_TEST(up.lines.at(0) == "slave fra: check web is up");
+  BOOST_TEST(rig.say(id, told).lines.empty());
+  told.checks[0].state = wire::Health::down;
+  told.checks[0].why = "connection refused";
+  BOOST_TEST(rig.say(id, told).lines.at(0) == "slave fra: check web is down: connection refused");
+  BOOST_TEST(rig.slave("fra").loads.at(0).connections.value() == 3U);
+  BOOST_TEST((rig.slave("fra").checks.at(0).state == wire::Health::down));
+  // Pings alone do not take them away.
+  wire::Evidence paths;
+  paths.paths = {{*parse_prefix("198.51.100.0/24"), Nanos(2), Nanos(1), 0, 0, 1}};
+  BOOST_TEST(rig.say(id, paths).evidence.size() == 1U);
+  BOOST_TEST(rig.slave("fra").checks.size() == 1U);
+  (void)rig.core.closed(id, CloseCause::ended, "gone", rig.time());
+  BOOST_TEST(rig.slave("fra").loads.empty());
+  BOOST_TEST(rig.slave("fra").checks.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_flood_of_evidence_is_dropped_and_counted) {
+  Rig rig;
+  const auto id = rig.registered("fra");
+  wire::Evidence told;
+  told.loads = {{"machine", 3, {}, {}, {}}};
+  std::size_t taken = 0;
+  for (int i = 0; i < 1000; ++i) taken += rig.say(id, told).evidence.size();
+  BOOST_TEST(taken == 200U);
+  BOOST_TEST(rig.core.counters().evidence_flood == 800U);
+  rig.now += seconds(1);
+  BOOST_TEST(rig.say(id, told).evidence.size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(evidence_before_the_session_is_out_of_order) {
+  Rig rig;
+  const auto id = rig.secure("fra");
+  BOOST_TEST(rig.say(id, wire::Evidence{}).closes.size() == 1U);
+  BOOST_TEST(rig.core.counters().out_of_order == 1U);
+  const auto session = rig.registered("fra");
+  BOOST_TEST(rig.say(session, wire::PingOrder{}).closes.size() == 1U);  // a master's word
+}
+
+BOOST_AUTO_TEST_CASE(a_collector_is_sent_no_services_and_is_never_fit) {
+  Rig rig;
+  const auto id = rig.secure("fra");
+  const Did did = rig.say(id, wire::Hello{wire::kSessionVersion, 1, 0, "test"});
+  BOOST_REQUIRE(did.sent<wire::Services>() != nullptr);
+  BOOST_TEST(did.sent<wire::Services>()->services.empty());
+  BOOST_TEST(did.lines.at(0) == "slave fra registered from 192.0.2.50:1000, to collect only (test)");
+  const Did ready = rig.say(id, wire::Ready{});
+  BOOST_TEST(ready.lines.empty());
+  BOOST_TEST(ready.closes.empty());
+  (void)rig.say(id, racing(true));
+  BOOST_TEST(!rig.slave("fra").fit());
+  BOOST_TEST(rig.slave("fra").collects_only);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

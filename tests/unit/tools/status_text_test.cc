@@ -63,6 +63,11 @@ BOOST_AUTO_TEST_CASE(the_documented_example_is_shown_with_all_that_matters) {
                         std::regex("web +99\\.00% +99\\.62% +5800 +14\\.18 +1\\.00 +80\\.00 +fra, nyc +3 +"
                                    "1m 2s ago, 35\\.5 ms -> 14\\.2 ms: the last 5790 races")),
       *text);
+  BOOST_CHECK_MESSAGE(std::regex_search(*text, std::regex("fra +machine +42 +1\\.5 GiB +0 B +87\\.50%\n")),
+                      *text);
+  BOOST_CHECK_MESSAGE(
+      std::regex_search(*text, std::regex("fra +web +198\\.51\\.100\\.80 +down +12s +connection refused\n")),
+      *text);
   BOOST_TEST(has(*text, "icmp_errors"));
   BOOST_TEST(!has(*text, "receive_queue_drops"));  // zero
 }
@@ -96,10 +101,11 @@ BOOST_AUTO_TEST_CASE(a_delay_that_is_fixed_or_that_may_not_follow_says_so) {
 }
 
 BOOST_AUTO_TEST_CASE(what_is_missing_or_of_another_type_is_a_dash) {
-  for (const auto* json :
-       {"{}",
-        R"({"slaves":7,"services":{},"clock":[],"racing":"x","fallback":[1],"counters":3,"uptime_s":-1})",
-        R"({"slaves":[1,{"clock":3,"one_way_ms":[]},null],"services":[null,{"fit":3}],"uptime_s":1e300})"}) {
+  for (
+      const auto* json :
+      {"{}",
+       R"({"slaves":7,"services":{},"clock":[],"racing":"x","fallback":[1],"counters":3,"uptime_s":-1})",
+       R"({"slaves":[1,{"clock":3,"one_way_ms":[],"loads":[3,{}],"checks":7},null],"services":[null,{"fit":3}],"uptime_s":1e300})"}) {
     const auto text = tools::status_text(json);
     BOOST_REQUIRE(text.ok());
     BOOST_TEST(has(*text, "races     -\n"));

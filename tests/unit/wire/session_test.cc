@@ -1,5 +1,6 @@
 #include "common/wire/session.hh"
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 
 #include "common/base/random.hh"
@@ -10,6 +11,21 @@ using wire::MessageReader;
 using State = wire::MessageReader::State;
 
 namespace {
+
+wire::Evidence evidence() {
+  using Fate = wire::PingResult::Fate;
+  wire::Evidence out;
+  out.pings = {{*parse_ip("192.0.2.7"), Fate::answered, Nanos(12'000'000), Nanos(5)},
+               {*parse_ip("2001:db8::7"), Fate::silent, Nanos(0), Nanos(0)},
+               {*parse_ip("192.0.2.8"), Fate::refused, Nanos(0), Nanos(0)}};
+  out.paths = {{*parse_prefix("198.51.100.0/24"), Nanos(20'000'000), Nanos(15'000'000), 1'250'000, 10'000, 3},
+               {*parse_prefix("2001:db8:0:100::/56"), Nanos(2), Nanos(1), 0, 0, 1}};
+  out.loads = {{"machine", 12, std::uint64_t{1} << 30, std::uint64_t{1} << 20, 500'000},
+               {"web", {}, {}, {}, {}}};
+  out.checks = {{"web", *parse_ip("192.0.2.10"), wire::Health::up, Nanos(77), ""},
+                {"dns", {}, wire::Health::down, Nanos(5), "connection refused"}};
+  return out;
+}
 
 /// One of each, every field other than its default.
 std::vector<Message> samples() {
@@ -52,7 +68,8 @@ std::vector<Message> samples() {
   report.outcomes = {{9, wire::RaceOutcome::Fate::sent_late, Nanos(-1), Nanos(77)},
                      {10, wire::RaceOutcome::Fate::failed, Nanos(2), Nanos(0)},
                      {11, wire::RaceOutcome::Fate::withheld, Nanos(3), Nanos(4)}};
-  return {hello, welcome, refusal, services, ready, heartbeat, report};
+  wire::PingOrder order{milliseconds(800), {*parse_ip("192.0.2.7"), *parse_ip("2001:db8::7")}};
+  return {hello, welcome, refusal, services, ready, heartbeat, report, order, evidence()};
 }
 
 std::vector<std::uint8_t> stream_of(const std::vector<Message>& messages) {
@@ -156,10 +173,10 @@ BOOST_AUTO_TEST_CASE(fields_come_back_with_their_values) {
 
 BOOST_AUTO_TEST_CASE(the_bytes_are_those_of_the_protocol_page) {
   const std::vector<std::uint8_t> expected{0,    1,    0, 0, 0,   0,  0, 16,  // Hello, 16 octets
-                                           0,    3,                           // version
+                                           0,    4,                           // version
                                            0,    0,    0, 0, 0,   0,  0, 9,   // instance
                                            0x13, 0x5a, 0, 2, 'h', 'i'};       // port 4954, software
-  BOOST_TEST(wire::encode(wire::Hello{3, 9, 4954, "hi"}) == expected, boost::test_tools::per_element());
+  BOOST_TEST(wire::encode(wire::Hello{4, 9, 4954, "hi"}) == expected, boost::test_tools::per_element());
   wire::Report report;
   const std::size_t empty = wire::encode(report).size();
   report.outcomes.resize(1);
@@ -183,7 +200,7 @@ BOOST_AUTO_TEST_CASE(every_truncated_or_lengthened_body_is_malformed) {
 
 BOOST_AUTO_TEST_CASE(unknown_types_and_reserved_octets_are_malformed) {
   BOOST_TEST(verdict(frame_of(0, {})) == State::malformed);
-  BOOST_TEST(verdict(frame_of(8, {})) == State::malformed);
+  BOOST_TEST(verdict(frame_of(10, {})) == State::malformed);
   auto frame = wire::encode(wire::Ready{});
   frame[3] = 1;
   BOOST_TEST(verdict(frame) == State::malformed);
@@ -219,9 +236,6 @@ BOOST_AUTO_TEST_CASE(values_outside_the_limits_are_malformed) {
   const wire::Hello hello{wire::kSessionVersion, 2, 0x0101, "x"};
   BOOST_TEST(changed(hello, 12, 2) == State::malformed);  // software longer than the body
   BOOST_TEST(changed(hello, 14, 7) == State::malformed);  // a control character in a text
-  auto no_port = wire::encode(hello);
-  no_port[wire::kMessageHeader + 10] = no_port[wire::kMessageHeader + 11] = 0;
-  BOOST_TEST(verdict(no_port) == State::malformed);
   const wire::Heartbeat heartbeat{from_ns<RefTime>(1), from_ns<RefTime>(1), Nanos(1)};
   BOOST_TEST(changed(heartbeat, 0, 0x80) == State::malformed);   // a time before 1970
   BOOST_TEST(changed(heartbeat, 16, 0x7f) == State::malformed);  // held for centuries
@@ -263,6 +277,93 @@ BOOST_AUTO_TEST_CASE(a_spread_says_what_a_histogram_holds) {
   BOOST_TEST(spread.p50.count() <= 55'000);
   BOOST_TEST((spread.p50 <= spread.p90 && spread.p90 <= spread.p99 && spread.p99 <= spread.most));
   BOOST_TEST(spread.most.count() == 100'000);
+}
+
+BOOST_AUTO_TEST_CASE(evidence_comes_back_with_its_values) {
+  MessageReader reader;
+  Message message;
+  (void)reader.feed(wire::encode(evidence()));
+  BOOST_REQUIRE(reader.next(message) == State::complete);
+  const auto& got = std::get<wire::Evidence>(message);
+  BOOST_TEST((got.pings.at(0).fate == wire::PingResult::Fate::answered));
+  BOOST_TEST((got.pings.at(1).address == *parse_ip("2001:db8::7")));
+  BOOST_TEST(got.pings.at(0).round_trip.count() == 12'000'000);
+  BOOST_TEST((got.paths.at(0).client == *parse_prefix("198.51.100.0/24")));
+  BOOST_TEST(got.paths.at(0).rate == 1'250'000U);
+  BOOST_TEST(got.loads.at(0).idle_cpu.value() == 500'000U);
+  BOOST_TEST(!got.loads.at(1).free_memory.has_value());
+  BOOST_TEST((got.checks.at(0).answer == *parse_ip("192.0.2.10")));
+  BOOST_TEST((got.checks.at(1).state == wire::Health::down));
+  BOOST_TEST(got.checks.at(1).why == "connection refused");
+}
+
+BOOST_AUTO_TEST_CASE(absurd_evidence_is_malformed_whoever_writes_it) {
+  using Fate = wire::PingResult::Fate;
+  const auto refused = [](const auto& change) {
+    wire::Evidence changed = evidence();
+    change(changed);
+    return wire::encode(changed).empty();
+  };
+  BOOST_TEST(!refused([](wire::Evidence&) {}));
+  BOOST_TEST(refused([](auto& e) { e.pings[0].round_trip = Nanos(0); }));  // answered in no time
+  BOOST_TEST(refused([](auto& e) { e.pings[0].round_trip = std::chrono::seconds(61); }));
+  BOOST_TEST(refused([](auto& e) { e.pings[0].round_trip = Nanos(-1); }));
+  BOOST_TEST(refused([](auto& e) { e.pings[1].round_trip = Nanos(7); }));  // silent, with a time
+  BOOST_TEST(refused([](auto& e) { e.pings[0].fate = static_cast<Fate>(3); }));
+  BOOST_TEST(refused([](auto& e) { e.pings[0].age = std::chrono::hours(2); }));
+  BOOST_TEST(refused([](auto& e) { e.paths[0].client.ip = *parse_ip("198.51.100.1"); }));  // host bits
+  BOOST_TEST(refused([](auto& e) { e.paths[0].client = *parse_prefix("0.0.0.0/0"); }));    // everybody
+  BOOST_TEST(refused([](auto& e) { e.paths[0].client.length = 33; }));
+  BOOST_TEST(refused([](auto& e) { e.paths[0].least = e.paths[0].smoothed + Nanos(1); }));
+  BOOST_TEST(refused([](auto& e) { e.paths[0].least = Nanos(0); }));
+  BOOST_TEST(refused([](auto& e) { e.paths[0].rate = wire::kMaxAmount + 1; }));
+  BOOST_TEST(refused([](auto& e) { e.paths[0].retransmitted = wire::kWhole + 1; }));
+  BOOST_TEST(refused([](auto& e) { e.paths[0].connections = 0; }));
+  BOOST_TEST(refused([](auto& e) { e.loads[0].idle_cpu = wire::kWhole + 1; }));
+  BOOST_TEST(refused([](auto& e) { e.loads[0].free_memory = wire::kMaxAmount + 1; }));
+  BOOST_TEST(refused([](auto& e) { e.loads[0].name = "a\nb"; }));
+  BOOST_TEST(refused([](auto& e) { e.checks[0].name = std::string(65, 'x'); }));
+  BOOST_TEST(refused([](auto& e) { e.checks[0].since = Nanos(-1); }));
+  // And read from bytes: a flag that is neither 0 nor 1.
+  auto frame = wire::encode(evidence());
+  const std::string machine = "machine";
+  const auto at = std::search(frame.begin(), frame.end(), machine.begin(), machine.end());
+  BOOST_REQUIRE((at != frame.end()));
+  *(at + static_cast<long>(machine.size())) = 2;
+  BOOST_TEST(verdict(frame) == State::malformed);
+}
+
+BOOST_AUTO_TEST_CASE(the_fullest_evidence_and_order_fit_into_a_frame) {
+  wire::Evidence full;
+  const IpAddress v6 = *parse_ip("2001:db8::7");
+  full.pings.resize(wire::kMaxPings, {v6, wire::PingResult::Fate::answered, Nanos(1), Nanos(1)});
+  full.paths.resize(wire::kMaxPaths, {*parse_prefix("2001:db8::/56"), Nanos(1), Nanos(1), 1, 1, 1});
+  full.loads.resize(wire::kMaxLoads, {std::string(64, 'l'), 1, 1, 1, 1});
+  full.checks.resize(wire::kMaxChecks,
+                     {std::string(64, 'c'), v6, wire::Health::down, Nanos(1), std::string(128, 'w')});
+  BOOST_TEST(!wire::encode(full).empty());
+  wire::PingOrder order;
+  order.addresses.resize(wire::kMaxPings, v6);
+  BOOST_TEST(!wire::encode(order).empty());
+  order.addresses.push_back(v6);
+  BOOST_TEST(wire::encode(order).empty());
+}
+
+BOOST_AUTO_TEST_CASE(an_order_of_pings_waits_neither_for_ever_nor_not_at_all) {
+  wire::PingOrder order{Nanos(0), {*parse_ip("192.0.2.7")}};
+  BOOST_TEST(wire::encode(order).empty());
+  order.within = std::chrono::hours(1);
+  BOOST_TEST(wire::encode(order).empty());
+  order.within = wire::kMostPingWait;
+  BOOST_TEST(!wire::encode(order).empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_collector_has_no_order_port) {
+  MessageReader reader;
+  Message message;
+  (void)reader.feed(wire::encode(wire::Hello{wire::kSessionVersion, 2, 0, "x"}));
+  BOOST_REQUIRE(reader.next(message) == State::complete);
+  BOOST_TEST(std::get<wire::Hello>(message).order_port == 0);
 }
 
 BOOST_AUTO_TEST_CASE(a_hello_of_another_version_gives_its_version_and_nothing_else) {
