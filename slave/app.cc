@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <utility>
@@ -85,6 +86,7 @@ void App::start(net::Loop& loop) {
 
 void App::open(net::Loop& loop) {
   auto sources = open_sources(config_.transmit.sources);
+  collector_ = std::make_unique<collect::Collector>(config_.collect, config_.checks);
   started_ = clock_.mono();
   open_admin(loop);
   auto sockets = open_order_sockets(config_.orders.listen, config_.orders.receive_buffer.bytes);
@@ -99,6 +101,8 @@ void App::open(net::Loop& loop) {
           [this](std::size_t master, const wire::Services& services) {
             return take_services(master, services);
           },
+          [this](std::size_t master, const wire::PingOrder& order) { collector_->ping(master, order); },
+          [this](std::size_t master) { collector_->forget(master); },
           [this] { return wire::spread_of(transmitter_->stats().stamp); }, [this] { return counters(); }});
   if (config_.transmit.cpu_dma_latency) awake_ = keep_cpus_awake();
   if (config_.transmit.lock_memory) lock_memory();
@@ -107,6 +111,10 @@ void App::open(net::Loop& loop) {
   intake_ = std::make_unique<OrderIntake>(loop, clock_, desk_, *transmitter_, map,
                                           [this](const IssuedBeacon& beacon) { responder_->issued(beacon); });
   intake_->listen(std::move(sockets));
+  collector_->start(loop, clock_, random_, config_.masters.size(),
+                    [this](std::size_t master, const wire::Evidence& evidence) {
+                      return masters_->send(master, evidence);
+                    });
   take_back_ = loop.every(kTakeBackInterval, [this] {
     intake_->take_back();
     take_wins();
@@ -216,6 +224,7 @@ void App::stop() {
   take_back_ = net::Watch();
   intake_.reset();  // no new orders
   masters_.reset();
+  collector_.reset();
   responder_.reset();
   source_.reset();
   if (transmitter_) transmitter_->stop(kLinger);
@@ -251,6 +260,7 @@ Masters::Counters App::counters() const {
   if (responder_)
     responder_->for_each_counter(
         [&](const char* name, std::uint64_t value) { out.emplace_back(name, value); });
+  if (collector_) std::ranges::copy(collector_->counters(), std::back_inserter(out));
   const EgressStats& sent = transmitter_->stats();
   out.emplace_back("answers_sent", sent.sent.get());
   out.emplace_back("answers_failed", sent.failed.get());

@@ -8,6 +8,7 @@
 
 #include "clocksync/clock_source.hh"
 #include "clocksync/learned_source.hh"
+#include "collect/collector.hh"
 #include "common/base/random.hh"
 #include "common/base/result.hh"
 #include "common/daemon/daemon.hh"
@@ -67,6 +68,7 @@ class App final : public daemon::Program {
   std::unique_ptr<Responder> responder_;  // none without dns.listen
   std::vector<wire::Services> services_;  // the latest of each master; kept when its session is lost
   std::unique_ptr<OrderIntake> intake_;
+  std::unique_ptr<collect::Collector> collector_;
   std::unique_ptr<Masters> masters_;
   std::unique_ptr<net::AdminServer> admin_;
   MonoTime started_;

@@ -87,11 +87,11 @@ config::Schema<DnsConfig> dns_schema() {
   return s;
 }
 
-config::Schema<TransmitConfig> transmit_schema() {
+config::Schema<TransmitConfig> transmit_schema(bool required) {
   config::Schema<TransmitConfig> s;
   s.key("sources", &TransmitConfig::sources,
         {.help = "Service addresses, the only ones that this slave may ever answer from",
-         .required = true,
+         .required = required,
          .port = 53});
   s.key("rate", &TransmitConfig::rate,
         {.help = "Answers a second, over all masters; what is more is refused",
@@ -121,7 +121,7 @@ config::Schema<TransmitConfig> transmit_schema() {
 
 }  // namespace
 
-config::Schema<Config> schema() {
+config::Schema<Config> schema(bool collects_only) {
   config::Schema<MasterConfig> master;
   master.key("address", &MasterConfig::address,
              {.help = "Where the master listens (its control.listen)", .required = true, .port = 4953});
@@ -150,12 +150,17 @@ config::Schema<Config> schema() {
   s.list("master", &Config::masters, master, {.help = "Whom to take orders from", .required = true});
   s.section("control", &Config::control, control, "Sessions with the masters");
   s.section("orders", &Config::orders, orders);
-  s.section("transmit", &Config::transmit, transmit_schema(), "Answers to clients");
+  s.section("transmit", &Config::transmit, transmit_schema(!collects_only), "Answers to clients");
   s.section("dns", &Config::dns, dns_schema(), "The slave as a name server of its own");
   s.section("clock", &Config::clock, clocksync::clock_schema(clocksync::Role::slave), "Reference time");
+  s.section("collect", &Config::collect, collect::collect_schema(),
+            "What this slave measures for its masters' directors");
+  s.list("check", &Config::checks, collect::check_schema(),
+         {.help = "Checks of this site's content servers"});
   s.section("admin", &Config::admin, daemon::admin_schema<AdminConfig>(kAdminPort), "For operators");
   s.check(check_masters);
   s.check(check_dns);
+  s.check([](const Config& c, const Where& where) { collect::check_checks(c.checks, where); });
   return s;
 }
 

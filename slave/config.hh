@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "clocksync/config.hh"
+#include "collect/config.hh"
 #include "common/config/schema.hh"
 #include "common/daemon/admin_config.hh"
 #include "common/daemon/daemon.hh"
@@ -77,10 +78,14 @@ struct Config {
   TransmitConfig transmit;
   DnsConfig dns;
   clocksync::ClockConfig clock;
+  collect::CollectConfig collect;
+  std::vector<collect::CheckConfig> checks;
   AdminConfig admin;
 };
 
-config::Schema<Config> schema();
+/// `collects_only`: for a slave that takes no orders, and so needs no addresses to answer from. It reads
+/// the same file, and leaves alone what it does not use.
+config::Schema<Config> schema(bool collects_only = false);
 
 }  // namespace flagfall::slave
 

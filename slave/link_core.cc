@@ -75,6 +75,8 @@ void LinkCore::registered_message(wire::Message&& message, const wire::HostTime&
     actions_.emplace_back(MasterClock{*heartbeat, echoed});
   } else if (auto* services = std::get_if<wire::Services>(&message)) {
     actions_.emplace_back(Serve{std::move(*services)});
+  } else if (auto* order = std::get_if<wire::PingOrder>(&message)) {
+    actions_.emplace_back(Ping{std::move(*order)});
   } else if (auto* refusal = std::get_if<wire::Refusal>(&message)) {
     give_up(fmt::format("it ended the session: {}", refusal->reason), true, now.mono, refusal->retry_after);
   } else {

@@ -20,8 +20,8 @@ class LinkCore {
  public:
   struct Options {
     Endpoint master;
-    std::string master_name;  // one of the names of the master's certificate
-    std::uint16_t order_port = 0;
+    std::string master_name;       // one of the names of the master's certificate
+    std::uint16_t order_port = 0;  // 0: takes no orders, collects only
     std::uint64_t instance = 0;
     Nanos backoff_least = std::chrono::milliseconds(100);
     Nanos backoff_most = std::chrono::seconds(2);
@@ -45,6 +45,9 @@ class LinkCore {
     wire::Heartbeat heartbeat;
     std::optional<MonoTime> echoed;  // when ours that it echoes was sent
   };
+  struct Ping {
+    wire::PingOrder order;
+  };
   struct Lost {  // after Registered only
     std::string reason;
   };
@@ -52,7 +55,7 @@ class LinkCore {
     enum class Level : std::uint8_t { debug, info, warn } level;
     std::string text;
   };
-  using Action = std::variant<Dial, Close, Send, Registered, Serve, MasterClock, Lost, Log>;
+  using Action = std::variant<Dial, Close, Send, Registered, Serve, MasterClock, Ping, Lost, Log>;
   using Actions = std::vector<Action>;
 
   /// `random` outlives the core; it spreads the redials of many slaves. The first dial is due at once.

@@ -96,6 +96,8 @@ struct MasterLink::Shell final : net::SessionStream::Handler {
         post(actions, callbacks.services(serve->services));
       } else if (auto* master_clock = std::get_if<LinkCore::MasterClock>(&action)) {
         callbacks.master_clock(master_clock->heartbeat, master_clock->echoed);
+      } else if (auto* ping = std::get_if<LinkCore::Ping>(&action)) {
+        if (callbacks.ping) callbacks.ping(ping->order);
       } else if (auto* lost = std::get_if<LinkCore::Lost>(&action)) {
         callbacks.lost(lost->reason);
       } else if (auto* line = std::get_if<LinkCore::Log>(&action)) {
@@ -130,6 +132,9 @@ MasterLink::~MasterLink() = default;
 
 bool MasterLink::send(const wire::Report& report) {
   return registered() && shell_->stream->send(report);
+}
+bool MasterLink::send(const wire::Evidence& evidence) {
+  return registered() && shell_->stream->send(evidence);
 }
 std::pair<RealTime, RealTime> MasterLink::certificates_expire() const {
   return {shell_->context.expires(), shell_->context.ca_expires()};

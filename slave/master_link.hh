@@ -23,8 +23,8 @@ struct LinkOptions {
   std::string ca_file;
   std::string certificate_file;
   std::string key_file;
-  std::string master_name;  // what the master's certificate must say
-  std::uint16_t order_port = 0;
+  std::string master_name;       // what the master's certificate must say
+  std::uint16_t order_port = 0;  // 0: takes no orders, collects only
   std::uint64_t instance = 0;
   Nanos backoff_least = std::chrono::milliseconds(100);
   Nanos backoff_most = std::chrono::seconds(2);  // back within 5 s of a master's return
@@ -38,6 +38,8 @@ struct LinkCallbacks {
   std::function<wire::Ready(const wire::Services&)> services;
   /// The master's clock, from its heartbeat; and when ours that it echoes was sent, if it echoes one.
   std::function<void(const wire::Heartbeat&, std::optional<MonoTime>)> master_clock;
+  /// The master wants these pinged. May be empty.
+  std::function<void(const wire::PingOrder&)> ping;
   /// The session ended; queued answers still fire.
   std::function<void(const std::string& reason)> lost;
   /// Our clock, for our heartbeats.
@@ -60,6 +62,7 @@ class MasterLink {
   /// False, and nothing kept, when there is no session, its buffer is full, or the report breaks a
   /// limit of docs/protocol.md (2,048 outcomes, 256 counters).
   bool send(const wire::Report& report);
+  bool send(const wire::Evidence& evidence);
   [[nodiscard]] bool registered() const;
   /// When the certificates in use end: ours, and the CA's.
   [[nodiscard]] std::pair<RealTime, RealTime> certificates_expire() const;

@@ -86,10 +86,14 @@ LinkCallbacks Masters::callbacks(One& one, Nanos max_error) {
     one.heard = one.heard || echoed;
     judge(one);
   };
+  out.ping = [this, &one](const wire::PingOrder& order) {
+    if (sources_.ping) sources_.ping(one.index, order);
+  };
   out.lost = [this, &one, max_error](const std::string& /*reason: the link has logged it*/) {
     desk_.close_session(one.index);
     one.fitness = Fitness(max_error);
     one.heard = false;
+    if (sources_.lost) sources_.lost(one.index);
   };
   out.clock = [this] {
     const clocksync::RefMap& map = sources_.map();
@@ -212,6 +216,10 @@ void Masters::report(One& one) {
   const auto& wins = desk_.beacon_wins(one.index);
   report_.beacon_wins.assign(wins.begin(), wins.end());
   desk_.clear_outcomes(one.index, one.link->send(report_));
+}
+
+MasterLink& Masters::link_of(std::size_t master) {
+  return *all_.at(master)->link;
 }
 
 Status Masters::reload_certificates() {

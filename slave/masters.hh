@@ -31,6 +31,9 @@ class Masters {
     /// The latest Services of a master, by its place in the configuration. True when its beacon zone is
     /// answered for. May be empty.
     std::function<bool(std::size_t, const wire::Services&)> services;
+    /// An order of pings from a master, and the end of a master's session. May be empty.
+    std::function<void(std::size_t, const wire::PingOrder&)> ping;
+    std::function<void(std::size_t)> lost;
     /// Transmit times minus instants.
     std::function<wire::Spread()> transmit_errors;
     /// What reports carry beside outcomes: everything that this slave counts.
@@ -50,6 +53,9 @@ class Masters {
   void clock_changed();
   /// Outcomes are reported soon after they come; the rest once a second.
   void report_outcomes();
+
+  /// What collectors found; false when there is no session with that master, or its buffer is full.
+  bool send(std::size_t master, const wire::Evidence& evidence) { return link_of(master).send(evidence); }
 
   /// Reads the certificate files again, for sessions from now on.
   [[nodiscard]] Status reload_certificates();
@@ -72,6 +78,7 @@ class Masters {
 
  private:
   struct One;
+  MasterLink& link_of(std::size_t master);
   LinkCallbacks callbacks(One& one, Nanos max_error);
   wire::Ready take_services(One& one, const wire::Services& services);
   void tell_time_servers();

@@ -43,6 +43,7 @@ std::optional<int> parse(std::vector<std::string> arguments, const Frame& frame,
       ->excludes(check);
   app.add_option("--log-level", options.log_level, "Instead of log.level: debug, info, warning or error")
       ->type_name("LEVEL");
+  for (const Frame::Flag& flag : frame.flags) app.add_flag(flag.name, *flag.given, flag.help);
   app.set_version_flag("--version", frame.name + " " + FLAGFALL_VERSION, "Print the version and end");
   std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back
   try {

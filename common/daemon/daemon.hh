@@ -57,6 +57,14 @@ struct Frame {
   std::string summary;  // for --help
   /// What --config is when it is not given; empty: /etc/flagfall/NAME.toml.
   std::string config = {};
+  /// Options of this program alone, without a value: where what was said goes, before the configuration is
+  /// loaded.
+  struct Flag {
+    std::string name;  // "--collect-only"
+    std::string help;
+    bool* given = nullptr;
+  };
+  std::vector<Flag> flags = {};
 };
 
 /// A schema and a factory, with the type of the configuration taken away.

@@ -78,4 +78,33 @@ BOOST_AUTO_TEST_CASE(what_is_printed_reads_back_as_the_same) {
   BOOST_TEST((again->transmit.scheduler == TransmitConfig::Scheduler::fifo));
 }
 
+BOOST_AUTO_TEST_CASE(who_only_collects_needs_no_addresses_to_answer_from) {
+  const std::string text =
+      "[[master]]\naddress = \"192.0.2.1\"\nname = \"m\"\n"
+      "[control]\nca = \"ca\"\ncertificate = \"c\"\nkey = \"k\"\n";
+  BOOST_TEST(!schema().parse(text, "s.toml").ok());
+  BOOST_TEST(schema(true).parse(text, "s.toml").ok());
+  BOOST_TEST(schema(true).parse(with(""), "s.toml").ok());
+}
+
+BOOST_AUTO_TEST_CASE(a_check_has_what_its_kind_needs) {
+  const auto check = [](const std::string& lines) { return "[[check]]\nname = \"web\"\n" + lines; };
+  const auto good = [](const std::string& lines) {
+    const auto config = schema().parse(with(lines), "s.toml");
+    return config.ok() ? std::string() : config.error();
+  };
+  BOOST_TEST(good(check("address = \"10.0.0.1:80\"\n")) == "");
+  BOOST_TEST(good(check("kind = \"dns\"\naddress = \"10.0.0.1:53\"\nquery = \"www.example.test.\"\n")) == "");
+  BOOST_TEST(good(check("kind = \"script\"\ncommand = [\"/bin/true\"]\n")) == "");
+  BOOST_TEST(error(check("")).starts_with("check.0.address: is what this check asks"));
+  BOOST_TEST(error(check("kind = \"dns\"\naddress = \"10.0.0.1:53\"\n")).starts_with("check.0.query: "));
+  BOOST_TEST(error(check("kind = \"script\"\ncommand = [\"true\"]\n")).starts_with("check.0.command: "));
+  BOOST_TEST(error(check("address = \"224.0.0.1:80\"\n")).starts_with("check.0.address: "));
+  BOOST_TEST(error(check("address = \"10.0.0.1:80\"\ntimeout = \"10s\"\n")).starts_with("check.0.timeout: "));
+  BOOST_TEST(error(check("address = \"10.0.0.1:80\"\npath = \"x\"\n")).starts_with("check.0.path: "));
+  BOOST_TEST(error(check("address = \"10.0.0.1:80\"\n") + check("address = \"10.0.0.1:81\"\n")) ==
+             "check.1.name: is there twice");
+  BOOST_TEST(error("[collect]\ncgroups = [\"/a/web\", \"/b/web/\"]\n").starts_with("collect.cgroups.1: "));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -18,6 +18,7 @@ struct Did {
   std::vector<wire::Message> sends;
   std::vector<wire::Services> services;
   std::vector<wire::Heartbeat> clocks;
+  std::vector<wire::PingOrder> pings;
   std::vector<std::string> losses;
   std::vector<std::string> lines;  // without debug
 
@@ -29,6 +30,7 @@ struct Did {
       if (auto* send = std::get_if<LinkCore::Send>(&action)) sends.push_back(send->message);
       if (auto* serve = std::get_if<LinkCore::Serve>(&action)) services.push_back(serve->services);
       if (auto* clock = std::get_if<LinkCore::MasterClock>(&action)) clocks.push_back(clock->heartbeat);
+      if (auto* ping = std::get_if<LinkCore::Ping>(&action)) pings.push_back(ping->order);
       if (auto* lost = std::get_if<LinkCore::Lost>(&action)) losses.push_back(lost->reason);
       if (auto* log = std::get_if<LinkCore::Log>(&action);
           log != nullptr && log->level != LinkCore::Log::Level::debug)
@@ -257,6 +259,25 @@ BOOST_AUTO_TEST_CASE(events_of_a_connection_that_was_given_up_change_nothing) {
   BOOST_TEST(rig.closed(CloseCause::ended, "again").lines.empty());
   BOOST_TEST(rig.say(wire::Welcome{wire::kSessionVersion, 1, seconds(1), "fra", {}}).registered == 0U);
   BOOST_TEST(Did(rig.core.secured({"master-1"}, rig.time())).sends.empty());
+}
+
+BOOST_AUTO_TEST_CASE(an_order_of_pings_is_taken_from_a_master_that_has_welcomed_us_only) {
+  const wire::PingOrder order{seconds(1), {*parse_ip("198.51.100.1")}};
+  Rig early;
+  (void)early.tick();
+  (void)early.core.secured({"master-1"}, early.time());
+  const Did refused = early.say(order);
+  BOOST_TEST(refused.pings.empty());
+  BOOST_TEST(refused.closes == 1U);
+  Rig rig;
+  (void)rig.tick();
+  (void)rig.core.secured({"master-1"}, rig.time());
+  (void)rig.say(wire::Welcome{wire::kSessionVersion, 77, seconds(1), "fra", {}});
+  const Did did = rig.say(order);
+  BOOST_REQUIRE(did.pings.size() == 1U);
+  BOOST_TEST(did.pings[0].addresses.size() == 1U);
+  BOOST_TEST(did.closes == 0U);
+  BOOST_TEST(rig.say(wire::Evidence{}).closes == 1U);  // a slave's word
 }
 
 BOOST_AUTO_TEST_SUITE_END()
