@@ -70,7 +70,7 @@ void Collector::start(net::Loop& loop, const Clock& clock, Random& random, std::
   pings_.resize(masters);
   if (!sockets_.empty())
     pinger_ = std::make_unique<Pinger>(loop, clock, random, ping_options(config_), std::move(sockets_),
-                                       [this](auto results) { add_pings(std::move(results)); });
+                                       [this](const auto& results) { add_pings(results); });
   if (!config_.tcp.empty()) {
     PathOptions options{config_.tcp, config_.prefix_v4, config_.prefix_v6, config_.tcp_interval};
     tcp_ =
@@ -90,7 +90,7 @@ void Collector::ping(std::size_t master, const wire::PingOrder& order) {
   std::vector<PingDesk::Result> refused;
   for (const IpAddress& address : order.addresses)
     refused.push_back({master, {address, wire::PingResult::Fate::refused, Nanos(0), Nanos(0)}});
-  add_pings(std::move(refused));
+  add_pings(refused);
 }
 
 void Collector::forget(std::size_t master) {
@@ -98,7 +98,7 @@ void Collector::forget(std::size_t master) {
   if (master < pings_.size()) pings_[master].clear();
 }
 
-void Collector::add_pings(std::vector<PingDesk::Result> results) {
+void Collector::add_pings(const std::vector<PingDesk::Result>& results) {
   for (const PingDesk::Result& result : results)
     if (pings_.at(result.asker).size() < kMostWaiting) pings_[result.asker].push_back(result.ping);
   // Only the first arms it: what comes later does not put it off.

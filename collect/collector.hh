@@ -51,7 +51,7 @@ class Collector {
   void probe_due(Monitor& monitor);
   void arm(Monitor& monitor);
   void tell_paths(const TcpReader::Look& look);
-  void add_pings(std::vector<PingDesk::Result> results);
+  void add_pings(const std::vector<PingDesk::Result>& results);
   void flush_pings();
   void send_to_all(const wire::Evidence& evidence);
 

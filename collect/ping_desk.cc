@@ -131,7 +131,8 @@ void PingDesk::tick(MonoTime now) {
       retry_or_give_up(address, now);
     }
   while (!waits_.empty() && waits_.begin()->first <= now) {
-    const auto [asker, address] = waits_.begin()->second;
+    const std::size_t asker = waits_.begin()->second.first;
+    const IpAddress address = waits_.begin()->second.second;
     const MonoTime until = waits_.begin()->first;
     waits_.erase(waits_.begin());
     const auto target = targets_.find(address);

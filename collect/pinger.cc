@@ -154,7 +154,7 @@ void Pinger::work() {
   const MonoTime now = clock_.mono();
   desk_.tick(now);
   for (const PingDesk::Echo& echo : desk_.take_echoes(now)) send(echo);
-  if (auto results = desk_.take_results(); !results.empty()) tell_(std::move(results));
+  if (const auto results = desk_.take_results(); !results.empty()) tell_(results);
   const MonoTime next = desk_.next_deadline(now);
   if (next == MonoTime::max()) {
     timer_ = net::Watch();

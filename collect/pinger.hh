@@ -25,7 +25,7 @@ std::vector<PingSocket> open_ping_sockets();
 
 class Pinger {
  public:
-  using Tell = std::function<void(std::vector<PingDesk::Result>)>;
+  using Tell = std::function<void(const std::vector<PingDesk::Result>&)>;
   /// All references outlive the pinger. `tell` has results as they come, from the loop.
   Pinger(net::Loop& loop, const Clock& clock, Random& random, const PingOptions& options,
          std::vector<PingSocket> sockets, Tell tell);

@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include <boost/test/unit_test.hpp>
+#include <csignal>
 #include <functional>
 
 #include "collect/dns_probe.hh"
@@ -56,6 +57,7 @@ struct Rig {
   net::Loop loop;
   SystemRandom random;
 
+  Rig() { (void)std::signal(SIGPIPE, SIG_IGN); }  // as daemons do
   Finding probe(const CheckConfig& check) {
     std::optional<Finding> found;
     const auto probe = start_probe(loop, random, check, [&](const Finding& finding) {
@@ -225,10 +227,11 @@ BOOST_AUTO_TEST_CASE(a_real_ping_over_loopback_has_a_short_round_trip) {
   const SystemClock clock;
   SystemRandom random;
   std::vector<PingDesk::Result> results;
-  Pinger pinger(loop, clock, random, {.timeout = milliseconds(200)}, open_ping_sockets(), [&](auto told) {
-    results.insert(results.end(), told.begin(), told.end());
-    if (results.size() == 2) loop.stop();
-  });
+  Pinger pinger(loop, clock, random, {.timeout = milliseconds(200)}, open_ping_sockets(),
+                [&](const auto& told) {
+                  results.insert(results.end(), told.begin(), told.end());
+                  if (results.size() == 2) loop.stop();
+                });
   const net::Watch limit = loop.after(seconds(10), [&] { loop.stop(); });
   pinger.order(3, {seconds(5), {kLocal, *parse_ip("::1")}});
   loop.run();

@@ -79,7 +79,8 @@ BOOST_AUTO_TEST_CASE(only_the_servers_connections_count_and_only_clients_with_fr
   paths.add(any);
   const auto told = paths.take();
   BOOST_REQUIRE(told.size() == 2U);
-  BOOST_TEST((told[1].client == *parse_prefix("2001:db8:1:200::/56")));
+  BOOST_TEST((told[0].client == *parse_prefix("2001:db8:1:200::/56")));
+  BOOST_TEST((told[1].client == *parse_prefix("198.51.100.0/24")));
 }
 
 BOOST_AUTO_TEST_CASE(networks_are_bounded_and_figures_are_fit_to_be_sent) {
