@@ -1,7 +1,9 @@
 #include "director/judge.hh"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <vector>
 
 #include "director/figures.hh"
 #include "director/pairwise.hh"
@@ -22,42 +24,50 @@ Finding finding(What what, Cause cause, const Opinion& opinion) {
   return out;
 }
 
-/// The newest races in a row that the bound server did not win.
+/// The newest races in a row of one server, in which the bound one did not come before it. Races that only
+/// others ran in are between them: in a race of two the bound server's rivals take turns.
 struct Streak {
-  std::span<const Piece> pieces;
+  ServerIndex server = 0;
+  std::vector<Piece> pieces;  // newest first
   double weight = 0;
-  unsigned races = 0;       // without ties
-  unsigned before_ran = 0;  // earlier ones in which it ran
-  unsigned before_won = 0;
+  unsigned races = 0;
+  unsigned won = 0;         // by that server
+  unsigned before_ran = 0;  // earlier ones of both
+  unsigned before_won = 0;  // by the bound one
 };
 
-Streak streak_against(std::span<const Piece> wins, ServerIndex bound) {
-  Streak out;
-  std::size_t from = wins.size();
-  for (; from > 0; --from) {
-    const Piece& p = wins[from - 1];
-    if (p.tie) continue;
-    if (p.server == bound) break;
-    out.weight += Recency::certainty(p) * (p.ran(bound) ? 1 : kAbsent);
-    ++out.races;
-  }
-  out.pieces = wins.subspan(from);
-  for (const Piece& p : wins.first(from)) {
-    if (!p.compares() || !p.ran(bound)) continue;
-    ++out.before_ran;
-    if (p.server == bound) ++out.before_won;
+Streak streak_of(ServerIndex server, ServerIndex bound, std::span<const Piece> wins) {
+  Streak out{.server = server, .pieces = {}};
+  bool goes_on = true;
+  for (std::size_t i = wins.size(); i-- > 0;) {
+    const Piece& p = wins[i];
+    if (p.tie || !p.ran(server)) continue;
+    goes_on = goes_on && p.server != bound;
+    if (goes_on) {
+      out.weight += Recency::certainty(p) * (p.ran(bound) ? 1 : kAbsent);
+      ++out.races;
+      if (p.server == server) ++out.won;
+      out.pieces.push_back(p);
+    } else if (p.ran(bound)) {
+      ++out.before_ran;
+      if (p.server == bound) ++out.before_won;
+    }
   }
   return out;
 }
 
-/// Who has `verdicts` wins of the streak and the share of it, alone in the race or not.
-std::optional<std::pair<ServerIndex, unsigned>> challenger(const Streak& streak, const BookOptions& options) {
-  std::array<unsigned, kMostServers> won{};
-  for (const Piece& p : streak.pieces)
-    if (!p.tie) ++won.at(p.server);
-  const auto* const best = std::ranges::max_element(won);
-  if (*best < options.verdicts || *best < options.share * streak.races) return std::nullopt;
-  return std::pair(static_cast<ServerIndex>(best - won.data()), *best);
+/// Whose streak speaks the loudest, of those with `verdicts` wins in it and the share of it.
+std::optional<Streak> challenger(ServerIndex bound, std::span<const Piece> wins, const BookOptions& options) {
+  ServerMask winners = 0;
+  for (const Piece& p : wins)
+    if (!p.tie) winners |= bit(p.server);
+  std::optional<Streak> best;
+  for (ServerMask left = winners & ~bit(bound); left != 0; left &= left - 1) {
+    Streak streak = streak_of(static_cast<ServerIndex>(std::countr_zero(left)), bound, wins);
+    if (streak.won < options.verdicts || streak.won < options.share * streak.races) continue;
+    if (!best || streak.weight > best->weight) best = std::move(streak);
+  }
+  return best;
 }
 
 }  // namespace
@@ -127,31 +137,30 @@ bool Judge::may_overturn(const Cluster& cluster, const Opinion& opinion, const R
 Finding Judge::against_races(const Cluster& cluster, const Piece& newest, const Recency& recency) const {
   const ServerIndex bound = cluster.order.best();
   const auto wins = cluster.wins.all();
-  const Streak streak = streak_against(wins, bound);
-  const auto other = challenger(streak, options_);
-  if (!other) return {};
+  const auto streak = challenger(bound, wins, options_);
+  if (!streak) return {};
   // What it won before, by what is remembered or by what the binding itself says; of a binding without
   // figures as much as binds.
-  double ran = streak.before_ran;
-  double won = streak.before_won;
+  double ran = streak->before_ran;
+  double won = streak->before_won;
   if (ran < std::max<unsigned>(cluster.reason.pieces, 1)) {
     const bool told = cluster.reason.kind == Kind::race && cluster.reason.pieces > 0;
     ran = told ? cluster.reason.pieces : options_.verdicts;
     won = told ? std::min(cluster.reason.agreeing, cluster.reason.pieces) : options_.verdicts;
   }
-  if (streak.weight * std::log(1 - rate(won, ran)) > kLogChance) return {};
+  if (streak->weight * std::log(1 - rate(won, ran)) > kLogChance) return {};
 
-  Opinion now{Order::of(other->first), {}};
+  Opinion now{Order::of(streak->server), {}};
   // Whom it is bound to comes last: its path may be cut, while the others' are only longer.
   const Order compared = Pairwise(wins, recency).order();
   for (const Order& known : {compared, cluster.order})
     for (const ServerIndex s : known.all())
       if (s != bound) now.order.push(s);
   now.order.push(bound);
-  now.reason.agreeing = static_cast<std::uint16_t>(other->second);
-  now.reason.pieces = static_cast<std::uint16_t>(streak.races);
+  now.reason.agreeing = static_cast<std::uint16_t>(streak->won);
+  now.reason.pieces = static_cast<std::uint16_t>(streak->races);
   const PartQuestion q{wins, newest, cluster.order, deepest(cluster, newest), options_, recency};
-  const auto depth = part_of_streak(q, streak.pieces);
+  const auto depth = part_of_streak(q, streak->pieces);
   if (!depth) return finding(What::rebind, Cause::rebound, now);
   Finding out = finding(What::split, Cause::split, now);
   out.depth = *depth;

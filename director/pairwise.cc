@@ -61,10 +61,28 @@ double Pairwise::before(ServerIndex a, ServerIndex b) const {
   return i < rows_.size() && j < rows_.size() ? matrix_[i * rows_.size() + j] : 0;
 }
 
+bool Pairwise::leads_all(std::size_t from) const {
+  const std::size_t n = rows_.size();
+  std::vector<bool> behind(n, false);
+  std::vector<std::size_t> left{from};
+  behind[from] = true;
+  while (!left.empty()) {
+    const std::size_t a = left.back();
+    left.pop_back();
+    for (std::size_t b = 0; b < n; ++b) {
+      if (behind[b] || matrix_[a * n + b] <= matrix_[b * n + a]) continue;
+      behind[b] = true;
+      left.push_back(b);
+    }
+  }
+  return std::ranges::find(behind, false) == behind.end();
+}
+
 const Pairwise::Row* Pairwise::leader(unsigned verdicts, double share) const {
   const Row* best = nullptr;
-  for (const Row& row : rows_) {
-    if (row.wins < verdicts || row.won < share * row.ran) continue;
+  for (std::size_t i = 0; i < rows_.size(); ++i) {
+    const Row& row = rows_[i];
+    if (row.wins < verdicts || row.won < share * row.ran || !leads_all(i)) continue;
     if (best == nullptr) {
       best = &row;
       continue;

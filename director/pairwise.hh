@@ -28,16 +28,18 @@ class Pairwise {
   [[nodiscard]] const Row* row(ServerIndex server) const;
   /// Weight of the races in which `a` came before `b`.
   [[nodiscard]] double before(ServerIndex a, ServerIndex b) const;
-  /// Who has won at least `verdicts` races and this share of those it ran in; of several, one whom no
-  /// other of them beats, the one with the best score.
+  /// Who has won at least `verdicts` races and this share of those it ran in, and leads everybody that was
+  /// compared: directly, or somebody who does. Of several, one whom no other of them beats, the one with the
+  /// best score.
   [[nodiscard]] const Row* leader(unsigned verdicts, double share) const;
   /// All that were compared, best first.
   [[nodiscard]] Order order() const;
 
  private:
   [[nodiscard]] std::size_t place(ServerIndex server) const;  // its row
-  std::vector<Row> rows_;                                     // by server
-  std::vector<double> matrix_;                                // row by row: before(row, column)
+  [[nodiscard]] bool leads_all(std::size_t row) const;
+  std::vector<Row> rows_;       // by server
+  std::vector<double> matrix_;  // row by row: before(row, column)
 };
 
 }  // namespace flagfall::director

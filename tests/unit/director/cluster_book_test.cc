@@ -69,17 +69,33 @@ BOOST_AUTO_TEST_CASE(ties_count_for_nobody) {
   BOOST_TEST(server("10.1.2.3") == kA);
 }
 
-BOOST_AUTO_TEST_CASE(a_likely_verdict_weighs_half_of_a_certain_one) {
-  // Four likely ones for B would be two thirds of six; two certain ones for A make it half.
+BOOST_AUTO_TEST_CASE(a_likely_verdict_weighs_three_quarters_of_a_certain_one) {
+  // Four likely ones for B would be two thirds of six; beside two certain ones for A it takes six of them.
   Win likely = won("10.1.2.3", kB);
   likely.certainty = race::Certainty::likely;
   wins("10.1.2.3", kA, 2);
   for (int i = 0; i < 4; ++i) book.win(likely, now);
   BOOST_TEST(server("10.1.2.3") == -1);
-  for (int i = 0; i < 3; ++i) book.win(likely, now);
+  book.win(likely, now);
   BOOST_TEST(server("10.1.2.3") == -1);
   book.win(likely, now);
   BOOST_TEST(server("10.1.2.3") == kB);
+}
+
+BOOST_AUTO_TEST_CASE(in_races_of_two_nobody_leads_before_the_third_one_is_compared) {
+  Win pair = won("10.1.2.3", kB);
+  pair.losers = bit(kC);
+  for (int i = 0; i < 4; ++i) book.win(pair, now);
+  BOOST_TEST(server("10.1.2.3") == kB);  // A has not been seen here at all
+  Win other = won("10.9.2.3", kB);
+  other.losers = bit(kC);
+  Win third = won("10.9.2.3", kA);
+  third.losers = bit(kB);
+  book.win(third, now);
+  for (int i = 0; i < 4; ++i) book.win(other, now);
+  BOOST_TEST(server("10.9.2.3") == -1);  // B leads C, but not A
+  for (int i = 0; i < 2; ++i) book.win(third, now);
+  BOOST_TEST(server("10.9.2.3") == kA);
 }
 
 BOOST_AUTO_TEST_CASE(the_order_is_best_first_so_that_failing_over_makes_sense) {
