@@ -16,14 +16,14 @@ namespace flagfall::director {
 
 /// What made a binding, or its last change.
 enum class Cause : std::uint8_t {
-  learning,      // not bound yet: asked, or too little evidence
-  bound,         // enough agreeing evidence
-  rebound,       // evidence against the old binding
-  split,         // differs from the cluster around it
-  merged,        // agreed with its neighbour
-  by_hand,       // an operator's command
-  shed,          // its server is over capacity
-  restored,      // from the store, at a start or from another master
+  learning,  // not bound yet: asked, or too little evidence
+  bound,     // enough agreeing evidence
+  rebound,   // evidence against the old binding
+  split,     // differs from the cluster around it
+  merged,    // agreed with its neighbour
+  by_hand,   // an operator's command
+  shed,      // its server is over capacity
+  restored,  // from the store, at a start or from another master
 };
 inline constexpr std::array<std::string_view, 8> kCauseNames{"learning", "bound",   "rebound", "split",
                                                              "merged",   "by hand", "shed",    "restored"};

@@ -251,7 +251,6 @@ config::Schema<PolicyConfig> policy_schema() {
                  "the request, or these addresses"});
   s.check([](const PolicyConfig& c, const Where& where) {
     const auto has = [&](Policy policy) { return std::ranges::count(c.policies, policy) > 0; };
-    if (c.policies.empty()) where.error("policies", "write at least one");
     for (std::size_t i = 0; i < c.policies.size(); ++i)
       if (std::ranges::count(c.policies, c.policies[i]) > 1)
         where.error(fmt::format("policies.{}", i),

@@ -71,7 +71,7 @@ struct GeoConfig {
 
 /// How a service's requests are answered.
 struct PolicyConfig {
-  std::vector<Policy> policies{Policy::race};
+  std::vector<Policy> policies;
   config::Path prefixes;  // of policy "static"
   double fuzz = 0.05;
   double near = LoadOptions().near;

@@ -61,6 +61,7 @@ LoopOptions loop_options(const Config& config, const std::vector<Endpoint>& list
   o.core.limit = rate_limit(config);
   o.core.order_size = config.control.order_size;
   o.core.slaves = slave_names(config).size();
+  o.core.guide.client_subnet = config.director.client_subnet;
   return o;
 }
 
@@ -124,17 +125,20 @@ Result<std::unique_ptr<daemon::Program>> App::load(const Config& config) {
     return Error{secrets.error()};
   if (const auto source = clocksync::source_options(config.clock); !source) return Error{source.error()};
   if (const auto serve = clocksync::time_servers(config.clock.serve); !serve) return Error{serve.error()};
+  auto director = DirectorDesk::open(config, random);
+  if (!director) return Error{director.error()};
   return std::unique_ptr<daemon::Program>(
-      new App(config, std::move(delegation), std::move(*zones), std::move(*cookies)));
+      new App(config, std::move(delegation), std::move(*zones), std::move(*cookies), std::move(*director)));
 }
 
 App::App(const Config& config, Delegation delegation, std::shared_ptr<const Zones> zones,
-         std::shared_ptr<const dns::Cookies> cookies)
+         std::shared_ptr<const dns::Cookies> cookies, std::unique_ptr<DirectorDesk> director)
     : config_(config),
       delegation_(std::move(delegation)),
       zones_for_(delegation_.all()),
       zones_(std::move(zones)),
       cookies_(std::move(cookies)),
+      director_(std::move(director)),
       started_(clock_.mono()) {}
 
 void App::start(net::Loop& loop) {
@@ -185,6 +189,7 @@ void App::open_loops() {
   races_->add(wins_.emplace(config_, builder_->names()));
   known_.emplace(config_.guard.prefix_v4, config_.guard.prefix_v6, random_);
   races_->add(*known_);
+  races_->add(*director_);
   const auto first = std::make_shared<const Snapshot>(snapshot_now());
   for (unsigned i = 0; i < count; ++i) {
     LoopOptions options = loop_options(config_, listen_, i, count);
@@ -210,7 +215,10 @@ void App::open_control(net::Loop& loop) {
   if (!servers) throw std::runtime_error(servers.error());
   options.time_servers = std::move(*servers);
   HubCallbacks callbacks;
-  callbacks.changed = [this] { publish(); };
+  callbacks.changed = [this] {
+    director_->slaves(hub_->slaves());
+    publish();
+  };
   callbacks.report = [this](const SlaveState& slave, const wire::Report& report) {
     const auto at = std::ranges::lower_bound(builder_->names(), slave.name) - builder_->names().begin();
     stats_[static_cast<std::size_t>(at)].add(report.outcomes);
@@ -230,13 +238,19 @@ void App::open_admin(net::Loop& loop) {
   web::add_page(*admin_);
   open_sources();
   admin_->get("/status", [this] {
-    return net::AdminReply{200, with_status([](const StatusSource& s) { return status_json(s).dump(); })};
+    return net::AdminReply{200, with_status([this](const StatusSource& s) {
+                             auto status = status_json(s);
+                             status["director"] = director_routes_->status();
+                             return status.dump();
+                           })};
   });
   admin_->get("/metrics", [this] {
     return net::AdminReply{200, metrics_text(), metrics::Families::kContentType};
   });
   admin_->get("/races", [this] { return net::AdminReply{200, races_->races_json()}; });
   tune_->add_to(*admin_);
+  director_routes_.emplace(*director_, clock_);
+  director_routes_->add_to(*admin_);
   admin_->post(kReportPath, [this](const net::AdminRequest& request) { return client_report(request); });
   const auto pausing = [this](bool paused) {
     return [this, paused] {
@@ -295,6 +309,7 @@ Snapshot App::snapshot_now() const {
                                  source_ ? source_->current() : clocksync::RefMap{}, paused_, zones_);
   now.cookies = cookies_;
   delays_->apply(now);
+  director_->apply(now);
   return now;
 }
 
@@ -365,6 +380,7 @@ void App::tick() {
   log_failed_orders();
   follow_delays();
   follow_delegation();
+  if (director_->tick()) publish();
   // Large zones take their time to free: not on the path of a query.
   std::erase_if(retired_, [](const auto& zones) { return zones.use_count() == 1; });
 }

@@ -19,6 +19,8 @@
 #include "master/config.hh"
 #include "master/delay_control.hh"
 #include "master/delegation.hh"
+#include "master/director_desk.hh"
+#include "master/director_routes.hh"
 #include "master/known_networks.hh"
 #include "master/race_keeper.hh"
 #include "master/race_statistics.hh"
@@ -45,7 +47,7 @@ class App final : public daemon::Program {
 
  private:
   App(const Config& config, Delegation delegation, std::shared_ptr<const Zones> zones,
-      std::shared_ptr<const dns::Cookies> cookies);
+      std::shared_ptr<const dns::Cookies> cookies, std::unique_ptr<DirectorDesk> director);
 
   void open(net::Loop& loop);
   void open_loops();
@@ -83,6 +85,7 @@ class App final : public daemon::Program {
   std::vector<bool> zones_for_;  // what zones_ are, or are being, loaded for: delegation_.all()
   std::shared_ptr<const Zones> zones_;
   std::shared_ptr<const dns::Cookies> cookies_;
+  std::unique_ptr<DirectorDesk> director_;
   std::vector<std::shared_ptr<const Zones>> retired_;  // freed here, and not by a request loop
   SystemClock clock_;
   SystemRandom random_;
@@ -92,6 +95,7 @@ class App final : public daemon::Program {
   std::vector<Endpoint> listen_;
   std::optional<SnapshotBuilder> builder_;
   std::optional<KnownNetworks> known_;
+  std::optional<DirectorRoutes> director_routes_;
   std::optional<DelayControl> delays_;
   std::optional<TuneRoutes> tune_;
   std::vector<SlaveStats> stats_;

@@ -264,12 +264,47 @@ config::Schema<VerdictConfig> verdict_schema() {
   return s;
 }
 
+config::Schema<DirectorConfig> director_schema() {
+  using C = DirectorConfig;
+  config::Schema<C> s;
+  s.key("coarsest_v4", &C::coarsest_v4,
+        {.help = "Bits of an IPv4 client network that nothing is known of", .least = "8", .most = "32"});
+  s.key("finest_v4", &C::finest_v4,
+        {.help = "Parts of it that differ are bound by themselves, down to so many bits",
+         .least = "8",
+         .most = "32"});
+  s.key("coarsest_v6", &C::coarsest_v6, {.help = "The same for IPv6", .least = "16", .most = "128"});
+  s.key("finest_v6", &C::finest_v6, {.help = "The same for IPv6", .least = "16", .most = "128"});
+  s.key("verdicts", &C::verdicts, {.help = "So much evidence binds a network", .least = "1", .most = "100"});
+  s.key("share", &C::share, {.help = "When this share of it is for one server", .least = "0.5", .most = "1"});
+  s.key("sample", &C::sample,
+        {.help = "Share of the requests of bound networks that is raced again", .least = "0", .most = "1"});
+  s.key("remember", &C::remember, {.help = "Older evidence is forgotten", .least = "10s", .most = "720h"});
+  s.key("forget", &C::forget,
+        {.help = "A network that nobody asks from is forgotten after this", .least = "1m", .most = "8760h"});
+  s.key("hysteresis", &C::hysteresis,
+        {.help = "Another server must be better by this share", .least = "0", .most = "1"});
+  s.key("least_gain", &C::least_gain, {.help = "And by this, in time", .least = "0s", .most = "1s"});
+  s.key("clusters", &C::clusters,
+        {.help = "Client networks remembered at most, for each service; beyond it those that matter least go",
+         .least = "1000",
+         .most = "10000000"});
+  s.key("client_subnet", &C::client_subnet,
+        {.help = "Answer for the client subnet that a resolver tells (RFC 7871), not for the resolver"});
+  s.check([](const C& c, const Where& where) {
+    if (c.coarsest_v4 > c.finest_v4) where.error("finest_v4", "is less than coarsest_v4");
+    if (c.coarsest_v6 > c.finest_v6) where.error("finest_v6", "is less than coarsest_v6");
+  });
+  return s;
+}
+
 config::Schema<ServiceConfig> service_schema() {
   config::Schema<SlaveConfig> slave;
   slave.key("name", &SlaveConfig::name,
             {.help = "The name in the slave's certificate", .required = true, .example = R"("fra")"});
   slave.key("answers", &SlaveConfig::answers,
             {.help = "What this slave answers with: its own content addresses", .required = true});
+  slave.section("capacity", &SlaveConfig::capacity, director::capacity_schema(), "What its server can take");
   slave.check([](const SlaveConfig& c, const Where& where) {
     if (c.answers.size() > 16) where.error("answers", "at most 16 addresses");
   });
@@ -323,6 +358,20 @@ config::Schema<ServiceConfig> service_schema() {
        .least = "0",
        .most = "1",
        .example = "0.05"});
+  s.key("answers", &ServiceConfig::answers,
+        {.help = "Servers in an ordinary answer of the director, the best one first",
+         .least = "1",
+         .most = std::to_string(director::Order::kMost)});
+  s.key("ttl_learning", &ServiceConfig::ttl_learning,
+        {.help = "TTL of the director's answers to networks that it knows too little of, in seconds",
+         .least = "0",
+         .most = "86400"});
+  s.key("ttl_bound", &ServiceConfig::ttl_bound,
+        {.help = "To those that it knows", .least = "0", .most = "86400"});
+  s.key("ttl_fallback", &ServiceConfig::ttl_fallback,
+        {.help = "While no server is fit", .least = "0", .most = "86400"});
+  s.section("director", &ServiceConfig::director, director::policy_schema(),
+            "How the requests of this service are answered; without policies every one is raced");
   s.list("slave", &ServiceConfig::slaves, slave, {.help = "Who races for this service", .required = true});
   return s;
 }
@@ -362,6 +411,7 @@ config::Schema<Config> schema() {
   s.section("race", &Config::race, race_schema());
   s.section("guard", &Config::guard, guard_schema(), "What keeps races from being an amplifier");
   s.section("verdicts", &Config::verdicts, verdict_schema(), "Who won a race (docs/design/who-won.md)");
+  s.section("director", &Config::director, director_schema(), "What races teach is remembered");
   s.section("stats", &Config::stats, stats_schema(), "Winning-server statistics");
   s.section("admin", &Config::admin, admin, "For operators");
   s.list("slave", &Config::slaves, name_server_schema(),

@@ -15,6 +15,7 @@
 #include "common/dns/rate_limit.hh"
 #include "common/wire/session.hh"
 #include "delay/follow.hh"
+#include "director/config.hh"
 #include "master/race_core.hh"
 #include "master/stats_config.hh"
 
@@ -115,6 +116,24 @@ struct NameServerConfig {
 struct SlaveConfig {
   std::string name;
   std::vector<IpAddress> answers;
+  director::Capacity capacity{};
+};
+
+/// Whom clients are bound to, and how that is learned.
+struct DirectorConfig {
+  unsigned coarsest_v4 = 16;
+  unsigned finest_v4 = 24;
+  unsigned coarsest_v6 = 32;
+  unsigned finest_v6 = 56;
+  unsigned verdicts = 3;
+  double share = 2.0 / 3;
+  double sample = 0.02;
+  Nanos remember = std::chrono::hours(1);
+  Nanos forget = std::chrono::hours(24 * 7);
+  double hysteresis = 0.1;
+  Nanos least_gain = std::chrono::milliseconds(1);
+  unsigned clusters = 1'000'000;
+  bool client_subnet = true;
 };
 
 /// Fixed, or computed from the one-way delays.
@@ -134,6 +153,11 @@ struct ServiceConfig {
   std::string zone{};
   std::variant<BeaconWord, BeaconSample> winner_beacon = BeaconWord::off;
   double race_share = 1;
+  director::PolicyConfig director{};  // no policies: no director, every query is raced
+  unsigned answers = 1;
+  std::uint32_t ttl_learning = 5;
+  std::uint32_t ttl_bound = 60;
+  std::uint32_t ttl_fallback = 5;
 };
 
 struct Config {
@@ -147,6 +171,7 @@ struct Config {
   GuardConfig guard;
   VerdictConfig verdicts;
   StatsConfig stats;
+  DirectorConfig director;
   AdminConfig admin;
   std::vector<ServiceConfig> services;
   std::vector<NameServerConfig> slaves;

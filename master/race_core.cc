@@ -85,8 +85,6 @@ RacePlan RaceCore::decide(const Snapshot& snapshot, const RaceQuestion& q, const
   assert(!service.shadow || shadow_guard_);
   RaceGuard& guard = service.shadow ? *shadow_guard_ : guard_;
   if (const auto why = guard.take(q.client, q.verified, times.now)) return plain(*why);
-  retries_.remember(key, times.now);
-  plan.race = true;
   plan.shadow = service.shadow;
   // All of them or none: a slave that answers with its address would have one look-up less.
   const auto beacon = [](const Runner& runner) { return runner.beacon; };
@@ -94,11 +92,18 @@ RacePlan RaceCore::decide(const Snapshot& snapshot, const RaceQuestion& q, const
                 std::all_of(plan.runners.begin(), plan.runners.begin() + plan.count, beacon) &&
                 beacons_.take(service.beacon, q.service, q.client, q.recursive, times.now);
   if (!plan.shadow && !plan.beacon) {
-    const auto lesson =
-        teaching_.lesson(std::span(plan.runners).first(plan.count), options_.max_slaves, q.client, times.now);
+    const auto lesson = teaching_.lesson(std::span(plan.runners).first(plan.count), options_.max_slaves,
+                                         q.client, q.known, times.now);
+    // Without one its host would hardly tell who lost, and later lessons would lack the errors that it sends.
+    if (q.known.bound && options_.teach.share > 0 && lesson.count == 0) {
+      plan.count = 0;
+      return plain(Fallback::not_sampled);
+    }
     if (lesson.count > 0) plan.count = lesson.count;
     plan.echo = lesson.echo;
   }
+  retries_.remember(key, times.now);
+  plan.race = true;
   ++next_id_;
   return plan;
 }

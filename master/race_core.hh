@@ -47,6 +47,7 @@ struct RaceQuestion {
   std::uint16_t service = 0;  // index into Snapshot::services
   std::uint8_t address = 0;   // index of the service address that was asked
   bool verified = false;      // came with a valid cookie
+  KnownSlaves known{};        // whom the client is bound to: the race is to learn from
   bool recursive = false;     // asks for recursion: a stub or a forwarder
   std::size_t request_size = 0;
   MonoTime received;  // kernel stamp, brought over; see received_at()

@@ -50,6 +50,8 @@ void RaceKeeper::drain() {
     for (std::size_t n = 0; n < RecordRing::kRecords && rings_[i]->ring.pop(record); ++n) {
       if (const auto* started = std::get_if<RaceStarted>(&record)) {
         ledger_.started(*started);
+      } else if (const auto* asked = std::get_if<NetworkAsked>(&record)) {
+        for (RaceObserver* const o : observers_) o->asked(asked->service, asked->client);
       } else {
         fresh_.push_back(record);
       }
@@ -58,7 +60,8 @@ void RaceKeeper::drain() {
     if (lost != lost_[i]) ledger_.records_lost(lost - std::exchange(lost_[i], lost));
   }
   for (const RaceRecord& record : waiting_)
-    std::visit(Overload{[](const RaceStarted&) {}, [this](const QuestionRepeated& r) { ledger_.repeated(r); },
+    std::visit(Overload{[](const RaceStarted&) {}, [](const NetworkAsked&) {},
+                        [this](const QuestionRepeated& r) { ledger_.repeated(r); },
                         [this](const AnswerUnwanted& r) { ledger_.unwanted(r); }},
                record);
   waiting_.clear();
@@ -85,6 +88,10 @@ void RaceKeeper::close() {
 
 void RaceKeeper::timed(const race::OrderTiming& timing) {
   for (RaceObserver* const o : observers_) o->timed(timing);
+}
+
+void RaceKeeper::settled(const race::FinishedRace& race) {
+  for (RaceObserver* const o : observers_) o->settled(race);
 }
 
 void RaceKeeper::finished(const race::FinishedRace& race) {

@@ -48,6 +48,7 @@ class RaceKeeper final : private RaceObserver {
 
  private:
   void timed(const race::OrderTiming& timing) override;
+  void settled(const race::FinishedRace& race) override;
   void finished(const race::FinishedRace& race) override;
   void drain();
 

@@ -12,6 +12,9 @@ namespace {
 
 using race::Fate;
 
+/// So long after a race's instant most of its evidence is there: the far end of a network is 300 ms away, and
+/// slaves report four times a second.
+constexpr Nanos kLook = std::chrono::seconds(1);
 /// The same question within so long is the same look-up; later it may be another.
 constexpr Nanos kAgain = std::chrono::seconds(2);
 
@@ -238,6 +241,14 @@ void RaceLedger::records_lost(std::uint64_t count) {
 // ---- ends
 
 void RaceLedger::advance(MonoTime now) {
+  for (; looked_ < used_; ++looked_) {
+    const std::uint32_t slot = order_[(oldest_ + looked_) % order_.size()];
+    Entry& entry = entries_[slot];
+    if (entry.start.due + kLook > now) break;
+    const race::FinishedRace race = judged(slot);
+    entry.settled = race.verdict.has_value();
+    if (entry.settled) observer_.settled(race);
+  }
   while (used_ > 0 && entries_[order_[oldest_]].start.received + options_.hold <= now)
     finish(order_[oldest_]);
 }
@@ -246,8 +257,8 @@ void RaceLedger::close() {
   while (used_ > 0) finish(order_[oldest_]);
 }
 
-/// The oldest one.
-void RaceLedger::finish(std::uint32_t slot) {
+/// What is known of it now.
+race::FinishedRace RaceLedger::judged(std::uint32_t slot) {
   const Entry& entry = entries_[slot];
   const RaceStarted& start = entry.start;
   race::FinishedRace out;
@@ -279,6 +290,13 @@ void RaceLedger::finish(std::uint32_t slot) {
                            .beacon = entry.beacons_differ ? std::nullopt : entry.beacon,
                            .beacon_same_address = entry.beacon_same_address};
   judge(options_.rules, whole, std::span(evidence).first(start.count), out);
+  return out;
+}
+
+/// The oldest one.
+void RaceLedger::finish(std::uint32_t slot) {
+  const RaceStarted& start = entries_[slot].start;
+  const race::FinishedRace out = judged(slot);
   ++counters_.finished;
   if (out.verdict)
     ++counters_.verdicts.at(static_cast<std::size_t>(out.verdict->way))
@@ -288,6 +306,8 @@ void RaceLedger::finish(std::uint32_t slot) {
   free_.push_back(slot);
   oldest_ = (oldest_ + 1) % order_.size();
   --used_;
+  if (looked_ > 0) --looked_;
+  if (!entries_[slot].settled) observer_.settled(out);
   observer_.finished(out);
 }
 

@@ -97,6 +97,7 @@ class RaceLedger {
     RaceStarted start;
     bool asked_again = false;
     bool records_lost = false;
+    bool settled = false;  // the observer knows its verdict
     bool beacons_differ = false;
     bool client_told = false;
     bool beacon_same_address = false;
@@ -111,6 +112,7 @@ class RaceLedger {
   }
   void ask_again(Entry& entry);
   void note_error(std::uint32_t slot, const AnswerUnwanted& unwanted);
+  [[nodiscard]] race::FinishedRace judged(std::uint32_t slot);
   void finish(std::uint32_t slot);
 
   LedgerOptions options_;
@@ -123,6 +125,7 @@ class RaceLedger {
   std::vector<std::uint32_t> order_;  // slots in use, oldest first from `oldest_`, as a ring
   std::size_t oldest_ = 0;
   std::size_t used_ = 0;
+  std::size_t looked_ = 0;  // of the oldest: those that were looked at for a verdict
   SlotIndex by_id_;
   SlotIndex by_question_;
   LedgerCounters counters_;

@@ -11,6 +11,10 @@ class RaceObserver {
   virtual ~RaceObserver() = default;
   /// A slave's report of one order, as soon as it has come and when its race is known.
   virtual void timed(const race::OrderTiming& /*timing*/) {}
+  /// A client of this network has asked lately.
+  virtual void asked(std::uint16_t /*service*/, const IpAddress& /*client*/) {}
+  /// Once a race, as soon as it has a verdict; at its end when it has none.
+  virtual void settled(const race::FinishedRace& /*race*/) {}
   /// Once a race, some seconds after its instant, when nothing more is expected of it.
   virtual void finished(const race::FinishedRace& /*race*/) {}
 

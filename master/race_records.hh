@@ -59,7 +59,13 @@ struct AnswerUnwanted {
   std::array<IpAddress, kMostAddresses> answers{};  // as quoted
 };
 
-using RaceRecord = std::variant<RaceStarted, QuestionRepeated, AnswerUnwanted>;
+/// A client network asks for a service; told now and then only (AskedNetworks).
+struct NetworkAsked {
+  IpAddress client;
+  std::uint16_t service = 0;
+};
+
+using RaceRecord = std::variant<RaceStarted, QuestionRepeated, AnswerUnwanted, NetworkAsked>;
 
 /// One loop's way to the ledger.
 struct RecordRing {

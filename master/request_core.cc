@@ -40,6 +40,8 @@ RequestCore::RequestCore(const RequestOptions& options, dns::FrontEnd& front_end
       race_(race_options(options, book_), options.loop, options.loops, options.epoch, random),
       limit_(options.limit, random),
       question_hash_(options.epoch),
+      guide_(options.guide, random),
+      asked_(random),
       log_(log) {}
 
 void RequestCore::take_over(std::shared_ptr<const Snapshot> snapshot) {
@@ -89,14 +91,25 @@ void RequestCore::query(Bytes packet, const Endpoint& client, RealTime stamp, st
 }
 
 void RequestCore::race_or_answer(const wire::DnsQuery& query, const dns::FrontEnd::Result& result,
-                                 const RaceQuestion& question, const Endpoint& client,
+                                 RaceQuestion question, const Endpoint& client,
                                  RequestOutput& output) noexcept {
+  const auto way = way_of(result.service, query, client.ip);
+  if (way && !way->race) {
+    ++counters_.bound;
+    answer(query, result, way, client, output);
+    return;
+  }
+  if (way && way->bound) {
+    const auto& slaves = snapshot_->services[result.service].slaves;
+    question.known.bound = slaves[way->order.best()];
+    if (way->order.count > 1) question.known.next = slaves[way->order.servers[1]];
+  }
   const RacePlan plan = race_.decide(*snapshot_, question, times_);
   if (!plan.race) {
     counters_.fallback.count(plan.why);
     if (plan.repeated && log_ != nullptr)
       log_->log(QuestionRepeated{client.ip, question_hash_(question.name, question.type)});
-    answer(query, result, client, output);
+    answer(query, result, way, client, output);
     return;
   }
   Raced& raced = races_.at(queries_);
@@ -106,10 +119,11 @@ void RequestCore::race_or_answer(const wire::DnsQuery& query, const dns::FrontEn
   if (log_ != nullptr) note(plan, question, query.id, raced);
   raced_ |= std::uint64_t{1} << queries_;
   if (plan.beacon) ++counters_.beacon_races;
+  if (way && !way->learning) ++counters_.raced_again;
   order(plan, raced, question.address);
   if (!plan.shadow) return;
   shadow_ |= std::uint64_t{1} << queries_;
-  answer(query, result, client, output);
+  answer(query, result, way, client, output);
 }
 
 /// What the ledger is told when the orders have left.
@@ -153,9 +167,32 @@ void RequestCore::order(const RacePlan& plan, const Raced& raced, std::uint8_t a
   }
 }
 
+std::optional<Guide::Way> RequestCore::way_of(std::uint16_t service, const wire::DnsQuery& query,
+                                              const IpAddress& client) noexcept {
+  if (!snapshot_->services[service].view) return std::nullopt;
+  const Guide::Way way = guide_.decide(snapshot_->services[service], query, client);
+  if (log_ != nullptr && asked_.tell(service, way.about, !way.learning, times_.now))
+    log_->log(NetworkAsked{way.about, service});
+  return way;
+}
+
+std::size_t RequestCore::ordinary(const wire::DnsQuery& query, const dns::FrontEnd::Result& result,
+                                  const std::optional<Guide::Way>& way, dns::Transport transport,
+                                  MutableBytes room) noexcept {
+  if (way) {
+    const bool v6 = query.type == wire::rrtype::kAaaa;
+    const Guide::Answer told = guide_.answer(snapshot_->services[result.service], *way, v6);
+    if (told.refuse) return front_end_.refuse(query, result, transport, room);
+    if (told.records != nullptr)
+      return front_end_.steered(query, result, transport, *told.records, way->scope, room);
+  }
+  return front_end_.ordinary(query, result, transport, room);
+}
+
 void RequestCore::answer(const wire::DnsQuery& query, const dns::FrontEnd::Result& result,
-                         const Endpoint& client, RequestOutput& output) noexcept {
-  const std::size_t length = front_end_.ordinary(query, result, dns::Transport::udp, output.answer_room());
+                         const std::optional<Guide::Way>& way, const Endpoint& client,
+                         RequestOutput& output) noexcept {
+  const std::size_t length = ordinary(query, result, way, dns::Transport::udp, output.answer_room());
   if (length > 0) send(query, result, length, client, output);
 }
 
@@ -186,7 +223,7 @@ void RequestCore::finish(MonoTime now, RequestOutput& output) noexcept {
     if (((shadow_ >> std::countr_zero(left)) & 1U) != 0) continue;
     wire::DnsQuery query;
     if (wire::parse_query(raced.packet, query) == wire::QueryVerdict::ok)
-      answer(query, raced.result, raced.client, output);
+      answer(query, raced.result, way_of(raced.result.service, query, raced.client.ip), raced.client, output);
   }
   raced_ = 0;
   shadow_ = 0;
@@ -226,13 +263,16 @@ std::size_t RequestCore::stream_query(Bytes packet, const Endpoint& client, cons
                                       MutableBytes room) noexcept {
   wire::DnsQuery query;
   const auto result = front_end_.handle(packet, client, dns::Transport::tcp, cookie_time(times), query, room);
-  assert(result.action != dns::FrontEnd::Result::Action::race);
-  if (result.raced_name) {
+  if (result.action != dns::FrontEnd::Result::Action::race) return result.length;
+  times_ = times;
+  const auto way = way_of(result.service, query, client.ip);
+  if (way && !way->race) {
+    ++counters_.bound;
+  } else {
     counters_.fallback.count(Fallback::tcp);
-    if (log_ != nullptr)
-      log_->log(QuestionRepeated{client.ip, question_hash_(query.name_bytes(), query.type)});
   }
-  return result.length;
+  if (log_ != nullptr) log_->log(QuestionRepeated{client.ip, question_hash_(query.name_bytes(), query.type)});
+  return ordinary(query, result, way, dns::Transport::tcp, room);
 }
 
 }  // namespace flagfall::master

@@ -9,11 +9,14 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "common/base/histogram.hh"
 #include "common/dns/front_end.hh"
 #include "common/dns/rate_limit.hh"
 #include "common/net/udp_errors.hh"
+#include "master/asked_networks.hh"
+#include "master/guide.hh"
 #include "master/order_book.hh"
 #include "master/race_core.hh"
 #include "master/race_records.hh"
@@ -26,6 +29,8 @@ struct RequestCounters {
   Counter races;
   Counter shadow_races;  // ordered, and answered by the master
   Counter beacon_races;  // of `races`, those with beacons
+  Counter bound;         // answered by what the director knows
+  Counter raced_again;   // of `races`, those of clients that are bound
   FallbackCounters fallback;
   Counter limited;              // answers that a client network had too many of: dropped, or cut to TC
   Counter slipped;              // of these, the ones that were cut
@@ -51,6 +56,7 @@ struct RequestOptions {
   std::size_t slaves = 0;  // how many are configured
   unsigned loop = 0;
   unsigned loops = 1;
+  GuideOptions guide;
   std::uint64_t epoch = 0;  // random, shared by all loops of one start
 };
 
@@ -95,21 +101,30 @@ class RequestCore {
     dns::FrontEnd::Result result;
     RaceStarted started;
   };
-  void race_or_answer(const wire::DnsQuery& query, const dns::FrontEnd::Result& result,
-                      const RaceQuestion& question, const Endpoint& client, RequestOutput& output) noexcept;
+  void race_or_answer(const wire::DnsQuery& query, const dns::FrontEnd::Result& result, RaceQuestion question,
+                      const Endpoint& client, RequestOutput& output) noexcept;
   void order(const RacePlan& plan, const Raced& raced, std::uint8_t address) noexcept;
   void note(const RacePlan& plan, const RaceQuestion& question, std::uint16_t dns_id, Raced& raced) noexcept;
   void log_started(std::uint64_t races, MonoTime now) noexcept;
-  void answer(const wire::DnsQuery& query, const dns::FrontEnd::Result& result, const Endpoint& client,
-              RequestOutput& output) noexcept;
+  void answer(const wire::DnsQuery& query, const dns::FrontEnd::Result& result,
+              const std::optional<Guide::Way>& way, const Endpoint& client, RequestOutput& output) noexcept;
   void send(const wire::DnsQuery& query, const dns::FrontEnd::Result& result, std::size_t length,
             const Endpoint& client, RequestOutput& output) noexcept;
+  /// The ordinary answer: the director's, where it has one; otherwise the zone's.
+  std::size_t ordinary(const wire::DnsQuery& query, const dns::FrontEnd::Result& result,
+                       const std::optional<Guide::Way>& way, dns::Transport transport,
+                       MutableBytes room) noexcept;
+  /// None: the service has no director.
+  [[nodiscard]] std::optional<Guide::Way> way_of(std::uint16_t service, const wire::DnsQuery& query,
+                                                 const IpAddress& client) noexcept;
 
   dns::FrontEnd& front_end_;
   OrderBook book_;
   RaceCore race_;
   dns::RateLimit limit_;
   QuestionHash question_hash_;
+  Guide guide_;
+  AskedNetworks asked_;
   RaceLog* log_;
   std::shared_ptr<const Snapshot> snapshot_;
   RequestCounters counters_;

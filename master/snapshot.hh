@@ -13,7 +13,9 @@
 #include "common/dns/cookies.hh"
 #include "common/dns/zone.hh"
 #include "common/net/seal.hh"
+#include "director/view.hh"
 #include "master/beacon_wish.hh"
+#include "master/server_answers.hh"
 
 namespace flagfall::master {
 
@@ -51,6 +53,12 @@ struct RacedService {
   bool has_v6 = false;
   std::vector<Runner> v4;  // fit slaves with IPv4 answers: they race A queries
   std::vector<Runner> v6;  // AAAA
+  /// The director's; none: every query is raced, and what cannot be gets the zone's records.
+  std::shared_ptr<const director::View> view;
+  std::shared_ptr<const ServerAnswers> servers;  // with a view
+  std::vector<std::uint16_t> slaves;             // by server: its slave
+  bool nobody_fit = false;                       // the view's servers are what is answered all the same
+  bool refuse = false;                           // and then nothing is answered: REFUSED
   bool operator==(const RacedService&) const = default;
 };
 

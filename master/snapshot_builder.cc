@@ -21,6 +21,7 @@ SnapshotBuilder::SnapshotBuilder(const Config& config, std::vector<Endpoint> lis
     : config_(config), listen_(std::move(listen)), names_(slave_names(config)) {
   std::vector<std::uint16_t> next(names_.size(), 0);
   for (const ServiceConfig& service : config.services) {
+    servers_.push_back(std::make_shared<const ServerAnswers>(service));
     std::vector<Part>& parts = parts_.emplace_back();
     for (const SlaveConfig& slave : service.slaves) {
       const auto at = static_cast<std::size_t>(std::ranges::lower_bound(names_, slave.name) - names_.begin());
@@ -111,8 +112,10 @@ Snapshot SnapshotBuilder::build(const std::vector<const SlaveState*>& slaves, co
     service.shadow = config_.services[s].mode == ServiceConfig::Mode::shadow;
     service.race_share = config_.services[s].race_share;
     service.beacon = beacon_wish(config_.services[s]);
+    if (!config_.services[s].director.policies.empty()) service.servers = servers_[s];
     if (config_.services[s].late == wire::LatePolicy::drop) service.retry_window = kDropRetry;
     for (const Part& part : parts_[s]) {
+      service.slaves.push_back(part.slave);
       service.has_v4 = service.has_v4 || part.v4;
       service.has_v6 = service.has_v6 || part.v6;
       if (doubted[part.slave]) service.retry_window = kDropRetry;

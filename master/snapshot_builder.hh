@@ -43,6 +43,7 @@ class SnapshotBuilder {
   std::vector<Endpoint> listen_;
   std::vector<std::string> names_;
   std::vector<std::vector<Part>> parts_;  // one a service
+  std::vector<std::shared_ptr<const ServerAnswers>> servers_;
 };
 
 BeaconWish beacon_wish(const ServiceConfig& service);

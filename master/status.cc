@@ -287,6 +287,8 @@ json status_json(const StatusSource& s) {
       {"races", race_count(s)},
       {"shadow_races", race_count(s, &RequestCounters::shadow_races)},
       {"beacon_races", race_count(s, &RequestCounters::beacon_races)},
+      {"bound", race_count(s, &RequestCounters::bound)},
+      {"raced_again", race_count(s, &RequestCounters::raced_again)},
       {"verdicts", verdicts_json(s)},
       {"fallback", fallback},
       {"guard", guard_json(s)},

@@ -10,6 +10,8 @@ namespace {
 /// icmp_ratelimit; net/ipv6/icmp.c: 4 to 16 a second where the route to us is a prefix).
 constexpr BucketLimit kErrorsV4{1, 6};
 constexpr BucketLimit kErrorsV6{10, 6};
+/// Share of a bound network's lessons in which the second best runs: most changes are between these two.
+constexpr double kNext = 0.5;
 /// Clients that learn at once; beyond, some do not teach. A bucket is full again after 6 s.
 constexpr double kClients = 8192;
 
@@ -37,14 +39,23 @@ bool Teaching::pay(const IpAddress& client, unsigned errors, MonoTime now) noexc
 }
 
 Teaching::Lesson Teaching::lesson(std::span<Runner> runners, unsigned most, const IpAddress& client,
-                                  MonoTime now) noexcept {
+                                  const KnownSlaves& known, MonoTime now) noexcept {
   Lesson out;
   const unsigned count = std::min(options_.runners, static_cast<unsigned>(runners.size()));
-  if (options_.share <= 0 || count < 2 || dice_.unit() >= options_.share) return out;
-  const bool echo = count < most;
+  if (options_.share <= 0 || count < 2) return out;
+  if (!known.bound && dice_.unit() >= options_.share) return out;
+  const bool echo = count < most && !known.bound;
   // One error a loser, and one for the echo.
   if (!pay(client, count - 1 + (echo ? 1 : 0), now)) return out;
-  for (unsigned i = 0; i < count; ++i)
+  unsigned placed = 0;
+  const auto place = [&](std::optional<std::uint16_t> slave) {
+    if (!slave || placed == count) return;
+    const auto at = std::ranges::find(runners.begin() + placed, runners.end(), *slave, &Runner::slave);
+    if (at != runners.end()) std::swap(*at, runners[placed++]);
+  };
+  place(known.bound);
+  if (dice_.unit() < kNext) place(known.next);
+  for (unsigned i = placed; i < count; ++i)
     std::swap(runners[i], runners[i + static_cast<std::size_t>(dice_.next() % (runners.size() - i))]);
   out.count = count;
   if (echo) out.echo = static_cast<std::uint8_t>(dice_.next() % count);

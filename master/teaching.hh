@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "common/base/bucket_table.hh"
@@ -20,6 +21,12 @@ struct TeachOptions {
   unsigned runners = 2;  // in a race that teaches
 };
 
+/// Slaves that a network is known to be near to.
+struct KnownSlaves {
+  std::optional<std::uint16_t> bound{};
+  std::optional<std::uint16_t> next{};  // the second best
+};
+
 class Teaching {
  public:
   Teaching(const TeachOptions& options, Random& random);
@@ -30,7 +37,11 @@ class Teaching {
   };
   /// `runners` of a race for this client are put into another order when it is to teach; count 0 when it is
   /// not. `most`: answers of one race, the echo included.
-  Lesson lesson(std::span<Runner> runners, unsigned most, const IpAddress& client, MonoTime now) noexcept;
+  /// `known`: whom the client's network is bound to. Then it teaches whatever the share is, if it is not 0;
+  /// that slave runs, most often against the next best, and without an echo: who won is more than by how
+  /// much.
+  Lesson lesson(std::span<Runner> runners, unsigned most, const IpAddress& client, const KnownSlaves& known,
+                MonoTime now) noexcept;
 
  private:
   [[nodiscard]] bool pay(const IpAddress& client, unsigned errors, MonoTime now) noexcept;

@@ -13,7 +13,7 @@ using wire::QueryVerdict;
 using wire::Rcode;
 
 // RFC 8914 §4
-constexpr std::uint16_t kProhibited = 18, kNotAuthoritative = 20, kNotSupported = 21;
+constexpr std::uint16_t kProhibited = 18, kNotReady = 14, kNotAuthoritative = 20, kNotSupported = 21;
 constexpr unsigned kTruncated = 0x02;  // TC and AA, in the third octet of an answer
 constexpr unsigned kAuthoritative = 0x04;
 
@@ -173,8 +173,7 @@ FrontEnd::Result FrontEnd::handle(Bytes packet, const Endpoint& client, Transpor
   Lookup found = zone->find(query.name_bytes(), query.type);
   if (found.kind == Lookup::Kind::nxdomain && synthesis_ != nullptr) synthesis_->look(query, found);
   const bool address = query.type == rr::kA || query.type == rr::kAaaa;
-  result.raced_name = found.kind == Lookup::Kind::answer && found.service >= 0 && address;
-  if (result.raced_name && transport == Transport::udp) {
+  if (found.kind == Lookup::Kind::answer && found.service >= 0 && address) {
     result.action = Result::Action::race;
     result.service = static_cast<std::uint16_t>(found.service);
     return result;
@@ -198,6 +197,20 @@ std::size_t FrontEnd::ordinary(const wire::DnsQuery& query, const Result& raceab
   const Zone* zone = zone_of(query);
   assert(zone != nullptr);
   return answer(query, raceable, transport, zone->find(query.name_bytes(), query.type), room);
+}
+
+std::size_t FrontEnd::steered(const wire::DnsQuery& query, const Result& raceable, Transport transport,
+                              const wire::PreparedRecords& records, std::uint8_t scope,
+                              MutableBytes room) noexcept {
+  Lookup found;
+  found.kind = Lookup::Kind::answer;
+  found.answer = &records;
+  return write(query, raceable, transport, found, {.subnet_scope = scope}, room);
+}
+
+std::size_t FrontEnd::refuse(const wire::DnsQuery& query, const Result& raceable, Transport transport,
+                             MutableBytes room) noexcept {
+  return reject(query, raceable, transport, Rcode::refused, kNotReady, room).length;
 }
 
 }  // namespace flagfall::dns

@@ -55,11 +55,11 @@ class FrontEnd {
     enum class Action : std::uint8_t {
       silence,  // send nothing
       answer,   // room[0, length) is the answer
-      race,     // may be raced; otherwise call ordinary()
+      race,     // an address query for a raced name: may be raced; otherwise call ordinary(), steered() or
+                // refuse()
     } action = Action::silence;
     std::size_t length = 0;
     std::uint16_t service = 0;
-    bool raced_name = false;                       // an address query for a raced name; over TCP: answered
     bool verified = false;                         // a valid server cookie came: the source is not forged
     std::array<std::uint8_t, 16> server_cookie{};  // for the order, when has_cookie
     bool has_cookie = false;
@@ -71,6 +71,14 @@ class FrontEnd {
   /// The ordinary answer to a query that handle() called raceable: the zone's own records.
   std::size_t ordinary(const wire::DnsQuery& query, const Result& raceable, Transport transport,
                        MutableBytes room) noexcept;
+
+  /// An answer with these address records for the question's name instead. `scope`: the prefix length that it
+  /// is true for, told to who sent a client subnet (RFC 7871 §7.2.1).
+  std::size_t steered(const wire::DnsQuery& query, const Result& raceable, Transport transport,
+                      const wire::PreparedRecords& records, std::uint8_t scope, MutableBytes room) noexcept;
+  /// REFUSED: nobody is there to answer with.
+  std::size_t refuse(const wire::DnsQuery& query, const Result& raceable, Transport transport,
+                     MutableBytes room) noexcept;
 
   /// The answer that handle() wrote, cut to its question with TC: for a client that shall ask over TCP.
   std::size_t truncated(const wire::DnsQuery& query, const Result& result, MutableBytes room) noexcept;

@@ -151,7 +151,6 @@ BOOST_AUTO_TEST_CASE(what_happens_when_all_are_down_is_a_word_or_addresses) {
 BOOST_AUTO_TEST_CASE(wrong_policies_are_told) {
   BOOST_TEST(
       has(error_of("[policy]\npolicies = [\"fastest\"]"), "t:2: policy.policies: expected one of race, "));
-  BOOST_TEST(has(error_of("[policy]\npolicies = []"), "write at least one"));
   BOOST_TEST(has(error_of("[policy]\npolicies = [\"race\", \"race\"]"), "is there twice"));
   BOOST_TEST(has(error_of("[policy]\npolicies = [\"static\"]"), "needs `prefixes`"));
   BOOST_TEST(has(error_of("[policy]\nprefixes = \"p\""), "nothing reads it"));

@@ -36,7 +36,7 @@ BOOST_AUTO_TEST_CASE(all_pairs_of_the_service_get_their_turn_and_each_of_them_th
   for (int i = 0; i < 6000; ++i) {
     auto runners = slaves(4);
     now += 10s;
-    const auto lesson = teaching.lesson(runners, 8, kV4, now);
+    const auto lesson = teaching.lesson(runners, 8, kV4, {}, now);
     BOOST_REQUIRE_EQUAL(lesson.count, 2U);
     BOOST_REQUIRE(lesson.echo < 2);
     ++pairs[{runners[lesson.echo].slave, runners[1U - lesson.echo].slave}];
@@ -54,12 +54,12 @@ BOOST_AUTO_TEST_CASE(the_share_of_races_that_teach_is_as_configured) {
   for (int i = 0; i < 10000; ++i) {
     auto runners = slaves(3);
     now += 10s;
-    taught += teaching.lesson(runners, 8, kV4, now).count > 0 ? 1 : 0;
+    taught += teaching.lesson(runners, 8, kV4, {}, now).count > 0 ? 1 : 0;
   }
   BOOST_TEST((taught > 900 && taught < 1100));
   Teaching off({0, 2}, random);
   auto runners = slaves(3);
-  BOOST_TEST(off.lesson(runners, 8, kV4, now).count == 0U);
+  BOOST_TEST(off.lesson(runners, 8, kV4, {}, now).count == 0U);
 }
 
 BOOST_AUTO_TEST_CASE(a_client_teaches_no_faster_than_its_host_sends_errors) {
@@ -69,7 +69,7 @@ BOOST_AUTO_TEST_CASE(a_client_teaches_no_faster_than_its_host_sends_errors) {
     for (int i = 0; i < races; ++i) {
       auto runners = slaves(3);
       now += every;
-      taught += teaching.lesson(runners, 8, client, now).count > 0 ? 1 : 0;
+      taught += teaching.lesson(runners, 8, client, {}, now).count > 0 ? 1 : 0;
     }
     return taught;
   };
@@ -84,14 +84,14 @@ BOOST_AUTO_TEST_CASE(a_client_teaches_no_faster_than_its_host_sends_errors) {
 BOOST_AUTO_TEST_CASE(one_runner_teaches_nothing_and_the_bound_on_answers_counts_the_echo) {
   Teaching teaching({1, 3}, random);
   auto one = slaves(1);
-  BOOST_TEST(teaching.lesson(one, 8, kV4, now).count == 0U);
+  BOOST_TEST(teaching.lesson(one, 8, kV4, {}, now).count == 0U);
   auto two = slaves(2);
-  const auto pair = teaching.lesson(two, 2, kV4, now);
+  const auto pair = teaching.lesson(two, 2, kV4, {}, now);
   BOOST_TEST(pair.count == 2U);
   BOOST_TEST(pair.echo == kNoEcho);
   auto three = slaves(3);
   now += 10s;
-  const auto all = teaching.lesson(three, 4, kV4, now);
+  const auto all = teaching.lesson(three, 4, kV4, {}, now);
   BOOST_TEST(all.count == 3U);
   BOOST_TEST(all.echo < 3);
 }
@@ -104,11 +104,30 @@ BOOST_AUTO_TEST_CASE(invented_addresses_cannot_make_anybody_teach_too_fast) {
     client.octets = {10, static_cast<std::uint8_t>(i >> 16), static_cast<std::uint8_t>(i >> 8),
                      static_cast<std::uint8_t>(i)};
     auto runners = slaves(2);
-    (void)teaching.lesson(runners, 8, client, now);
+    (void)teaching.lesson(runners, 8, client, {}, now);
     auto mine = slaves(2);
-    taught += teaching.lesson(mine, 8, kV4, now).count > 0 ? 1 : 0;
+    taught += teaching.lesson(mine, 8, kV4, {}, now).count > 0 ? 1 : 0;
   }
   BOOST_TEST(taught <= 3);
+}
+
+BOOST_AUTO_TEST_CASE(a_bound_client_always_teaches_and_its_slave_always_runs) {
+  Teaching teaching({0.001, 2}, random);
+  std::map<std::uint16_t, int> others;
+  for (int i = 0; i < 1000; ++i) {
+    now += 3s;
+    auto runners = slaves(5);
+    const auto lesson = teaching.lesson(runners, 8, kV4, {3, 1}, now);
+    BOOST_REQUIRE(lesson.count == 2U);
+    BOOST_TEST(lesson.echo == kNoEcho);
+    BOOST_TEST(runners[0].slave == 3);
+    ++others[runners[1].slave];
+  }
+  BOOST_TEST(others.size() == 4U);
+  BOOST_TEST(!others.contains(3));
+  BOOST_TEST((others[1] > 550 && others[1] < 700), others[1]);  // half, and its share of the rest
+  auto runners = slaves(2);                                     // its slave is not fit
+  BOOST_TEST(teaching.lesson(runners, 2, kV4, {3, 4}, now + 3s).count == 2U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,267 @@
+#include "director/service_director.hh"
+
+#include <algorithm>
+#include <cassert>
+#include <tuple>
+#include <utility>
+
+namespace flagfall::director {
+namespace {
+
+/// Entries at once; beyond it only the best server of an order is kept apart.
+constexpr std::size_t kMostEntries = 65'535;
+/// Servers of an order that a table tells apart: with more, a million bindings could have a million orders.
+constexpr std::size_t kTold = 3;
+/// Between two looks at the servers' reports, which come every two seconds.
+constexpr Nanos kLook = std::chrono::milliseconds(500);
+/// Clusters whose bindings are in question at once.
+constexpr std::size_t kMostDoubts = 4096;
+
+/// Of which kind a policy's evidence is; none: it looks at something else.
+std::optional<Kind> evidence_of(Policy policy) {
+  switch (policy) {
+    case Policy::race:
+      return Kind::race;
+    case Policy::ping:
+      return Kind::ping;
+    case Policy::tcp_rtt:
+      return Kind::tcp_rtt;
+    case Policy::tcp_rate:
+      return Kind::tcp_rate;
+    case Policy::least_connections:
+    case Policy::most_free_memory:
+    case Policy::most_free_swap:
+    case Policy::most_idle_cpu:
+    case Policy::round_robin:
+    case Policy::weighted:
+    case Policy::fixed:
+    case Policy::geo:
+    case Policy::composite:
+      return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+BookOptions with_kinds(ServiceOptions options) {
+  options.book.kinds.clear();
+  for (const Policy policy : options.policies)
+    if (const auto kind = evidence_of(policy)) options.book.kinds.push_back(*kind);
+  return options.book;
+}
+
+Order cut(const Order& order, std::size_t most) {
+  Order out;
+  for (const ServerIndex server : order.all())
+    if (out.count < most) out.push(server);
+  out.group = std::min(order.group, out.count);
+  return out;
+}
+
+std::uint64_t key_of(const Entry& entry) {
+  std::uint64_t key = entry.doubt ? 1 : 0;
+  key = key * 67 + entry.order.group;
+  for (const ServerIndex server : entry.order.all()) key = key * 67 + server + 1U;
+  return key;
+}
+
+}  // namespace
+
+ServiceDirector::ServiceDirector(ServiceOptions options, std::size_t servers, Random& random)
+    : options_(std::move(options)),
+      servers_(servers),
+      book_(with_kinds(options_), servers, random),
+      loads_(servers),
+      lots_(random.next()) {
+  assert(servers_ >= 1 && servers_ <= kMostServers);
+  options_.capacities.resize(servers_);
+  for (std::size_t i = 0; i < servers_; ++i) fit_ |= bit(static_cast<ServerIndex>(i));
+  publish();
+}
+
+bool ServiceDirector::has(Policy policy) const {
+  return std::ranges::find(options_.policies, policy) != options_.policies.end();
+}
+
+void ServiceDirector::win(const Win& win, MonoTime now) {
+  Binding bound;
+  const bool known = book_.find(win.client, bound) && !bound.order.empty();
+  book_.win(win, now);
+  if (!known || win.within_error || win.winner >= servers_ || bound.reason.cause == Cause::by_hand) return;
+  const ServerIndex best = bound.order.best();
+  const auto at = doubted_.find(bound.prefix);
+  if (win.winner == best) {
+    if (at == doubted_.end()) return;
+    doubted_.erase(at);
+  } else if (at != doubted_.end()) {
+    at->second = now + options_.doubt;
+    return;
+  } else if (doubted_.size() < kMostDoubts) {
+    doubted_.emplace(bound.prefix, now + options_.doubt);
+  }
+  if (book_.find(win.client, bound)) put(bound);
+}
+
+void ServiceDirector::fill(std::shared_ptr<const PrefixTable>& table, const PrefixOrders& entries) {
+  PrefixTableEditor editor;
+  for (const auto& [prefix, order] : entries)
+    if (!order.empty()) editor.set(prefix, value_of({order, false}));
+  table = editor.publish();
+  changed_ = true;
+}
+
+void ServiceDirector::set_fixed(const PrefixOrders& entries) {
+  fill(fixed_, entries);
+}
+void ServiceDirector::set_geo(const PrefixOrders& entries) {
+  fill(geo_, entries);
+}
+
+void ServiceDirector::set_fit(ServerMask fit) {
+  changed_ = changed_ || fit != fit_;
+  fit_ = fit;
+}
+
+void ServiceDirector::load(ServerIndex server, const ServerLoad& load) {
+  assert(server < servers_);
+  loads_[server] = load;
+}
+
+std::pair<Choice, Policy> ServiceDirector::choose(MonoTime now) {
+  std::vector<double> weights;
+  for (const Capacity& c : options_.capacities) weights.push_back(c.weight);
+  for (const Policy policy : options_.policies) {
+    Choice choice;
+    if (by_load(policy)) choice = choose_by_load(policy, fit_, loads_, options_.load, now, lots_);
+    if (policy == Policy::weighted) choice = choose_weighted(fit_, weights, lots_);
+    if (policy == Policy::round_robin) choice = choose_in_turn(fit_, 0);
+    if (!choice.order.empty()) return {choice, policy};
+  }
+  return {};
+}
+
+void ServiceDirector::bind(const Prefix& prefix, ServerIndex server, MonoTime now) {
+  assert(server < servers_);
+  book_.bind(prefix, Order::of(server), now);
+}
+
+bool ServiceDirector::unbind(const Prefix& prefix, MonoTime now) {
+  return book_.unbind(prefix, now);
+}
+
+std::uint32_t ServiceDirector::value_of(const Entry& entry) {
+  Entry told{cut(entry.order, entries_.size() < kMostEntries ? kTold : 1), entry.doubt};
+  auto& same = values_[key_of(told)];
+  for (const std::uint32_t value : same)
+    if (entries_[value - 1] == told) return value;
+  entries_.push_back(told);
+  same.push_back(static_cast<std::uint32_t>(entries_.size()));
+  return same.back();
+}
+
+void ServiceDirector::put(const Binding& binding) {
+  const auto at = doubted_.find(binding.prefix);
+  const std::uint32_t value = value_of({binding.order, at != doubted_.end()});
+  bindings_.set(binding.prefix, value);
+  if (binding.reason.cause == Cause::by_hand) {
+    by_hand_.set(binding.prefix, value);
+  } else {
+    by_hand_.erase(binding.prefix);
+  }
+  bindings_changed_ = true;
+}
+
+void ServiceDirector::apply(const Change& change) {
+  const Binding& b = change.binding;
+  if (change.gone || b.reason.cause == Cause::rebound || b.reason.cause == Cause::by_hand)
+    doubted_.erase(b.prefix);
+  if (!change.gone) return put(b);  // one that is learning, too: around it may lie another's binding
+  bindings_.erase(b.prefix);
+  by_hand_.erase(b.prefix);
+  bindings_changed_ = true;
+}
+
+bool ServiceDirector::advance(MonoTime now) {
+  book_.advance(now);
+  for (Change& change : book_.take_changes()) {
+    apply(change);
+    changes_.push_back(std::move(change));
+  }
+  for (auto at = doubted_.begin(); at != doubted_.end();) {
+    if (at->second > now) {
+      ++at;
+      continue;
+    }
+    const Prefix prefix = at->first;
+    at = doubted_.erase(at);
+    if (Binding bound; book_.find(prefix.ip, bound) && bound.prefix == prefix) put(bound);
+  }
+  if (changed_ || now - chosen_ >= kLook) {
+    chosen_ = now;
+    const auto next = choose(now);
+    changed_ = changed_ || next.first != otherwise_ || next.second != otherwise_by_;
+    std::tie(otherwise_, otherwise_by_) = next;
+  }
+  if (!changed_ && !bindings_changed_) return false;
+  publish();
+  return true;
+}
+
+std::vector<Change> ServiceDirector::take_changes() {
+  return std::exchange(changes_, {});
+}
+
+void ServiceDirector::publish() {
+  auto view = std::make_shared<View>();
+  std::size_t t = 0;
+  if (bindings_changed_) bindings_table_ = bindings_.publish();
+  if (by_hand_.size() > 0) view->tables.at(t++) = by_hand_.publish();
+  bool book_done = false;
+  for (const Policy policy : options_.policies) {
+    if (evidence_of(policy) && !std::exchange(book_done, true)) {
+      view->book = t;
+      view->tables.at(t++) = bindings_table_;
+    }
+    if (policy == Policy::fixed && fixed_) view->tables.at(t++) = fixed_;
+    if (policy == Policy::geo && geo_) view->tables.at(t++) = geo_;
+    // One that looks at the servers alone has an opinion about everybody, or about nobody.
+    if (policy == otherwise_by_ && !otherwise_.order.empty()) break;
+  }
+  view->otherwise = otherwise_.order;
+  view->weights = otherwise_.weight;
+  if (!published_entries_ || published_entries_->size() != entries_.size())
+    published_entries_ = std::make_shared<const std::vector<Entry>>(entries_);
+  view->entries = published_entries_;
+  view->races = has(Policy::race);
+  view->sample = options_.sample;
+  view->fit = fit_;
+  view_ = std::move(view);
+  changed_ = bindings_changed_ = false;
+}
+
+Explanation ServiceDirector::explain(const IpAddress& address) const {
+  Explanation out;
+  out.decision = view_->decide(address);
+  out.known = book_.find(address, out.cluster);
+  if (out.known) out.candidates = book_.candidates(out.cluster.prefix);
+  const auto look = [&](const std::shared_ptr<const PrefixTable>& table) {
+    const auto found = table ? table->find(address) : PrefixTable::Found{};
+    return found.value == 0 ? Order{} : entries_[found.value - 1].order;
+  };
+  for (const Policy policy : options_.policies) {
+    PolicyWord word{policy, {}, {}};
+    if (const auto kind = evidence_of(policy)) {
+      if (out.known && out.cluster.reason.kind == *kind) word.order = out.cluster.order;
+      word.why = word.order.empty() ? "no opinion yet" : to_text(out.cluster.reason);
+    } else if (policy == Policy::fixed || policy == Policy::geo) {
+      word.order = look(policy == Policy::fixed ? fixed_ : geo_);
+      word.why = word.order.empty() ? "no entry" : "its entry";
+    } else {
+      if (policy == otherwise_by_) word.order = otherwise_.order;
+      word.why = word.order.empty() ? "no opinion" : "by lot of equal ones";
+    }
+    out.words.push_back(std::move(word));
+  }
+  return out;
+}
+
+}  // namespace flagfall::director

@@ -1,0 +1,118 @@
+// One service's director: policies, evidence, health and an operator's word go in, a View for the request
+// loops comes out, and for each address an explanation. Pure; one owner thread.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "director/capacity.hh"
+#include "director/choice.hh"
+#include "director/cluster_book.hh"
+#include "director/load_policies.hh"
+#include "director/policy.hh"
+#include "director/prefix_order.hh"
+#include "director/prefix_table.hh"
+#include "director/view.hh"
+
+namespace flagfall::director {
+
+struct ServiceOptions {
+  std::vector<Policy> policies{Policy::race};
+  std::vector<Capacity> capacities;  // by server; those at the end that are missing have none
+  LoadOptions load;
+  BookOptions book;                        // its kinds follow from the policies
+  double sample = 0.02;                    // share of bound requests that is raced again
+  Nanos doubt = std::chrono::seconds(10);  // so long a contradicted binding is raced as if unknown
+};
+
+/// One policy's word on an address.
+struct PolicyWord {
+  Policy policy = Policy::race;
+  Order order;      // empty: no opinion
+  std::string why;  // in words
+};
+
+struct Explanation {
+  Decision decision;
+  bool known = false;  // a cluster of the book holds the address
+  Binding cluster;
+  std::vector<Candidate> candidates;
+  std::vector<PolicyWord> words;
+};
+
+class ServiceDirector {
+ public:
+  /// `servers`: how many, 1..kMostServers.
+  ServiceDirector(ServiceOptions options, std::size_t servers, Random& random);
+
+  // Evidence
+  void asked(const IpAddress& client, MonoTime now) { book_.asked(client, now); }
+  void win(const Win& win, MonoTime now);
+  void measure(const Measure& measure, MonoTime now) { book_.measure(measure, now); }
+
+  // What is configured and loaded: replaces what was there.
+  void set_fixed(const PrefixOrders& entries);
+  void set_geo(const PrefixOrders& entries);
+
+  // What is now
+  void set_fit(ServerMask fit);
+  /// What a server reports of itself.
+  void load(ServerIndex server, const ServerLoad& load);
+
+  // An operator's word, and the store's
+  void bind(const Prefix& prefix, ServerIndex server, MonoTime now);
+  bool unbind(const Prefix& prefix, MonoTime now);
+  void restore(const Binding& binding, MonoTime now) { book_.restore(binding, now); }
+
+  /// About four times a second. True: view() is another one now.
+  bool advance(MonoTime now);
+  [[nodiscard]] std::shared_ptr<const View> view() const { return view_; }
+  /// What the book has changed since the last call, for the store.
+  std::vector<Change> take_changes();
+
+  [[nodiscard]] Explanation explain(const IpAddress& address) const;
+  [[nodiscard]] const ClusterBook& book() const { return book_; }
+  [[nodiscard]] std::size_t servers() const { return servers_; }
+  [[nodiscard]] const ServiceOptions& options() const { return options_; }
+
+ private:
+  [[nodiscard]] bool has(Policy policy) const;
+  /// The value of an entry in the tables; not 0.
+  std::uint32_t value_of(const Entry& entry);
+  void fill(std::shared_ptr<const PrefixTable>& table, const PrefixOrders& entries);
+  /// What those policies say that look at the servers alone, of the list's first that says something.
+  [[nodiscard]] std::pair<Choice, Policy> choose(MonoTime now);
+  void apply(const Change& change);
+  void put(const Binding& binding);
+  void publish();
+
+  ServiceOptions options_;
+  std::size_t servers_;
+  ClusterBook book_;
+  PrefixTableEditor bindings_;
+  PrefixTableEditor by_hand_;  // of them, an operator's: they come before all policies
+  std::shared_ptr<const PrefixTable> bindings_table_;
+  std::shared_ptr<const PrefixTable> fixed_;
+  std::shared_ptr<const PrefixTable> geo_;
+  std::vector<Entry> entries_;
+  std::unordered_map<std::uint64_t, std::vector<std::uint32_t>> values_;  // by a hash of the order
+  std::map<Prefix, MonoTime> doubted_;                                    // until when
+  std::vector<Change> changes_;
+  std::shared_ptr<const std::vector<Entry>> published_entries_;
+  std::shared_ptr<const View> view_;
+  ServerMask fit_ = 0;
+  std::vector<std::optional<ServerLoad>> loads_;
+  Choice otherwise_;
+  Policy otherwise_by_ = Policy::race;
+  SeededRandom lots_;
+  MonoTime chosen_;  // when otherwise_ was looked at
+  bool bindings_changed_ = true;
+  bool changed_ = true;
+};
+
+}  // namespace flagfall::director

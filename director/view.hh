@@ -1,0 +1,57 @@
+// What a request loop asks of a service: race, or answer with which servers? An immutable value that the
+// control thread makes and any number of loops read; only the tables are shared with other views.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "common/base/random.hh"
+#include "director/order.hh"
+#include "director/prefix_table.hh"
+
+namespace flagfall::director {
+
+/// What a table's value stands for: value v means View::entries[v - 1].
+struct Entry {
+  Order order;         // empty: nothing is known yet
+  bool doubt = false;  // what is known is in question: race again, as for an unknown network
+  bool operator==(const Entry&) const = default;
+};
+
+struct Decision {
+  Order order;             // whom the policies prefer; empty: nobody over another
+  bool race = false;       // to be raced, when it can be
+  bool bound = false;      // the cluster book's word: evidence, or an operator's
+  std::uint8_t scope = 0;  // the prefix length that this is true for (RFC 7871 §7.2.1)
+};
+
+struct View {
+  static constexpr std::size_t kMostTables = 4;
+  /// In the order of the policies: the first with servers for an address decides.
+  std::array<std::shared_ptr<const PrefixTable>, kMostTables> tables;
+  /// Which of them is the cluster book's; kMostTables: none.
+  std::size_t book = kMostTables;
+  std::shared_ptr<const std::vector<Entry>> entries;
+  bool races = false;  // networks that are not bound are raced
+  double sample = 0;   // share of bound requests that is raced again
+  /// Who may answer: not drained, not down. None: everybody is as good as anybody.
+  ServerMask fit = 0;
+  /// For addresses in no table; empty: nobody is preferred.
+  Order otherwise;
+  /// How often each is drawn from a group, or when none is preferred; all zero: equally often.
+  std::array<std::uint32_t, kMostServers> weights{};
+
+  /// No allocation, no lock.
+  [[nodiscard]] Decision decide(const IpAddress& client) const noexcept;
+  /// One of `among` by its weight; none when there is none.
+  [[nodiscard]] std::optional<ServerIndex> draw(ServerMask among, SeededRandom& lots) const noexcept;
+  /// The servers to answer with, best first, at most `most`, all of them in `able`: the preferred ones, who
+  /// leads drawn from the group; then others by lot.
+  [[nodiscard]] Order line_up(const Order& preferred, ServerMask able, unsigned most,
+                              SeededRandom& lots) const noexcept;
+};
+
+}  // namespace flagfall::director

@@ -1,0 +1,162 @@
+#include "master/director_desk.hh"
+
+#include <algorithm>
+#include <utility>
+
+#include "director/static_map.hh"
+
+namespace flagfall::master {
+namespace {
+
+using director::bit;
+using director::ServerIndex;
+using director::ServerMask;
+
+director::ServiceOptions options_of(const Config& config, const ServiceConfig& service) {
+  const DirectorConfig& c = config.director;
+  director::ServiceOptions out;
+  out.policies = service.director.policies;
+  for (const SlaveConfig& slave : service.slaves) out.capacities.push_back(slave.capacity);
+  out.book.coarsest_v4 = c.coarsest_v4;
+  out.book.finest_v4 = c.finest_v4;
+  out.book.coarsest_v6 = c.coarsest_v6;
+  out.book.finest_v6 = c.finest_v6;
+  out.book.verdicts = c.verdicts;
+  out.book.share = c.share;
+  out.book.remember = c.remember;
+  out.book.forget = c.forget;
+  out.book.hysteresis = c.hysteresis;
+  out.book.least_gain = c.least_gain;
+  out.book.most = c.clusters;
+  out.sample = c.sample;
+  out.load.fresh = service.director.load_fresh;
+  out.load.near = service.director.near;
+  return out;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<DirectorDesk>> DirectorDesk::open(const Config& config, Random& random) {
+  std::unique_ptr<DirectorDesk> desk(new DirectorDesk(config));
+  desk->names_ = slave_names(config);
+  for (const ServiceConfig& service : config.services) {
+    Service& out = desk->services_.emplace_back();
+    out.by_slave.resize(desk->names_.size());
+    for (std::size_t i = 0; i < service.slaves.size() && i < director::kMostServers; ++i) {
+      const auto at = std::ranges::lower_bound(desk->names_, service.slaves[i].name) - desk->names_.begin();
+      out.by_slave[static_cast<std::size_t>(at)] = static_cast<ServerIndex>(i);
+    }
+    if (service.director.policies.empty()) continue;
+    out.director = std::make_unique<director::ServiceDirector>(options_of(config, service),
+                                                               service.slaves.size(), random);
+    if (service.director.prefixes.empty()) continue;
+    std::vector<std::string> servers;
+    for (const SlaveConfig& slave : service.slaves) servers.push_back(slave.name);
+    const auto fixed = director::load_static_map(service.director.prefixes.text, servers);
+    if (!fixed) return Error{fixed.error()};
+    out.director->set_fixed(*fixed);
+  }
+  desk->judge();
+  return desk;
+}
+
+void DirectorDesk::asked(std::uint16_t service, const IpAddress& client) {
+  if (auto* const director = of(service)) director->asked(client, clock_.mono());
+}
+
+void DirectorDesk::settled(const race::FinishedRace& race) {
+  auto* const director = of(race.service);
+  if (director == nullptr || !race.verdict || race.shadow) return;
+  const auto& places = services_[race.service].by_slave;
+  const auto winner = places.at(race.verdict->winner);
+  if (!winner) return;
+  director::Win win{.client = race.client.ip,
+                    .winner = *winner,
+                    .certainty = race.verdict->certainty,
+                    .margin = race.verdict->margin,
+                    .within_error = race.verdict->within_error};
+  for (const race::RunnerResult& runner : race.ran()) {
+    // Who was late lost by the order's way, not by the answer's.
+    const auto place = places.at(runner.slave);
+    if (runner.fate == race::Fate::sent && place && *place != *winner) win.losers |= bit(*place);
+  }
+  director->win(win, clock_.mono());
+}
+
+void DirectorDesk::slaves(const std::vector<const SlaveState*>& slaves) {
+  std::set<std::string> live;
+  for (const SlaveState* const slave : slaves)
+    if (slave->registered) live.insert(slave->name);
+  if (live == live_) return;
+  live_ = std::move(live);
+  judge();
+}
+
+void DirectorDesk::judge() {
+  for (std::size_t s = 0; s < services_.size(); ++s) {
+    Service& service = services_[s];
+    if (!service.director) continue;
+    const auto& slaves = config_.services[s].slaves;
+    ServerMask present = 0, up = 0, out = 0;
+    for (std::size_t i = 0; i < slaves.size(); ++i) {
+      const ServerMask it = bit(static_cast<ServerIndex>(i));
+      present |= it;
+      if (live_.contains(slaves[i].name)) up |= it;
+      if (drained_.contains(slaves[i].name)) out |= it;
+    }
+    const ServerMask fit = up & ~out;
+    service.rules.fit(fit);
+    service.fallen =
+        fit != 0 ? std::nullopt
+                 : std::optional(service.rules.decide(config_.services[s].director.all_down, present, out));
+    service.director->set_fit(service.fallen ? service.fallen->servers : fit);
+  }
+  changed_ = true;
+}
+
+bool DirectorDesk::tick() {
+  const MonoTime now = clock_.mono();
+  bool changed = std::exchange(changed_, false);
+  for (Service& service : services_)
+    changed = (service.director && service.director->advance(now)) || changed;
+  return changed;
+}
+
+void DirectorDesk::apply(Snapshot& snapshot) const {
+  for (std::size_t s = 0; s < services_.size(); ++s) {
+    if (!services_[s].director) continue;
+    // An operator's word is meant for races, too: nobody shall be sent there.
+    const auto drained = [&](const Runner& runner) { return drained_.contains(names_[runner.slave]); };
+    std::erase_if(snapshot.services[s].v4, drained);
+    std::erase_if(snapshot.services[s].v6, drained);
+    snapshot.services[s].view = services_[s].director->view();
+    const auto& fallen = services_[s].fallen;
+    snapshot.services[s].nobody_fit = fallen.has_value();
+    snapshot.services[s].refuse = fallen && fallen->what == director::Fallen::What::refuse;
+  }
+}
+
+std::optional<ServerIndex> DirectorDesk::server(std::size_t service, const std::string& name) const {
+  const auto& slaves = config_.services[service].slaves;
+  const auto at = std::ranges::find(slaves, name, &SlaveConfig::name);
+  if (at == slaves.end()) return std::nullopt;
+  return static_cast<ServerIndex>(at - slaves.begin());
+}
+
+bool DirectorDesk::drain(const std::string& server, bool drained) {
+  if (!std::ranges::binary_search(names_, server)) return false;
+  if (drained) {
+    drained_.insert(server);
+  } else {
+    drained_.erase(server);
+  }
+  judge();
+  return true;
+}
+
+std::string DirectorDesk::why_not(const std::string& server) const {
+  if (drained_.contains(server)) return "is drained by an operator";
+  return live_.contains(server) ? std::string() : "its slave has no session";
+}
+
+}  // namespace flagfall::master

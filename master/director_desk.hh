@@ -1,0 +1,75 @@
+// The directors of all services at the master: what races show and operators say goes to them, and what they
+// make of it into the snapshots of the request loops. Control thread only; decides nothing itself.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "director/health_rules.hh"
+#include "director/service_director.hh"
+#include "master/config.hh"
+#include "master/race_observer.hh"
+#include "master/slave_state.hh"
+#include "master/snapshot.hh"
+
+namespace flagfall::master {
+
+class DirectorDesk final : public RaceObserver {
+ public:
+  /// Reads the prefix files of policy "static". `config` outlives it.
+  static Result<std::unique_ptr<DirectorDesk>> open(const Config& config, Random& random);
+
+  void asked(std::uint16_t service, const IpAddress& client) override;
+  void settled(const race::FinishedRace& race) override;
+
+  /// Who has a session now.
+  void slaves(const std::vector<const SlaveState*>& slaves);
+  /// Four times a second. True: apply() has something new.
+  bool tick();
+  void apply(Snapshot& snapshot) const;
+
+  /// The director of a service; null: it has none.
+  [[nodiscard]] director::ServiceDirector* of(std::size_t service) {
+    return services_[service].director.get();
+  }
+  [[nodiscard]] const director::ServiceDirector* of(std::size_t service) const {
+    return services_[service].director.get();
+  }
+  /// A server's place in a service, by its name.
+  [[nodiscard]] std::optional<director::ServerIndex> server(std::size_t service,
+                                                            const std::string& name) const;
+  [[nodiscard]] const std::string& name(std::size_t service, director::ServerIndex server) const {
+    return config_.services[service].slaves[server].name;
+  }
+  [[nodiscard]] const Config& config() const { return config_; }
+
+  /// Takes a server out of all answers, or back. False: no service has one of that name.
+  bool drain(const std::string& server, bool drained);
+  [[nodiscard]] const std::set<std::string>& drained() const { return drained_; }
+  /// Why a server is not answered with; empty: it is.
+  [[nodiscard]] std::string why_not(const std::string& server) const;
+
+ private:
+  struct Service {
+    std::unique_ptr<director::ServiceDirector> director;
+    director::HealthRules rules;
+    std::optional<director::Fallen> fallen;                      // what is done while nobody is fit
+    std::vector<std::optional<director::ServerIndex>> by_slave;  // index of all slaves -> of this service's
+  };
+  explicit DirectorDesk(const Config& config) : config_(config) {}
+  void judge();
+
+  const Config& config_;  // NOLINT(*-ref-data-members)
+  SystemClock clock_;
+  std::vector<Service> services_;
+  std::vector<std::string> names_;  // of all slaves, by index
+  std::set<std::string> live_;
+  std::set<std::string> drained_;
+  bool changed_ = true;
+  std::vector<std::shared_ptr<const director::View>> retired_;  // freed here, and not by a request loop
+};
+
+}  // namespace flagfall::master

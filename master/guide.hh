@@ -1,0 +1,44 @@
+// A request loop's way to the director: what a query for a service deserves by the view in the snapshot, and
+// the records of the answer. Pure; one object a loop; nothing allocates after construction.
+#pragma once
+
+#include "common/base/random.hh"
+#include "common/wire/dns.hh"
+#include "common/wire/dns_answer.hh"
+#include "master/snapshot.hh"
+
+namespace flagfall::master {
+
+struct GuideOptions {
+  bool client_subnet = true;  // answer for the client subnet that a resolver tells (RFC 7871)
+};
+
+class Guide {
+ public:
+  Guide(const GuideOptions& options, Random& random);
+
+  struct Way {
+    director::Order order;   // preferred servers
+    bool race = false;       // race it, if that can be; otherwise answer
+    bool bound = false;      // evidence or an operator says so; never for a subnet's
+    bool learning = false;   // nothing sure is known of the client's network
+    std::uint8_t scope = 0;  // for the answer's client subnet option
+    IpAddress about;         // whose network this is about: the subnet's, or the packet's source
+  };
+  /// Only for services with a view.
+  [[nodiscard]] Way decide(const RacedService& service, const wire::DnsQuery& query,
+                           const IpAddress& client) noexcept;
+
+  struct Answer {
+    const wire::PreparedRecords* records = nullptr;  // until the next call; none: the zone's own
+    bool refuse = false;                             // nobody is fit, and the service then refuses
+  };
+  [[nodiscard]] Answer answer(const RacedService& service, const Way& way, bool v6) noexcept;
+
+ private:
+  GuideOptions options_;
+  SeededRandom lots_;
+  wire::PreparedRecords several_;  // of more than one server; keeps its memory
+};
+
+}  // namespace flagfall::master

@@ -1,0 +1,169 @@
+#include "director/service_director.hh"
+
+#include <boost/test/unit_test.hpp>
+
+using namespace flagfall;            // NOLINT(google-build-using-namespace): a test
+using namespace flagfall::director;  // NOLINT(google-build-using-namespace): a test
+using namespace std::chrono_literals;
+
+namespace {
+
+IpAddress ip(const char* text) {
+  return *parse_ip(text);
+}
+
+struct Rig {
+  SeededRandom random{7};
+  ServiceDirector director;
+  MonoTime now{Nanos(1000s)};
+
+  explicit Rig(std::vector<Policy> policies, ServiceOptions options = {})
+      : director(with(std::move(options), std::move(policies)), 3, random) {}
+  static ServiceOptions with(ServiceOptions options, std::vector<Policy> policies) {
+    options.policies = std::move(policies);
+    return options;
+  }
+  void step(Nanos by = 250ms) {
+    now += by;
+    (void)director.advance(now);
+  }
+  void wins(const char* client, ServerIndex winner, int times) {
+    for (int i = 0; i < times; ++i) {
+      const ServerMask all = bit(0) | bit(1) | bit(2);
+      director.win({.client = ip(client), .winner = winner, .losers = all & ~bit(winner),
+                    .certainty = race::Certainty::certain, .margin = 10ms},
+                   now);
+      step();
+    }
+  }
+  [[nodiscard]] Decision decide(const char* client) const { return director.view()->decide(ip(client)); }
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(service_director)
+
+BOOST_AUTO_TEST_CASE(an_unknown_network_is_raced_until_its_verdicts_agree) {
+  Rig rig({Policy::race});
+  BOOST_TEST(rig.decide("198.51.100.7").race);
+  rig.wins("198.51.100.7", 1, 2);
+  BOOST_TEST(rig.decide("198.51.100.7").race);
+  rig.wins("198.51.100.7", 1, 1);
+  const Decision bound = rig.decide("198.51.100.7");
+  BOOST_TEST(!bound.race);
+  BOOST_TEST(bound.bound);
+  BOOST_TEST(bound.order.best() == 1);
+  BOOST_TEST(rig.decide("203.0.113.1").race);
+}
+
+BOOST_AUTO_TEST_CASE(a_verdict_against_a_binding_puts_it_in_doubt_and_one_for_it_ends_that) {
+  Rig rig({Policy::race});
+  rig.wins("198.51.100.7", 1, 6);
+  rig.wins("198.51.100.7", 2, 1);
+  BOOST_TEST(rig.decide("198.51.100.7").race);
+  BOOST_TEST(rig.decide("198.51.100.7").order.best() == 1);
+  rig.wins("198.51.100.7", 1, 1);
+  BOOST_TEST(!rig.decide("198.51.100.7").race);
+}
+
+BOOST_AUTO_TEST_CASE(a_doubt_that_nothing_feeds_ends_by_itself) {
+  Rig rig({Policy::race});
+  rig.wins("198.51.100.7", 1, 6);
+  rig.wins("198.51.100.7", 2, 1);
+  rig.step(11s);
+  BOOST_TEST(!rig.decide("198.51.100.7").race);
+}
+
+BOOST_AUTO_TEST_CASE(verdicts_that_keep_contradicting_rebind) {
+  Rig rig({Policy::race});
+  rig.wins("198.51.100.7", 1, 3);
+  rig.wins("198.51.100.7", 2, 6);
+  BOOST_TEST(rig.decide("198.51.100.7").order.best() == 2);
+}
+
+BOOST_AUTO_TEST_CASE(an_operators_word_comes_before_every_policy_until_it_is_taken_back) {
+  Rig rig({Policy::fixed, Policy::race});
+  rig.director.set_fixed({{*parse_prefix("198.51.100.0/24"), Order::of(2)}});
+  rig.step();
+  BOOST_TEST(rig.decide("198.51.100.7").order.best() == 2);
+  rig.director.bind(*parse_prefix("198.51.100.0/25"), 0, rig.now);
+  rig.step();
+  BOOST_TEST(rig.decide("198.51.100.7").order.best() == 0);
+  BOOST_TEST(!rig.decide("198.51.100.7").race);
+  BOOST_TEST(rig.decide("198.51.100.200").order.best() == 2);
+  BOOST_TEST(rig.director.unbind(*parse_prefix("198.51.100.0/25"), rig.now));
+  rig.step();
+  BOOST_TEST(rig.decide("198.51.100.7").order.best() == 2);
+  BOOST_TEST(!rig.director.unbind(*parse_prefix("198.51.100.0/25"), rig.now));
+}
+
+BOOST_AUTO_TEST_CASE(geography_answers_before_there_is_evidence_and_weights_where_there_is_none) {
+  Rig rig({Policy::race, Policy::geo, Policy::weighted});
+  rig.director.set_geo({{*parse_prefix("198.51.0.0/16"), Order::of(2)}});
+  rig.step();
+  BOOST_TEST(rig.decide("198.51.100.7").race);
+  BOOST_TEST(rig.decide("198.51.100.7").order.best() == 2);
+  BOOST_TEST(unsigned{rig.decide("203.0.113.7").order.group} == 3U);
+  rig.wins("198.51.100.7", 1, 3);
+  BOOST_TEST(rig.decide("198.51.100.7").order.best() == 1);
+}
+
+BOOST_AUTO_TEST_CASE(load_reports_choose_the_server_with_fewest_connections_while_they_are_fresh) {
+  Rig rig({Policy::least_connections, Policy::race});
+  for (ServerIndex s = 0; s < 3; ++s)
+    rig.director.load(s, {.open_connections = s == 1 ? 10.0 : 500.0, .cpu_idle = 0.5, .at = rig.now});
+  rig.step(1s);
+  BOOST_TEST(!rig.decide("198.51.100.7").race);
+  BOOST_TEST(rig.decide("198.51.100.7").order.best() == 1);
+  BOOST_TEST(unsigned{rig.decide("198.51.100.7").order.group} == 1U);
+  rig.step(20s);  // silent monitors: no opinion, and the next policy is asked
+  BOOST_TEST(rig.decide("198.51.100.7").race);
+}
+
+BOOST_AUTO_TEST_CASE(explain_tells_each_policys_word) {
+  Rig rig({Policy::race, Policy::geo});
+  rig.wins("198.51.100.7", 1, 3);
+  const Explanation e = rig.director.explain(ip("198.51.100.9"));
+  BOOST_TEST(e.known);
+  BOOST_TEST(e.cluster.prefix.contains(ip("198.51.100.9")));
+  BOOST_TEST(e.candidates.size() == 3U);
+  BOOST_REQUIRE(e.words.size() == 2U);
+  BOOST_TEST(e.words[0].order.best() == 1);
+  BOOST_TEST(e.words[0].why.starts_with("bound"));
+  BOOST_TEST(e.words[1].order.empty());
+  BOOST_TEST(!rig.director.explain(ip("203.0.113.1")).known);
+}
+
+BOOST_AUTO_TEST_CASE(changes_are_told_once_for_the_store) {
+  Rig rig({Policy::race});
+  rig.wins("198.51.100.7", 1, 3);
+  const auto changes = rig.director.take_changes();
+  BOOST_REQUIRE(changes.size() == 1U);
+  BOOST_TEST(changes[0].binding.order.best() == 1);
+  BOOST_TEST(rig.director.take_changes().empty());
+  Rig other({Policy::race});
+  other.director.restore(changes[0].binding, other.now);
+  other.step();
+  BOOST_TEST(other.decide("198.51.100.7").order.best() == 1);
+  BOOST_TEST(!other.decide("198.51.100.7").race);
+}
+
+BOOST_AUTO_TEST_CASE(races_of_two_tell_a_differing_part_as_well) {
+  ServiceOptions options;
+  options.book.finest_v4 = 32;
+  Rig rig({Policy::race}, options);
+  rig.wins("198.51.100.1", 0, 3);
+  // At .3 server 1 comes before 0, and 0 before 2; 0 is whom the /16 is bound to, so it always runs.
+  for (int i = 0; i < 14; ++i) {
+    const Win win{.client = ip("198.51.100.3"),
+                  .winner = static_cast<ServerIndex>(i % 2 == 0 ? 1 : 0),
+                  .losers = i % 2 == 0 ? bit(0) : bit(2),
+                  .margin = {}};
+    rig.director.win(win, rig.now);
+    rig.step();
+  }
+  BOOST_TEST(rig.decide("198.51.100.3").order.best() == 1);
+  BOOST_TEST(rig.decide("198.51.100.1").order.best() == 0);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
