@@ -20,6 +20,9 @@ namespace flagfall::master {
 namespace {
 
 constexpr Nanos kTick = std::chrono::milliseconds(250);
+/// Between two orders of pings to a slave, and how long an echo may take: hosts on Earth are nearer.
+constexpr Nanos kPingTurn = std::chrono::seconds(1);
+constexpr Nanos kPingWithin = std::chrono::seconds(1);
 constexpr auto kReportPath = "/client-report";
 constexpr int kTooMany = 429;  // RFC 6585 §4
 
@@ -224,6 +227,9 @@ void App::open_control(net::Loop& loop) {
     stats_[static_cast<std::size_t>(at)].add(report.outcomes);
     races_->report(static_cast<std::uint16_t>(at), report);
   };
+  callbacks.evidence = [this](const SlaveState& slave, const wire::Evidence& evidence) {
+    director_->evidence(slave, evidence);
+  };
   callbacks.clock = [this] {
     const clocksync::RefMap& map = source_->current();
     return std::pair(map.status, map.bound_at(clock_.mono()));
@@ -381,6 +387,11 @@ void App::tick() {
   follow_delays();
   follow_delegation();
   if (director_->tick()) publish();
+  if (const MonoTime now = clock_.mono(); now - pinged_ >= kPingTurn) {
+    pinged_ = now;
+    for (const auto& [slave, clients] : director_->pings())
+      (void)hub_->order_pings(slave, clients, kPingWithin);
+  }
   // Large zones take their time to free: not on the path of a query.
   std::erase_if(retired_, [](const auto& zones) { return zones.use_count() == 1; });
 }

@@ -91,6 +91,7 @@ class App final : public daemon::Program {
   SystemRandom random_;
   MonoTime started_;
   bool paused_ = false;
+  MonoTime pinged_;
 
   std::vector<Endpoint> listen_;
   std::optional<SnapshotBuilder> builder_;

@@ -61,7 +61,47 @@ Result<std::unique_ptr<DirectorDesk>> DirectorDesk::open(const Config& config, R
 }
 
 void DirectorDesk::asked(std::uint16_t service, const IpAddress& client) {
-  if (auto* const director = of(service)) director->asked(client, clock_.mono());
+  auto* const director = of(service);
+  if (director == nullptr) return;
+  const MonoTime now = clock_.mono();
+  director->asked(client, now);
+  if (pings(service)) wants_.want(service, client, now);
+}
+
+bool DirectorDesk::pings(std::size_t service) const {
+  const auto& policies = config_.services[service].director.policies;
+  return std::ranges::find(policies, director::Policy::ping) != policies.end();
+}
+
+DirectorDesk::Pings DirectorDesk::pings() {
+  Pings out;
+  for (const PingWants::Want& want : wants_.turn(clock_.mono()))
+    for (const SlaveConfig& slave : config_.services[want.service].slaves)
+      if (live_.contains(slave.name)) out[slave.name].push_back(want.client);
+  return out;
+}
+
+void DirectorDesk::evidence(const SlaveState& slave, const wire::Evidence& evidence) {
+  const MonoTime now = clock_.mono();
+  auto measures = measures_of(evidence);
+  const auto load = load_of(evidence.loads, now);
+  for (std::size_t s = 0; s < services_.size(); ++s) {
+    director::ServiceDirector* const director = of(s);
+    const auto server = this->server(s, slave.name);
+    if (director == nullptr || !server || *server >= director::kMostServers) continue;
+    for (director::Measure& measure : measures) {
+      measure.server = *server;
+      director->measure(measure, now);
+    }
+    if (load) director->load(*server, *load);
+  }
+  if (evidence.loads.empty() && evidence.checks.empty()) return;
+  const auto state = [&](const std::vector<wire::Check>& checks, std::size_t i) { return checks[i].state; };
+  auto& known = checks_[slave.name];
+  bool same = known.size() == slave.checks.size();
+  for (std::size_t i = 0; same && i < known.size(); ++i) same = state(known, i) == state(slave.checks, i);
+  known = slave.checks;
+  if (!same) judge();
 }
 
 void DirectorDesk::settled(const race::FinishedRace& race) {
@@ -88,6 +128,8 @@ void DirectorDesk::slaves(const std::vector<const SlaveState*>& slaves) {
   for (const SlaveState* const slave : slaves)
     if (slave->registered) live.insert(slave->name);
   if (live == live_) return;
+  // What a session that is lost said of its servers is old: the next one says it anew.
+  std::erase_if(checks_, [&](const auto& entry) { return !live.contains(entry.first); });
   live_ = std::move(live);
   judge();
 }
@@ -101,7 +143,10 @@ void DirectorDesk::judge() {
     for (std::size_t i = 0; i < slaves.size(); ++i) {
       const ServerMask it = bit(static_cast<ServerIndex>(i));
       present |= it;
-      if (live_.contains(slaves[i].name)) up |= it;
+      const auto checks = checks_.find(slaves[i].name);
+      const bool healthy =
+          checks == checks_.end() || health_of(checks->second, slaves[i].answers) == wire::Health::up;
+      if (live_.contains(slaves[i].name) && healthy) up |= it;
       if (drained_.contains(slaves[i].name)) out |= it;
     }
     const ServerMask fit = up & ~out;
@@ -156,7 +201,14 @@ bool DirectorDesk::drain(const std::string& server, bool drained) {
 
 std::string DirectorDesk::why_not(const std::string& server) const {
   if (drained_.contains(server)) return "is drained by an operator";
-  return live_.contains(server) ? std::string() : "its slave has no session";
+  if (!live_.contains(server)) return "its slave has no session";
+  const auto checks = checks_.find(server);
+  if (checks == checks_.end()) return {};
+  for (const wire::Check& check : checks->second)
+    if (check.state != wire::Health::up)
+      return "check " + check.name +
+             (check.state == wire::Health::down ? " is down: " + check.why : " is not known yet");
+  return {};
 }
 
 }  // namespace flagfall::master

@@ -2,6 +2,7 @@
 // make of it into the snapshots of the request loops. Control thread only; decides nothing itself.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -11,6 +12,7 @@
 #include "director/health_rules.hh"
 #include "director/service_director.hh"
 #include "master/config.hh"
+#include "master/evidence_intake.hh"
 #include "master/race_observer.hh"
 #include "master/slave_state.hh"
 #include "master/snapshot.hh"
@@ -25,6 +27,11 @@ class DirectorDesk final : public RaceObserver {
   void asked(std::uint16_t service, const IpAddress& client) override;
   void settled(const race::FinishedRace& race) override;
 
+  /// What a slave's collectors say; its last loads and checks stand in the state.
+  void evidence(const SlaveState& slave, const wire::Evidence& evidence);
+  /// Clients to be pinged by these slaves now; once a second.
+  using Pings = std::map<std::string, std::vector<IpAddress>>;
+  Pings pings();
   /// Who has a session now.
   void slaves(const std::vector<const SlaveState*>& slaves);
   /// Four times a second. True: apply() has something new.
@@ -61,6 +68,7 @@ class DirectorDesk final : public RaceObserver {
   };
   explicit DirectorDesk(const Config& config) : config_(config) {}
   void judge();
+  [[nodiscard]] bool pings(std::size_t service) const;
 
   const Config& config_;  // NOLINT(*-ref-data-members)
   SystemClock clock_;
@@ -68,6 +76,8 @@ class DirectorDesk final : public RaceObserver {
   std::vector<std::string> names_;  // of all slaves, by index
   std::set<std::string> live_;
   std::set<std::string> drained_;
+  std::map<std::string, std::vector<wire::Check>> checks_;  // by slave
+  PingWants wants_;
   bool changed_ = true;
   std::vector<std::shared_ptr<const director::View>> retired_;  // freed here, and not by a request loop
 };

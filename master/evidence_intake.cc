@@ -1,0 +1,82 @@
+#include "master/evidence_intake.hh"
+
+#include <algorithm>
+#include <limits>
+
+namespace flagfall::master {
+namespace {
+
+double seconds(Nanos t) {
+  return static_cast<double>(t.count()) * 1e-9;
+}
+
+template <class T>
+double amount(const std::optional<T>& value, double unit = 1) {
+  return value ? static_cast<double>(*value) * unit : std::numeric_limits<double>::quiet_NaN();
+}
+
+}  // namespace
+
+std::vector<director::Measure> measures_of(const wire::Evidence& evidence) {
+  using director::Kind;
+  std::vector<director::Measure> out;
+  for (const wire::PingResult& ping : evidence.pings) {
+    if (ping.fate == wire::PingResult::Fate::refused) continue;
+    const Prefix host{ping.address, static_cast<std::uint8_t>(ping.address.size() * 8)};
+    out.push_back({.kind = Kind::ping,
+                   .about = host,
+                   .value = seconds(ping.round_trip),
+                   .silent = ping.fate == wire::PingResult::Fate::silent});
+  }
+  for (const wire::TcpPath& path : evidence.paths) {
+    out.push_back({.kind = Kind::tcp_rtt, .about = path.client, .value = seconds(path.least)});
+    if (path.rate > 0)
+      out.push_back({.kind = Kind::tcp_rate, .about = path.client, .value = static_cast<double>(path.rate)});
+  }
+  return out;
+}
+
+std::optional<director::ServerLoad> load_of(const std::vector<wire::Load>& loads, MonoTime at) {
+  if (loads.empty()) return std::nullopt;
+  const auto machine = std::ranges::find(loads, "machine", &wire::Load::name);
+  const auto own = std::ranges::find_if(loads, [](const wire::Load& l) { return l.name != "machine"; });
+  const wire::Load& load = own != loads.end() ? *own : loads.front();
+  const wire::Load& rest = machine != loads.end() ? *machine : load;
+  return director::ServerLoad{
+      .open_connections = amount(load.connections ? load.connections : rest.connections),
+      .free_memory = amount(load.free_memory ? load.free_memory : rest.free_memory),
+      .free_swap = amount(load.free_swap ? load.free_swap : std::optional<std::uint64_t>(0)),
+      .cpu_idle = amount(load.idle_cpu ? load.idle_cpu : rest.idle_cpu, 1.0 / wire::kWhole),
+      .at = at};
+}
+
+wire::Health health_of(const std::vector<wire::Check>& checks, const std::vector<IpAddress>& answers) {
+  wire::Health out = wire::Health::up;
+  for (const wire::Check& check : checks) {
+    if (check.answer && std::ranges::find(answers, *check.answer) == answers.end()) continue;
+    if (check.state == wire::Health::down) return wire::Health::down;
+    if (check.state == wire::Health::unknown) out = wire::Health::unknown;
+  }
+  return out;
+}
+
+void PingWants::want(std::uint16_t service, const IpAddress& client, MonoTime now) {
+  if (queue_.size() == kMost || asked_.size() >= 4 * kMost) return;
+  const Key key{service, masked(client, client.family == Family::v4 ? 24 : 56)};
+  const auto [at, fresh] = asked_.try_emplace(key, now);
+  if (!fresh && now - at->second < kAgain) return;
+  at->second = now;
+  queue_.push_back({service, client});
+}
+
+std::vector<PingWants::Want> PingWants::turn(MonoTime now) {
+  std::vector<Want> out;
+  while (!queue_.empty() && out.size() < kTurn) {
+    out.push_back(queue_.front());
+    queue_.pop_front();
+  }
+  std::erase_if(asked_, [&](const auto& entry) { return now - entry.second >= kAgain; });
+  return out;
+}
+
+}  // namespace flagfall::master

@@ -1,0 +1,59 @@
+// Turns what collectors report into what the directors take: pings and TCP paths into measures, loads into a
+// server's load, checks into its health; and says which clients shall be pinged. Pure; control thread only.
+#pragma once
+
+#include <compare>
+#include <deque>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "common/wire/evidence.hh"
+#include "director/capacity.hh"
+#include "director/evidence.hh"
+#include "master/config.hh"
+
+namespace flagfall::master {
+
+/// A slave's measures without the server, which depends on the service.
+std::vector<director::Measure> measures_of(const wire::Evidence& evidence);
+
+/// Of the server's cgroup where its collector reports one, and what that does not tell of the machine; none:
+/// nothing was reported. What is not known is not a number, so that nobody takes it for nothing; no swap is
+/// none free.
+std::optional<director::ServerLoad> load_of(const std::vector<wire::Load>& loads, MonoTime at);
+
+/// All checks that speak for these addresses: down when one is, otherwise unknown when one is; up without
+/// any.
+wire::Health health_of(const std::vector<wire::Check>& checks, const std::vector<IpAddress>& answers);
+
+/// Clients that wait to be pinged, each network not more often than its results stay fresh.
+class PingWants {
+ public:
+  /// Between two pings of one network, as long as its clients ask.
+  static constexpr Nanos kAgain = std::chrono::seconds(20);
+  /// Waiting at once; who comes later is told of again by the request loops.
+  static constexpr std::size_t kMost = 4096;
+  /// Of one turn, for each slave.
+  static constexpr std::size_t kTurn = 64;
+
+  void want(std::uint16_t service, const IpAddress& client, MonoTime now);
+  struct Want {
+    std::uint16_t service = 0;
+    IpAddress client;
+  };
+  /// The next ones; once a second.
+  std::vector<Want> turn(MonoTime now);
+  [[nodiscard]] std::size_t waiting() const { return queue_.size(); }
+
+ private:
+  struct Key {
+    std::uint16_t service;
+    IpAddress network;
+    auto operator<=>(const Key&) const = default;  // NOLINT(*-use-nullptr): there is none
+  };
+  std::deque<Want> queue_;
+  std::map<Key, MonoTime> asked_;
+};
+
+}  // namespace flagfall::master
