@@ -20,6 +20,8 @@ namespace flagfall::master {
 namespace {
 
 constexpr Nanos kTick = std::chrono::milliseconds(250);
+/// Queries wait for an earlier process's bindings so long at most: a million take less.
+constexpr Nanos kRestore = std::chrono::seconds(5);
 /// Between two orders of pings to a slave, and how long an echo may take: hosts on Earth are nearer.
 constexpr Nanos kPingTurn = std::chrono::seconds(1);
 constexpr Nanos kPingWithin = std::chrono::seconds(1);
@@ -161,6 +163,7 @@ void App::open(net::Loop& loop) {
   tune_.emplace(config_, *delays_, clock_, random_.next() | 1U);
   stats_ = std::vector<SlaveStats>(builder_->names().size());
   slave_said_.resize(builder_->names().size());
+  open_director();
   open_loops();
   open_control(loop);
   open_admin(loop);
@@ -178,6 +181,20 @@ void App::open(net::Loop& loop) {
   for (const Endpoint& at : hub_->local()) log::info("slaves dial {}", to_string(at));
   for (const Endpoint& at : admin_->local()) log::info("operators: {}", daemon::admin_url(at));
   log::info("{} request loops", loops_.size());
+}
+
+/// The first query is answered from what was known.
+void App::open_director() {
+  const bool any = std::ranges::any_of(config_.services,
+                                       [](const ServiceConfig& s) { return !s.director.policies.empty(); });
+  auto store = any ? director::open_store(config_.director.store, config_.control.certificate.text)
+                   : Result<std::unique_ptr<director::Store>>(nullptr);
+  if (!store) throw std::runtime_error("[director.store] " + store.error());
+  director_keeper_.emplace(*director_, std::move(*store), clock_);
+  if (!director_keeper_->restore(kRestore))
+    log::warn("director: not all bindings could be read within {} s; the others follow",
+              std::chrono::duration_cast<std::chrono::seconds>(kRestore).count());
+  (void)director_->tick();
 }
 
 void App::open_loops() {
@@ -255,7 +272,7 @@ void App::open_admin(net::Loop& loop) {
   });
   admin_->get("/races", [this] { return net::AdminReply{200, races_->races_json()}; });
   tune_->add_to(*admin_);
-  director_routes_.emplace(*director_, clock_);
+  director_routes_.emplace(*director_, *director_keeper_, clock_);
   director_routes_->add_to(*admin_);
   admin_->post(kReportPath, [this](const net::AdminRequest& request) { return client_report(request); });
   const auto pausing = [this](bool paused) {
@@ -307,6 +324,9 @@ void App::stop() {
   if (statistics_) statistics_->sample();
   loops_.clear();
   if (races_) races_->close();
+  if (director_keeper_) director_keeper_->tick();
+  director_routes_.reset();
+  director_keeper_.reset();  // writes what is left
   statistics_.reset();
 }
 
@@ -387,6 +407,7 @@ void App::tick() {
   follow_delays();
   follow_delegation();
   if (director_->tick()) publish();
+  director_keeper_->tick();
   if (const MonoTime now = clock_.mono(); now - pinged_ >= kPingTurn) {
     pinged_ = now;
     for (const auto& [slave, clients] : director_->pings())

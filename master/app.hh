@@ -56,6 +56,7 @@ class App final : public daemon::Program {
   void audit_commands();
   [[nodiscard]] net::AdminReply client_report(const net::AdminRequest& request);
   void open_sources();
+  void open_director();
   /// Reads the zones again when a service is delegated that was not, or the other way round.
   void follow_delegation();
   /// Makes a snapshot of what is now, and gives it to all loops.
@@ -96,6 +97,7 @@ class App final : public daemon::Program {
   std::vector<Endpoint> listen_;
   std::optional<SnapshotBuilder> builder_;
   std::optional<KnownNetworks> known_;
+  std::optional<DirectorKeeper> director_keeper_;
   std::optional<DirectorRoutes> director_routes_;
   std::optional<DelayControl> delays_;
   std::optional<TuneRoutes> tune_;

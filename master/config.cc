@@ -291,6 +291,7 @@ config::Schema<DirectorConfig> director_schema() {
          .most = "10000000"});
   s.key("client_subnet", &C::client_subnet,
         {.help = "Answer for the client subnet that a resolver tells (RFC 7871), not for the resolver"});
+  s.section("store", &C::store, director::store_schema(), "Where bindings are kept");
   s.check([](const C& c, const Where& where) {
     if (c.coarsest_v4 > c.finest_v4) where.error("finest_v4", "is less than coarsest_v4");
     if (c.coarsest_v6 > c.finest_v6) where.error("finest_v6", "is less than coarsest_v6");

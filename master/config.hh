@@ -16,6 +16,7 @@
 #include "common/wire/session.hh"
 #include "delay/follow.hh"
 #include "director/config.hh"
+#include "director/store/config.hh"
 #include "master/race_core.hh"
 #include "master/stats_config.hh"
 
@@ -126,7 +127,7 @@ struct DirectorConfig {
   unsigned coarsest_v6 = 32;
   unsigned finest_v6 = 56;
   unsigned verdicts = 3;
-  double share = 2.0 / 3;
+  double share = 0.66;
   double sample = 0.02;
   Nanos remember = std::chrono::hours(1);
   Nanos forget = std::chrono::hours(24 * 7);
@@ -134,6 +135,7 @@ struct DirectorConfig {
   Nanos least_gain = std::chrono::milliseconds(1);
   unsigned clusters = 1'000'000;
   bool client_subnet = true;
+  director::StoreConfig store{};
 };
 
 /// Fixed, or computed from the one-way delays.

@@ -117,7 +117,16 @@ json DirectorRoutes::status() const {
                         {"counters", counters}});
   }
   if (services.empty()) return {};
-  return {{"services", services}, {"drained", desk_.drained()}};
+  const store::Health health = keeper_.health();
+  json kept{{"enabled", keeper_.keeps()},
+            {"opened", health.opened},
+            {"why_not", health.why_not.empty() ? json() : json(health.why_not)},
+            {"kept", health.kept},
+            {"not_kept", health.not_kept},
+            {"failures", health.failures},
+            {"wrong", health.wrong},
+            {"foreign", keeper_.foreign()}};
+  return {{"services", services}, {"drained", desk_.drained()}, {"store", kept}};
 }
 
 net::AdminReply DirectorRoutes::bindings(const net::AdminRequest& request) const {
@@ -326,6 +335,7 @@ net::AdminReply DirectorRoutes::drain(const net::AdminRequest& request, bool dra
   if (server == nullptr) return net::admin_error(400, "\"server\" is missing");
   if (!desk_.drain(*server, drained))
     return net::admin_error(404, fmt::format("no service has a server '{}'", *server));
+  keeper_.drained(*server, drained, to_string(request.peer));
   return done({{"server", *server}, {"drained", drained}});
 }
 

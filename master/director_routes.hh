@@ -8,6 +8,7 @@
 
 #include "common/net/admin.hh"
 #include "master/director_desk.hh"
+#include "master/director_keeper.hh"
 
 namespace flagfall::master {
 
@@ -18,8 +19,9 @@ class DirectorRoutes {
   /// And in one import.
   static constexpr std::size_t kMostImport = 100'000;
 
-  /// Both outlive the routes and the server's use of them.
-  DirectorRoutes(DirectorDesk& desk, const Clock& clock) : desk_(desk), clock_(clock) {}
+  /// All outlive the routes and the server's use of them.
+  DirectorRoutes(DirectorDesk& desk, DirectorKeeper& keeper, const Clock& clock)
+      : desk_(desk), keeper_(keeper), clock_(clock) {}
   void add_to(net::AdminServer& server);
 
   /// `director` in GET /status; null: no service has one.
@@ -40,8 +42,9 @@ class DirectorRoutes {
   /// Binds as a request's object says; an error in words.
   Status bind(const nlohmann::json& wish);
 
-  DirectorDesk& desk_;  // NOLINT(*-ref-data-members)
-  const Clock& clock_;  // NOLINT(*-ref-data-members)
+  DirectorDesk& desk_;      // NOLINT(*-ref-data-members)
+  DirectorKeeper& keeper_;  // NOLINT(*-ref-data-members)
+  const Clock& clock_;      // NOLINT(*-ref-data-members)
 };
 
 }  // namespace flagfall::master

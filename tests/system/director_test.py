@@ -30,7 +30,8 @@ class DirectorTest(unittest.TestCase):
         service = cls.site.services[0]
         service["director"] = {"policies": ["race"]}
         service["winner_beacon"] = {"sample": 1.0}  # for the resolver; dig asks as stubs do
-        cls.site.masters["master"]["director"] = {"finest_v4": 32, "finest_v6": 128, "sample": 0.25}
+        cls.site.masters["master"]["director"] = {"finest_v4": 32, "finest_v6": 128, "sample": 0.25,
+                                                   "store": {"database": "run/director.db"}}
         # Bound networks race by twos, paced for each client, so that its host's errors tell who lost.
         cls.site.masters["master"]["verdicts"] = {}
         cls.site.start()
@@ -146,7 +147,27 @@ class DirectorTest(unittest.TestCase):
         self.assertEqual(self.curl("/bindings?cause=by%20hand")["bindings"], [])
         self.assertIn("error", self.curl("/unbind", {"prefix": self.lab.address(client) + "/32"}))
 
-    def test_7_a_site_that_dies_is_left_by_all_its_networks(self):
+    def test_7_a_master_that_is_killed_knows_its_bindings_again(self):
+        def bound():
+            told = self.curl("/bindings")["bindings"]
+            return {b["prefix"]: b["servers"][0] for b in told if b["servers"]}
+        self.curl("/bind", {"prefix": "192.0.2.128/25", "server": "sin"})
+        self.curl("/drain", {"server": "nyc"})
+        harness.wait_until(lambda: bound().get("192.0.2.128/25") == "sin", 3, "the binding is there")
+        time.sleep(1.2)
+        before = bound()
+        self.assertGreaterEqual(len(before), 3)
+        self.site.programs["master"].kill()
+        self.site.start_master()
+        self.site.programs["master"].wait_for("request loops")
+        self.assertEqual(bound(), before)
+        self.assertEqual(self.site.status()["director"]["drained"], ["nyc"])
+        self.say(f"{len(before)} bindings")
+        self.curl("/undrain", {"server": "nyc"})
+        self.curl("/unbind", {"prefix": "192.0.2.128/25"})
+        self.site.wait_fit()
+
+    def test_8_a_site_that_dies_is_left_by_all_its_networks(self):
         client, slave = "berlin", self.nearest("berlin")
         self.look_up_until(client, lambda: self.bound_to(client, slave), 40)
         self.site.programs[slave].kill()

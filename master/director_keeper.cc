@@ -1,0 +1,144 @@
+#include "master/director_keeper.hh"
+
+#include <algorithm>
+#include <thread>
+
+#include "common/base/log.hh"
+
+namespace flagfall::master {
+namespace {
+
+using director::Cause;
+using director::Store;
+using director::StoredChange;
+using director::StoredChanges;
+
+/// Records of one turn of restoring: some milliseconds of work.
+constexpr std::size_t kTurn = 20'000;
+/// Changes that wait here while the store is full; then all is written anew once it has room.
+constexpr std::size_t kMostWaiting = 1'000'000;
+
+}  // namespace
+
+bool DirectorKeeper::restore(Nanos patience) {
+  if (!store_) return true;
+  const MonoTime until = clock_.mono() + patience;
+  while (!store_->restored() && clock_.mono() < until) {
+    take();
+    if (!store_->restored()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return store_->restored();
+}
+
+void DirectorKeeper::take() {
+  const StoredChanges got = store_->take(kTurn);
+  for (const StoredChange& change : got.bindings) apply(change);
+  for (const director::StoredDrain& drain : got.drains)
+    if (!desk_.drain(drain.server, !drain.gone)) ++foreign_;
+}
+
+void DirectorKeeper::apply(const StoredChange& change) {
+  const director::StoredBinding& b = change.binding;
+  const auto& services = desk_.config().services;
+  const auto at = std::ranges::find(services, b.service, &ServiceConfig::name);
+  const auto s = static_cast<std::size_t>(at - services.begin());
+  if (at == services.end() || desk_.of(s) == nullptr) {
+    ++foreign_;
+    return;
+  }
+  director::ServiceDirector& director = *desk_.of(s);
+  const MonoTime now = clock_.mono();
+  if (change.gone) {
+    if (director.unbind(b.prefix, now)) taken_.emplace(s, b.prefix);
+    return;
+  }
+  director::Binding out;
+  out.prefix = b.prefix;
+  for (const std::string& name : b.servers)
+    if (const auto server = desk_.server(s, name)) out.order.push(*server);
+  if (out.order.empty()) {
+    ++foreign_;
+    return;
+  }
+  out.order.group = static_cast<std::uint8_t>(std::clamp<unsigned>(b.group, 1, out.order.count));
+  out.reason = {.cause = b.by_hand() ? Cause::by_hand : Cause::restored,
+                .kind = b.kind,
+                .agreeing = b.agreeing,
+                .pieces = b.pieces,
+                .advantage = b.advantage};
+  const RealTime real = clock_.real();
+  const auto age = [&](RealTime t) { return std::max(real - t, Nanos(0)); };
+  out.since = now - age(b.since);
+  out.renewed = now - age(b.renewed);
+  director.restore(out, now);
+  taken_.emplace(s, b.prefix);
+}
+
+StoredChange DirectorKeeper::stored(std::size_t service, const director::Change& change) const {
+  const director::Binding& b = change.binding;
+  const MonoTime now = clock_.mono();
+  const RealTime real = clock_.real();
+  StoredChange out;
+  out.gone = change.gone;
+  out.binding.service = desk_.config().services[service].name;
+  out.binding.prefix = b.prefix;
+  for (const director::ServerIndex server : b.order.all())
+    out.binding.servers.push_back(desk_.name(service, server));
+  out.binding.group = std::max<unsigned>(b.order.group, 1);
+  out.binding.cause = b.reason.cause;
+  out.binding.kind = b.reason.kind;
+  out.binding.agreeing = b.reason.agreeing;
+  out.binding.pieces = b.reason.pieces;
+  out.binding.advantage = b.reason.advantage;
+  out.binding.since = real - (now - b.since);
+  out.binding.renewed = change.gone ? real : real - (now - b.renewed);
+  return out;
+}
+
+void DirectorKeeper::queue_all() {
+  waiting_ = {};
+  for (std::size_t s = 0; s < desk_.config().services.size(); ++s) {
+    if (desk_.of(s) == nullptr) continue;
+    desk_.of(s)->book().for_each([&](const director::Binding& b) {
+      if (!b.order.empty()) waiting_.bindings.push_back(stored(s, {b, false}));
+    });
+  }
+  for (const std::string& server : desk_.drained())
+    waiting_.drains.push_back({.server = server, .by = "before", .since = clock_.real()});
+}
+
+void DirectorKeeper::tick() {
+  for (std::size_t s = 0; s < desk_.config().services.size(); ++s) {
+    if (desk_.of(s) == nullptr) continue;
+    for (const director::Change& change : desk_.of(s)->take_changes()) {
+      if (!store_ || waiting_.size() >= kMostWaiting) continue;
+      // What came from the store is there already.
+      if (taken_.erase({s, change.binding.prefix}) > 0 || change.binding.reason.cause == Cause::restored)
+        continue;
+      if (!change.gone && change.binding.order.empty()) continue;  // learning: nothing to remember
+      waiting_.bindings.push_back(stored(s, change));
+    }
+  }
+  if (!store_) return;
+  taken_.clear();
+  take();
+  if (store_->needs_all()) queue_all();
+  while (!waiting_.empty() && store_->ready()) {
+    StoredChanges part;
+    const auto n = static_cast<std::ptrdiff_t>(std::min(waiting_.bindings.size(), Store::kMostPut / 2));
+    const auto d = static_cast<std::ptrdiff_t>(std::min(waiting_.drains.size(), Store::kMostPut / 2));
+    part.bindings.assign(std::move_iterator(waiting_.bindings.begin()),
+                         std::move_iterator(waiting_.bindings.begin() + n));
+    part.drains.assign(waiting_.drains.begin(), waiting_.drains.begin() + d);
+    waiting_.bindings.erase(waiting_.bindings.begin(), waiting_.bindings.begin() + n);
+    waiting_.drains.erase(waiting_.drains.begin(), waiting_.drains.begin() + d);
+    store_->put(std::move(part));
+  }
+}
+
+void DirectorKeeper::drained(const std::string& server, bool drained, const std::string& by) {
+  if (store_)
+    waiting_.drains.push_back({.server = server, .by = by, .since = clock_.real(), .gone = !drained});
+}
+
+}  // namespace flagfall::master

@@ -1,0 +1,49 @@
+// Between the directors and their store: what was known is restored before the first query, what changes is
+// kept, what other masters learn is taken over. Control thread only.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "director/store/store.hh"
+#include "master/director_desk.hh"
+
+namespace flagfall::master {
+
+class DirectorKeeper {
+ public:
+  /// `store` may be null: nothing is kept. `desk` and `clock` outlive it.
+  DirectorKeeper(DirectorDesk& desk, std::unique_ptr<director::Store> store, const Clock& clock)
+      : desk_(desk), store_(std::move(store)), clock_(clock) {}
+
+  /// Takes what an earlier process left, for so long at most. True: all of it.
+  bool restore(Nanos patience);
+  /// Four times a second, after the desk's own tick().
+  void tick();
+  /// An operator has drained a server, or taken it back. `by`: who.
+  void drained(const std::string& server, bool drained, const std::string& by);
+
+  [[nodiscard]] bool keeps() const { return store_ != nullptr; }
+  [[nodiscard]] store::Health health() const { return store_ ? store_->health() : store::Health{}; }
+  /// Records that name a service or servers that are not configured: left alone.
+  [[nodiscard]] std::uint64_t foreign() const { return foreign_; }
+
+ private:
+  using Key = std::pair<std::size_t, Prefix>;
+  void take();
+  void apply(const director::StoredChange& change);
+  [[nodiscard]] director::StoredChange stored(std::size_t service, const director::Change& change) const;
+  void queue_all();
+
+  DirectorDesk& desk_;  // NOLINT(*-ref-data-members)
+  std::unique_ptr<director::Store> store_;
+  const Clock& clock_;  // NOLINT(*-ref-data-members)
+  director::StoredChanges waiting_;
+  std::set<Key> taken_;  // from the store, and about to come back as changes
+  std::uint64_t foreign_ = 0;
+};
+
+}  // namespace flagfall::master
