@@ -97,6 +97,7 @@ void check_all(const Config& c, const Where& where) {
     where.error("guard.verified_prefix_burst", "is more than guard.verified_burst");
   check_names(c, where);
   check_name_servers(c, where);
+  check_network(c, where);
 }
 
 config::Schema<DnsConfig> dns_schema() {
@@ -306,6 +307,9 @@ config::Schema<ServiceConfig> service_schema() {
   slave.key("answers", &SlaveConfig::answers,
             {.help = "What this slave answers with: its own content addresses", .required = true});
   slave.section("capacity", &SlaveConfig::capacity, director::capacity_schema(), "What its server can take");
+  slave.key("site", &SlaveConfig::site, {.help = "Where its content server is", .example = R"("fra")"});
+  slave.list("border", &SlaveConfig::borders, director::border_answers_schema(),
+             {.help = "Addresses of the same server that stand for a way out of the network"});
   slave.check([](const SlaveConfig& c, const Where& where) {
     if (c.answers.size() > 16) where.error("answers", "at most 16 addresses");
   });
@@ -417,6 +421,11 @@ config::Schema<Config> schema() {
   s.section("admin", &Config::admin, admin, "For operators");
   s.list("slave", &Config::slaves, name_server_schema(),
          {.help = "Slaves that are name servers of their own, for beacons and delegated services"});
+  s.list("site", &Config::sites, director::site_schema(), {.help = "Where servers and borders are"});
+  s.list("internal", &Config::internal, director::internal_schema(),
+         {.help = "Ways between sites, inside the network"});
+  s.section("paths", &Config::paths, director::path_schema(), "How paths through borders are measured");
+  s.section("geo", &Config::geo, director::geo_schema(), "Where clients are");
   s.list("service", &Config::services, service_schema(), {.help = "What is raced"});
   s.check(check_all);
   return s;

@@ -118,6 +118,8 @@ struct SlaveConfig {
   std::string name;
   std::vector<IpAddress> answers;
   director::Capacity capacity{};
+  std::string site{};
+  std::vector<director::BorderAnswersConfig> borders{};
 };
 
 /// Whom clients are bound to, and how that is learned.
@@ -177,6 +179,10 @@ struct Config {
   AdminConfig admin;
   std::vector<ServiceConfig> services;
   std::vector<NameServerConfig> slaves;
+  std::vector<director::SiteConfig> sites;
+  std::vector<director::InternalConfig> internal;
+  director::PathConfig paths;
+  director::GeoConfig geo;
 };
 
 config::Schema<Config> schema();
@@ -189,6 +195,8 @@ std::vector<std::string> slave_names(const Config& config);
 int zone_of(const Config& config, const std::string& name);
 
 void check_name_servers(const Config& config, const config::Where& where);
+/// Sites, borders, and what names them.
+void check_network(const Config& config, const config::Where& where);
 config::Schema<NameServerConfig> name_server_schema();
 config::Schema<BeaconSample> beacon_sample_schema();
 /// As it is written in the configuration.

@@ -20,6 +20,7 @@ int run(int argc, char** argv) {
   flagfall::tools::add_record(app, status);
   flagfall::tools::add_admin(app, status);
   flagfall::check::add_check(app, status);
+  flagfall::check::add_borders(app, status);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -20,6 +20,7 @@ PAGES = {
     "flagfall-stats.1": [["flagfall", "stats"]],
     "flagfall-race.1": [["flagfall", "race"]],
     "flagfall-check.1": [["flagfall", "check"]],
+    "flagfall-borders.1": [["flagfall", "borders"]],
     "flagfall-tune.1": [["flagfall", "tune"]],
     "flagfall-record.1": [["flagfall", "record"]],
     "flagfall-keygen.1": [["flagfall", "keygen"]],
