@@ -14,6 +14,7 @@ void add_race(CLI::App& app, int& status);
 void add_tune(CLI::App& app, int& status);
 void add_record(CLI::App& app, int& status);
 void add_stats(CLI::App& app, int& status);
-void add_admin(CLI::App& app, int& status);  // status, pause-racing, resume-racing, reload
+void add_director(CLI::App& app, int& status);  // bindings, explain, bind, unbind, drain, undrain
+void add_admin(CLI::App& app, int& status);     // status, pause-racing, resume-racing, reload
 
 }  // namespace flagfall::tools

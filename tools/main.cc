@@ -18,6 +18,7 @@ int run(int argc, char** argv) {
   flagfall::tools::add_stats(app, status);
   flagfall::tools::add_tune(app, status);
   flagfall::tools::add_record(app, status);
+  flagfall::tools::add_director(app, status);
   flagfall::tools::add_admin(app, status);
   flagfall::check::add_check(app, status);
   flagfall::check::add_borders(app, status);

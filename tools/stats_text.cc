@@ -8,6 +8,7 @@
 #include <set>
 #include <vector>
 
+#include "tools/json_at.hh"
 #include "tools/text_table.hh"
 
 namespace flagfall::tools {
@@ -180,19 +181,6 @@ Result<Json> parsed(std::string_view json) {
   if (stats.is_discarded() || !stats.is_object() || !at(stats, "rows").is_array())
     return Error{"the statistics are not a JSON object with rows"};
   return stats;
-}
-
-std::string csv_cell(const Json& json) {
-  if (json.is_number_integer()) return std::to_string(json.get<std::int64_t>());
-  if (json.is_number()) return fmt::format("{:.6g}", json.get<double>());
-  if (!json.is_string()) return {};
-  std::string out = json.get<std::string>();
-  // A spreadsheet must not take a name for a formula.
-  if (!out.empty() && std::string_view("=+-@").find(out.front()) != std::string_view::npos)
-    out.insert(0, "'");
-  if (out.find_first_of(",\"\r\n") == std::string::npos) return out;
-  for (std::size_t i = 0; (i = out.find('"', i)) != std::string::npos; i += 2) out.insert(i, "\"");
-  return '"' + out + '"';
 }
 
 /// The paths of a row's columns, and their names.

@@ -2,10 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 
+#include "tools/json_at.hh"
 #include "tools/text_table.hh"
 
 namespace flagfall::tools {
@@ -46,18 +46,6 @@ std::string join(const Json& array) {
   if (array.is_array())
     for (const Json& one : array) out += (out.empty() ? "" : ", ") + text(one);
   return out.empty() ? "-" : out;
-}
-
-/// 86.2 -> "1m 26s"
-std::string period(const Json& seconds) {
-  if (!seconds.is_number()) return "-";
-  const double value = seconds.get<double>();
-  if (!std::isfinite(value) || value < 0 || value > 1e12) return "-";
-  const auto s = static_cast<std::uint64_t>(value);
-  if (s >= 86400) return fmt::format("{}d {}h", s / 86400, s % 86400 / 3600);
-  if (s >= 3600) return fmt::format("{}h {}m", s / 3600, s % 3600 / 60);
-  if (s >= 60) return fmt::format("{}m {}s", s / 60, s % 60);
-  return fmt::format("{}s", s);
 }
 
 std::string quantiles(const Json& histogram, int digits) {
@@ -129,7 +117,7 @@ std::string slaves(const Json& array) {
                                               ">on time", ">way p50 / p99, ms", ">sent off by p50 / p99, us",
                                               "state"}};
   for (const Json& slave : array)
-    rows.push_back({text(at(slave, "name")), period(at(slave, "registered_for_s")),
+    rows.push_back({text(at(slave, "name")), json_period(at(slave, "registered_for_s")),
                     number(at(slave, "heard_ago_ms"), 0), number(at(slave, {"clock", "bound_ms"}), 3),
                     text(at(slave, "orders_sent")), percent(at(slave, "on_time_share")),
                     quantiles(at(slave, "one_way_ms"), 2), quantiles(at(slave, "transmit_error_us"), 1),
@@ -227,12 +215,13 @@ std::string delays(const Json& array) {
     const Json& delay = at(service, "delay");
     if (text(at(delay, "mode")) != "follow") continue;
     const Json& last = at(delay, "last_change");
-    rows.push_back({text(at(service, "name")), percent(at(delay, "on_time")), percent(at(delay, "share")),
-                    text(at(delay, "races")),
-                    number(at(delay, "wanted_ms"), 2) + (truth(at(delay, "limited")) ? " (limited)" : ""),
-                    number(at(delay, "at_least_ms"), 2), number(at(delay, "at_most_ms"), 2),
-                    join(at(delay, "slaves")), text(at(delay, "changes")),
-                    last.is_object() ? period(at(last, "ago_s")) + " ago, " + text(at(last, "why")) : "-"});
+    rows.push_back(
+        {text(at(service, "name")), percent(at(delay, "on_time")), percent(at(delay, "share")),
+         text(at(delay, "races")),
+         number(at(delay, "wanted_ms"), 2) + (truth(at(delay, "limited")) ? " (limited)" : ""),
+         number(at(delay, "at_least_ms"), 2), number(at(delay, "at_most_ms"), 2), join(at(delay, "slaves")),
+         text(at(delay, "changes")),
+         last.is_object() ? json_period(at(last, "ago_s")) + " ago, " + text(at(last, "why")) : "-"});
   }
   return rows.size() == 1 ? std::string() : "\n" + text_table(rows);
 }
@@ -267,7 +256,7 @@ Result<std::string> status_text(std::string_view json) {
   std::vector<std::vector<std::string>> head{
       {"program", fmt::format("{} {}, pid {}, up {}, {} threads", text(at(status, "program")),
                               text(at(status, "version")), text(at(status, "pid")),
-                              period(at(status, "uptime_s")), text(at(status, "threads")))},
+                              json_period(at(status, "uptime_s")), text(at(status, "threads")))},
       {"listen", join(at(status, "listen"))},
       {"racing", racing(status)},
       {"clock", clock_line(at(status, "clock"))},

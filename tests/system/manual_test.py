@@ -16,7 +16,8 @@ MAN = ROOT / "docs" / "man"
 # page -> the command whose --help it documents
 PAGES = {
     "flagfall.1": [["flagfall"], ["flagfall", "status"], ["flagfall", "pause-racing"], ["flagfall", "resume-racing"],
-                   ["flagfall", "reload"]],
+                   ["flagfall", "reload"], ["flagfall", "bindings"], ["flagfall", "explain"], ["flagfall", "bind"],
+                   ["flagfall", "unbind"], ["flagfall", "drain"], ["flagfall", "undrain"]],
     "flagfall-stats.1": [["flagfall", "stats"]],
     "flagfall-race.1": [["flagfall", "race"]],
     "flagfall-check.1": [["flagfall", "check"]],

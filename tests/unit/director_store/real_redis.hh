@@ -37,6 +37,7 @@ class RealRedis {
         "--dir",        folder_,  "--logfile", folder_ + "/redis.log", "--daemonize", "no"};
     if (!password_.empty()) words.insert(words.end(), {"--requirepass", password_});
     std::vector<char*> argv;
+    argv.reserve(words.size() + 1);
     for (std::string& word : words) argv.push_back(word.data());
     argv.push_back(nullptr);
     pid_ = fork();
