@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "director/geo.hh"
 #include "director/static_map.hh"
 
 namespace flagfall::master {
@@ -49,6 +50,7 @@ Result<std::unique_ptr<DirectorDesk>> DirectorDesk::open(const Config& config, R
     if (service.director.policies.empty()) continue;
     out.director = std::make_unique<director::ServiceDirector>(options_of(config, service),
                                                                service.slaves.size(), random);
+    if (const Status read = desk->read_geo(desk->services_.size() - 1); !read) return Error{read.error()};
     if (service.director.prefixes.empty()) continue;
     std::vector<std::string> servers;
     for (const SlaveConfig& slave : service.slaves) servers.push_back(slave.name);
@@ -58,6 +60,32 @@ Result<std::unique_ptr<DirectorDesk>> DirectorDesk::open(const Config& config, R
   }
   desk->judge();
   return desk;
+}
+
+Status DirectorDesk::read_geo(std::size_t service) {
+  const auto& policies = config_.services[service].director.policies;
+  if (std::ranges::find(policies, director::Policy::geo) == policies.end()) return Ok{};
+  const auto place_of = [&](const std::string& site) -> std::optional<director::Place> {
+    const auto at = std::ranges::find(config_.sites, site, &director::SiteConfig::name);
+    if (at == config_.sites.end() || !at->latitude || !at->longitude) return std::nullopt;
+    return director::Place{*at->latitude, *at->longitude};
+  };
+  const auto& slaves = config_.services[service].slaves;
+  director::GeoOptions options;
+  for (const SlaveConfig& slave : slaves) options.places.push_back(place_of(slave.site));
+  for (const director::GeoRegionConfig& region : config_.geo.regions) {
+    director::GeoRegion out;
+    out.continent = region.country.empty();
+    out.code = out.continent ? region.continent : region.country;
+    out.at = place_of(region.site);
+    for (std::size_t i = 0; i < slaves.size(); ++i)
+      if (slaves[i].site == region.site) out.servers |= bit(static_cast<ServerIndex>(i));
+    options.regions.push_back(std::move(out));
+  }
+  const auto orders = director::load_geo(config_.geo.database.text, options);
+  if (!orders) return Error{orders.error()};
+  services_[service].director->set_geo(*orders);
+  return Ok{};
 }
 
 void DirectorDesk::asked(std::uint16_t service, const IpAddress& client) {

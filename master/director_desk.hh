@@ -21,7 +21,7 @@ namespace flagfall::master {
 
 class DirectorDesk final : public RaceObserver {
  public:
-  /// Reads the prefix files of policy "static". `config` outlives it.
+  /// Reads the prefix files of policy "static", and the database of "geo". `config` outlives it.
   static Result<std::unique_ptr<DirectorDesk>> open(const Config& config, Random& random);
 
   void asked(std::uint16_t service, const IpAddress& client) override;
@@ -68,6 +68,7 @@ class DirectorDesk final : public RaceObserver {
   };
   explicit DirectorDesk(const Config& config) : config_(config) {}
   void judge();
+  Status read_geo(std::size_t service);
   [[nodiscard]] bool pings(std::size_t service) const;
 
   const Config& config_;  // NOLINT(*-ref-data-members)
