@@ -168,7 +168,8 @@ std::string collected(const Json& array) {
     if (const Json& all = at(slave, "checks"); all.is_array())
       for (const Json& check : all)
         checks.push_back({text(at(slave, "name")), text(at(check, "name")), text(at(check, "answer")),
-                          text(at(check, "state")), period(at(check, "since_s")), text(at(check, "why"))});
+                          text(at(check, "state")), json_period(at(check, "since_s")),
+                          text(at(check, "why"))});
   }
   return (loads.size() == 1 ? std::string() : "\n" + text_table(loads)) +
          (checks.size() == 1 ? std::string() : "\n" + text_table(checks));

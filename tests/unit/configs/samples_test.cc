@@ -123,8 +123,8 @@ BOOST_AUTO_TEST_CASE(what_a_sample_leaves_out_is_the_default_it_shows) {
                            !example("secrets") && !example("servers") && !example("addresses") &&
                            !example("key_file") && !example("audit") && !example("listen") &&
                            !example("beacon_zone") && !example("sources") && !example("zone") &&
-                           !example("certificate") && !example("redis") &&
-                           !example("redis_password_file") && !example("key") && !example("token_file");
+                           !example("certificate") && !example("redis") && !example("redis_password_file") &&
+                           !example("key") && !example("token_file");
       shown += (setting ? line.substr(2) : line) + "\n";
     }
     const auto print = [&](const auto& schema) {

@@ -30,8 +30,11 @@ struct Rig {
   void wins(const char* client, ServerIndex winner, int times) {
     for (int i = 0; i < times; ++i) {
       const ServerMask all = bit(0) | bit(1) | bit(2);
-      director.win({.client = ip(client), .winner = winner, .losers = all & ~bit(winner),
-                    .certainty = race::Certainty::certain, .margin = 10ms},
+      director.win({.client = ip(client),
+                    .winner = winner,
+                    .losers = all & ~bit(winner),
+                    .certainty = race::Certainty::certain,
+                    .margin = 10ms},
                    now);
       step();
     }

@@ -125,7 +125,8 @@ BOOST_AUTO_TEST_CASE(without_weights_all_are_drawn_equally_often) {
   std::map<int, int> drawn;
   for (int i = 0; i < 6000; ++i) ++drawn[*rig.view.draw(bit(1) | bit(7) | bit(63), rig.lots)];
   BOOST_TEST(drawn.size() == 3U);
-  for (const auto& [server, times] : drawn) BOOST_TEST((times > 1800 && times < 2200), server << " " << times);
+  for (const auto& [server, times] : drawn)
+    BOOST_TEST((times > 1800 && times < 2200), server << " " << times);
   BOOST_TEST(!rig.view.draw(0, rig.lots));
 }
 
