@@ -188,6 +188,7 @@ struct Slave {
               return wire::Ready{std::vector<std::uint32_t>(s.services.size(), 1)};
             },
             [this](const wire::Heartbeat& h, std::optional<MonoTime> /*echoed*/) { heartbeats.push_back(h); },
+            [](const wire::PingOrder& /*order*/) {},
             [this](const std::string& why) { losses.push_back(why); },
             [] { return std::make_pair(wire::ClockStatus::synchronised, Nanos(99)); },
             [this] { return from_ns<RefTime>(to_ns(rig.clock.real())); }});

@@ -50,7 +50,7 @@ struct Rig {
   }
   static ResponderCore::Options options(BucketLimit limit) {
     ResponderCore::Options out;
-    out.limit = limit;
+    out.limit.network = limit;
     out.beacon_key = kKey;
     return out;
   }
