@@ -119,12 +119,13 @@ BOOST_AUTO_TEST_CASE(what_a_sample_leaves_out_is_the_default_it_shows) {
     std::string shown;
     for (std::string line; std::getline(lines, line);) {
       const auto example = [&](const char* key) { return line.starts_with(std::string("# ") + key + " = "); };
-      const bool setting =
-          line.starts_with("# ") && line.find(" = ") != std::string::npos && !example("secrets") &&
-          !example("servers") && !example("addresses") && !example("key_file") && !example("audit") &&
-          !example("listen") && !example("beacon_zone") && !example("sources") && !example("zone") &&
-          !example("certificate") && !example("redis") && !example("redis_password_file") &&
-          !line.starts_with("# database = \"/usr/share/GeoIP") && !example("key") && !example("token_file");
+      const bool setting = line.starts_with("# ") && line.find(" = ") != std::string::npos &&
+                           !example("secrets") && !example("servers") && !example("addresses") &&
+                           !example("key_file") && !example("audit") && !example("listen") &&
+                           !example("beacon_zone") && !example("sources") && !example("zone") &&
+                           !example("certificate") && !example("redis") && !example("redis_password_file") &&
+                           !line.starts_with("# database = \"/usr/share/GeoIP") && !example("key") &&
+                           !example("token_file") && !example("report_token_file");
       shown += (setting ? line.substr(2) : line) + "\n";
     }
     const auto print = [&](const auto& schema) {

@@ -108,11 +108,12 @@ BOOST_AUTO_TEST_CASE(any_bytes_are_refused_with_a_reason) {
     BOOST_TEST(reply.status == 400, body);
     BOOST_TEST(!json::parse(reply.body).at("error").get<std::string>().empty());
     BOOST_TEST(routes.unbind(post(body)).status >= 400);
-    BOOST_TEST(routes.drain(post(body), true).status >= 400);
   }
+  for (const char* body : {"", "[]", "{}", "{\"server\": 7}", "\xff"})
+    BOOST_TEST(routes.drain(post(body), true).status == 400, body);
   for (const char* query : {"", "x", "-1", "0"})
     BOOST_TEST(routes.bindings(get({{"limit", query}})).status == 400);
-  for (const char* after : {"", "x", "0", "0 x", "0 10.0.0.0"})
+  for (const char* after : {"", "x", "0", "0 x"})
     BOOST_TEST(routes.bindings(get({{"after", after}})).status == 400);
   BOOST_TEST(routes.bindings(get({{"service", "nobody"}})).status == 404);
   BOOST_TEST(routes.bindings(get({{"prefix", "x"}})).status == 400);

@@ -59,7 +59,8 @@ BOOST_AUTO_TEST_CASE(the_documented_bindings_are_a_table_with_ages) {
   BOOST_TEST(piece->more.empty());
   BOOST_TEST(
       tools::bindings_text(piece->bindings, kNow) ==
-      "service  prefix           servers   why                                               since  renewed\n"
+      "service  prefix           servers   why                                                since  "
+      "renewed\n"
       "web      198.51.100.0/24  fra, nyc  bound: 3 of 4 races won, 12.3 ms before the next  1m 59s      "
       "59s\n");
 }
@@ -118,7 +119,8 @@ BOOST_AUTO_TEST_CASE(a_master_that_lies_is_shown_and_obeyed_in_nothing) {
       BOOST_TEST(tools::bindings_text({bad}, kNow).find('\x1b') == std::string::npos);
       BOOST_TEST(tools::bindings_csv_line(bad).ends_with("\r\n"));
     }
-    for (const auto& at : example.flatten().items()) {
+    const auto flat = example.flatten();
+    for (const auto& at : flat.items()) {
       auto bad = example;
       bad[nlohmann::json::json_pointer(at.key())] = value;
       const auto text = tools::explain_text(bad.dump());
