@@ -37,7 +37,7 @@ class Pairwise {
 
  private:
   [[nodiscard]] std::size_t place(ServerIndex server) const;  // its row
-  [[nodiscard]] bool leads_all(std::size_t row) const;
+  [[nodiscard]] bool leads_all(std::size_t from) const;
   std::vector<Row> rows_;       // by server
   std::vector<double> matrix_;  // row by row: before(row, column)
 };

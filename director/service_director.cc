@@ -182,9 +182,9 @@ void ServiceDirector::apply(const Change& change) {
 
 bool ServiceDirector::advance(MonoTime now) {
   book_.advance(now);
-  for (Change& change : book_.take_changes()) {
+  for (const Change& change : book_.take_changes()) {
     apply(change);
-    changes_.push_back(std::move(change));
+    changes_.push_back(change);
   }
   for (auto at = doubted_.begin(); at != doubted_.end();) {
     if (at->second > now) {

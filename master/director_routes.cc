@@ -335,7 +335,9 @@ net::AdminReply DirectorRoutes::drain(const net::AdminRequest& request, bool dra
   if (server == nullptr) return net::admin_error(400, "\"server\" is missing");
   if (!desk_.drain(*server, drained))
     return net::admin_error(404, fmt::format("no service has a server '{}'", *server));
-  keeper_.drained(*server, drained, to_string(request.peer));
+  std::string by = to_string(request.peer);
+  std::erase(by, ',');  // the store joins names by commas
+  keeper_.drained(*server, drained, by);
   return done({{"server", *server}, {"drained", drained}});
 }
 

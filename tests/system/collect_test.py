@@ -117,7 +117,7 @@ ca = "ca.crt"
 certificate = "master.crt"
 key = "master.key"
 [clock]
-chrony = "none.sock"
+chrony = "{self.directory}/none.sock"
 max_error = "5ms"
 [stats]
 enabled = false
@@ -159,7 +159,7 @@ listen = ["127.0.0.1:{free_port(socket.SOCK_DGRAM)}"]
 [transmit]
 sources = ["127.0.0.1:{self.dns}"]
 [clock]
-chrony = "none.sock"
+chrony = "{self.directory}/none.sock"
 max_error = "5ms"
 """)
         collector = self.write("web-1.toml", common.replace("NAME", "web-1") + f"""

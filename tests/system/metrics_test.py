@@ -172,7 +172,7 @@ class MetricsTest(unittest.TestCase):
                 for family in (4, 6):
                     self.assertNotIn(self.lab.address(client, family), text)
         labels = set(re.findall(r'[{,](\w+)="', self.master_text()))
-        self.assertEqual(labels - {"certificate", "event", "fate", "le", "program", "reason", "service", "slave",
+        self.assertEqual(labels - {"certificate", "event", "fate", "le", "of", "program", "reason", "service", "slave",
                                    "version", "way", "certainty", "mode"}, set())
 
     def test_prometheus_scrapes_all_of_them(self):

@@ -103,7 +103,7 @@ BOOST_AUTO_TEST_CASE(a_check_has_what_its_kind_needs) {
   BOOST_TEST(error(check("address = \"10.0.0.1:80\"\ntimeout = \"10s\"\n")).starts_with("check.timeout: "));
   BOOST_TEST(error(check("address = \"10.0.0.1:80\"\npath = \"x\"\n")).starts_with("check.path: "));
   BOOST_TEST(error(check("address = \"10.0.0.1:80\"\n") + check("address = \"10.0.0.1:81\"\n")) ==
-             "check.name: is there twice");
+             "check.1.name: is there twice");
   BOOST_TEST(error("[collect]\ncgroups = [\"/a/web\", \"/b/web/\"]\n").starts_with("collect.cgroups.1: "));
 }
 
