@@ -30,7 +30,7 @@ class DirectorTest(unittest.TestCase):
         service = cls.site.services[0]
         service["director"] = {"policies": ["race"]}
         service["winner_beacon"] = {"sample": 1.0}  # for the resolver; dig asks as stubs do
-        cls.site.masters["master"]["director"] = {"finest_v4": 32, "finest_v6": 128, "sample": 0.25,
+        cls.site.masters["master"]["director"] = {"finest_v4": 32, "finest_v6": 128, "sample": 0.5,
                                                    "store": {"database": "run/director.db"}}
         # Bound networks race by twos, paced for each client, so that its host's errors tell who lost.
         cls.site.masters["master"]["verdicts"] = {}

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import threading
+import time
 import unittest
 
 import deployment
@@ -58,8 +59,9 @@ class PageTest(unittest.TestCase):
         return asked
 
     def look(self, ready):
-        """The page at every size, once its texts are so."""
+        """The page at every size, some rounds of its questions after its texts are so."""
         harness.wait_until(lambda: ready(self.say("texts")), 20, lambda: f"the page; it shows {self.say('texts')}")
+        time.sleep(7)
         return self.say("look")
 
     def absent(self, route):
