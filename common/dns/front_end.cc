@@ -109,7 +109,8 @@ std::size_t FrontEnd::write(const wire::DnsQuery& query, const Result& result, T
 }
 
 std::size_t FrontEnd::compose(const wire::DnsQuery& query, const Result& result, Transport transport,
-                              const Lookup& found, wire::AnswerOptions options, MutableBytes room) noexcept {
+                              const Lookup& found, wire::AnswerOptions options,
+                              MutableBytes room) const noexcept {
   options.nsid = as_bytes(options_.nsid);
   options.our_udp_size = options_.udp_size;
   if (result.has_cookie) options.server_cookie = result.server_cookie;

@@ -100,7 +100,7 @@ class FrontEnd {
                     const Lookup& found, wire::AnswerOptions options, MutableBytes room) noexcept;
   /// The same, not counted.
   std::size_t compose(const wire::DnsQuery& query, const Result& result, Transport transport,
-                      const Lookup& found, wire::AnswerOptions options, MutableBytes room) noexcept;
+                      const Lookup& found, wire::AnswerOptions options, MutableBytes room) const noexcept;
   /// An answer without records.
   Result reject(const wire::DnsQuery& query, Result result, Transport transport, wire::Rcode rcode,
                 std::optional<std::uint16_t> ede, MutableBytes room) noexcept;

@@ -12,7 +12,7 @@ namespace flagfall::net {
 
 struct Dial::Impl {
   struct Free {
-    void operator()(bufferevent* stream) const { bufferevent_free(stream); }
+    void operator()(bufferevent* event) const { bufferevent_free(event); }
   };
   Done done;
   std::unique_ptr<bufferevent, Free> stream;

@@ -34,7 +34,7 @@ bufferevent* tls_stream(event_base* base, const std::string& host) {
 
 struct HttpGet::Impl {
   struct Free {
-    void operator()(evhttp_connection* connection) const { evhttp_connection_free(connection); }
+    void operator()(evhttp_connection* http) const { evhttp_connection_free(http); }
   };
   Loop& loop;
   Done done;

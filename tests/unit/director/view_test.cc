@@ -34,7 +34,7 @@ struct Rig {
     view.entries = std::make_shared<const std::vector<Entry>>(entries);
     return view;
   }
-  Decision decide(const char* ip) { return view.decide(*parse_ip(ip)); }
+  [[nodiscard]] Decision decide(const char* ip) const { return view.decide(*parse_ip(ip)); }
 };
 
 }  // namespace

@@ -44,7 +44,7 @@ struct Fixture {
     out.query = std::move(query);
     return out;
   }
-  json bindings(net::AdminRequest::Query query = {}) {
+  [[nodiscard]] json bindings(net::AdminRequest::Query query = {}) const {
     const auto reply = routes.bindings(get(std::move(query)));
     BOOST_REQUIRE_MESSAGE(reply.status == 200, reply.body);
     return json::parse(reply.body);
