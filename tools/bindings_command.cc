@@ -85,7 +85,7 @@ Status for_each_piece(const Options& o, std::size_t limit,
 Status print_table(const Options& o) {
   std::vector<Json> rows;
   bool more = false;
-  const Status done = for_each_piece(o, std::min(o.rows, kPiece), [&](const BindingsPiece& piece) {
+  Status done = for_each_piece(o, std::min(o.rows, kPiece), [&](const BindingsPiece& piece) {
     for (const Json& one : piece.bindings) {
       more = rows.size() == o.rows;
       if (more) return false;
@@ -104,7 +104,7 @@ Status print_all(const Options& o) {
   if (o.csv) std::cout << bindings_csv_header();
   if (o.json) std::cout << "{\"bindings\":[";
   bool first = true;
-  const Status done = for_each_piece(o, kPiece, [&](const BindingsPiece& piece) {
+  Status done = for_each_piece(o, kPiece, [&](const BindingsPiece& piece) {
     for (const Json& one : piece.bindings) {
       if (o.csv) std::cout << bindings_csv_line(one);
       if (o.json)
@@ -125,7 +125,7 @@ Status write_file(const Options& o) {
   };
   if (!file) return trouble();
   std::uint64_t written = 0;
-  const Status done = for_each_piece(o, kPiece, [&](const BindingsPiece& piece) {
+  Status done = for_each_piece(o, kPiece, [&](const BindingsPiece& piece) {
     for (const Json& one : piece.bindings)
       file << one.dump(-1, ' ', false, Json::error_handler_t::replace) << '\n';
     written += piece.bindings.size();

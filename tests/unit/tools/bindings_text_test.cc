@@ -41,13 +41,13 @@ const std::vector<std::string> kLies{"null",
                                      "-1",
                                      "1e308",
                                      "18446744073709551615",
-                                     "\"\\u001b[2J\"",
+                                     R"("\u001b[2J")",
                                      "[]",
                                      "{}",
                                      "[[[1]]]",
-                                     "[{\"server\": []}]",
-                                     "{\"a\": {}}",
-                                     "[1, null, \"x\"]"};
+                                     R"([{"server": []}])",
+                                     R"({"a": {}})",
+                                     R"([1, null, "x"])"};
 
 }  // namespace
 
@@ -105,9 +105,9 @@ BOOST_AUTO_TEST_CASE(a_place_nobody_has_asked_from_is_said_to_be_one) {
 
 BOOST_AUTO_TEST_CASE(a_master_that_lies_is_shown_and_obeyed_in_nothing) {
   for (const char* json :
-       {"", "x", "[]", "null", "1", "{\"bindings\": 1}", "{\"bindings\": [1]}", "{\"bindings\": [null]}"})
+       {"", "x", "[]", "null", "1", R"({"bindings": 1})", R"({"bindings": [1]})", R"({"bindings": [null]})"})
     BOOST_TEST(!tools::parse_bindings(json).ok(), json);
-  for (const char* json : {"", "x", "[]", "null", "{\"services\": {}}"})
+  for (const char* json : {"", "x", "[]", "null", R"({"services": {}})"})
     BOOST_TEST(!tools::explain_text(json).ok(), json);
   const auto example = nlohmann::json::parse(documented("GET /explain"));
   const auto binding = nlohmann::json::parse(documented("GET /bindings"))["bindings"][0];
@@ -163,8 +163,8 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_in_a_file_is_named_by_its_line) {
   BOOST_TEST(error("").empty());
   BOOST_TEST(error(good + good).empty());
   for (const std::string& bad :
-       std::vector<std::string>{"x", "[]", "{\"prefix\": 1, \"servers\": []}", "{\"prefix\": \"a\"}",
-                                std::string(1 << 20, '['), "{\"bindings\": []}"})
+       std::vector<std::string>{"x", "[]", R"({"prefix": 1, "servers": []})", R"({"prefix": "a"})",
+                                std::string(1 << 20, '['), R"({"bindings": []})"})
     BOOST_TEST(error(good + bad).starts_with("line 2: "), bad.substr(0, 40));
   std::stringstream file(good);
   const auto refused =
