@@ -187,8 +187,9 @@ void App::open(net::Loop& loop) {
 void App::open_director() {
   const bool any = std::ranges::any_of(config_.services,
                                        [](const ServiceConfig& s) { return !s.director.policies.empty(); });
-  auto store = any ? director::open_store(config_.director.store, to_string(config_.control.listen.all.front()))
-                   : Result<std::unique_ptr<director::Store>>(nullptr);
+  auto store =
+      any ? director::open_store(config_.director.store, to_string(config_.control.listen.all.front()))
+          : Result<std::unique_ptr<director::Store>>(nullptr);
   if (!store) throw std::runtime_error("[director.store] " + store.error());
   director_keeper_.emplace(*director_, std::move(*store), clock_);
   if (!director_keeper_->restore(kRestore))
