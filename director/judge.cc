@@ -41,7 +41,8 @@ Streak streak_of(ServerIndex server, ServerIndex bound, std::span<const Piece> w
   bool goes_on = true;
   for (std::size_t i = wins.size(); i-- > 0;) {
     const Piece& p = wins[i];
-    if (p.tie || !p.ran(server)) continue;
+    // Who won before both says nothing about the two.
+    if (p.tie || !p.ran(server) || (p.server != server && p.server != bound)) continue;
     goes_on = goes_on && p.server != bound;
     if (goes_on) {
       out.weight += Recency::certainty(p) * (p.ran(bound) ? 1 : kAbsent);

@@ -154,6 +154,7 @@ void RaceLedger::note_error(std::uint32_t slot, const AnswerUnwanted& unwanted) 
   Run& run = runs(slot)[*place];
   Nanos& kept = echo ? run.echo_unwanted : run.unwanted;
   if (kept == Run::kNever) kept = after;
+  settle(slot);
 }
 
 void RaceLedger::report(std::uint16_t slave, const wire::Report& report) {
@@ -182,6 +183,7 @@ void RaceLedger::report(std::uint16_t slave, const wire::Report& report) {
                      .dispatch = start.dispatch,
                      .one_way = run->one_way,
                      .bound = run->bound});
+    settle(*slot);
   }
   for (const wire::BeaconWin& win : report.beacon_wins) beacon(slave, win);
 }
@@ -199,6 +201,7 @@ void RaceLedger::beacon(std::uint16_t slave, const wire::BeaconWin& win) {
     entry.beacon = slave;
     entry.beacon_same_address = win.same_address;
   }
+  settle(*slot);
 }
 
 bool RaceLedger::client_report(const ClientReport& report, std::uint64_t question) {
@@ -245,12 +248,19 @@ void RaceLedger::advance(MonoTime now) {
     const std::uint32_t slot = order_[(oldest_ + looked_) % order_.size()];
     Entry& entry = entries_[slot];
     if (entry.start.due + kLook > now) break;
-    const race::FinishedRace race = judged(slot);
-    entry.settled = race.verdict.has_value();
-    if (entry.settled) observer_.settled(race);
+    entry.looked = true;
+    settle(slot);
   }
   while (used_ > 0 && entries_[order_[oldest_]].start.received + options_.hold <= now)
     finish(order_[oldest_]);
+}
+
+void RaceLedger::settle(std::uint32_t slot) {
+  Entry& entry = entries_[slot];
+  if (!entry.looked || entry.settled) return;
+  const race::FinishedRace race = judged(slot);
+  entry.settled = race.verdict.has_value();
+  if (entry.settled) observer_.settled(race);
 }
 
 void RaceLedger::close() {

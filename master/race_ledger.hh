@@ -97,6 +97,7 @@ class RaceLedger {
     RaceStarted start;
     bool asked_again = false;
     bool records_lost = false;
+    bool looked = false;   // its time to be settled has come
     bool settled = false;  // the observer knows its verdict
     bool beacons_differ = false;
     bool client_told = false;
@@ -113,6 +114,8 @@ class RaceLedger {
   void ask_again(Entry& entry);
   void note_error(std::uint32_t slot, const AnswerUnwanted& unwanted);
   [[nodiscard]] race::FinishedRace judged(std::uint32_t slot);
+  /// Tells its verdict, when its time has come and there is one.
+  void settle(std::uint32_t slot);
   void finish(std::uint32_t slot);
 
   LedgerOptions options_;

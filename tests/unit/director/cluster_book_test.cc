@@ -126,6 +126,23 @@ BOOST_AUTO_TEST_CASE(a_path_that_is_cut_is_rebound_after_three_wins_of_another) 
   BOOST_TEST(to_text(changes[1].binding.reason) == "rebound: 3 of 3 races won");
 }
 
+BOOST_AUTO_TEST_CASE(what_a_rival_lost_to_a_third_one_before_does_not_protect_who_is_bound) {
+  const auto pair = [&](ServerIndex winner, ServerIndex loser, int times) {
+    Win win = won("10.1.2.3", winner);
+    win.losers = bit(loser);
+    for (int i = 0; i < times; ++i) {
+      now += std::chrono::seconds(1);
+      book.win(win, now);
+    }
+  };
+  wins("10.1.2.3", kA, 3);
+  pair(kA, kB, 8);
+  pair(kC, kA, 6);  // A's path has grown: C is the first that is seen to be better
+  BOOST_TEST(server("10.1.2.3") == kC);
+  pair(kB, kC, 5);  // but B is the best by now
+  BOOST_TEST(server("10.1.2.3") == kB);
+}
+
 BOOST_AUTO_TEST_CASE(a_bound_server_that_is_not_to_be_seen_any_more_is_left) {
   wins("10.1.2.3", kA, 3);
   Win alone = won("10.1.2.3", kC);
