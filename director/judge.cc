@@ -30,8 +30,7 @@ struct Streak {
   ServerIndex server = 0;
   std::vector<Piece> pieces;  // newest first
   double weight = 0;
-  unsigned races = 0;
-  unsigned won = 0;         // by that server
+  unsigned won = 0;
   unsigned before_ran = 0;  // earlier ones of both
   unsigned before_won = 0;  // by the bound one
 };
@@ -46,8 +45,7 @@ Streak streak_of(ServerIndex server, ServerIndex bound, std::span<const Piece> w
     goes_on = goes_on && p.server != bound;
     if (goes_on) {
       out.weight += Recency::certainty(p) * (p.ran(bound) ? 1 : kAbsent);
-      ++out.races;
-      if (p.server == server) ++out.won;
+      ++out.won;
       out.pieces.push_back(p);
     } else if (p.ran(bound)) {
       ++out.before_ran;
@@ -57,7 +55,7 @@ Streak streak_of(ServerIndex server, ServerIndex bound, std::span<const Piece> w
   return out;
 }
 
-/// Whose streak speaks the loudest, of those with `verdicts` wins in it and the share of it.
+/// Whose streak speaks the loudest, of those with `verdicts` wins in it.
 std::optional<Streak> challenger(ServerIndex bound, std::span<const Piece> wins, const BookOptions& options) {
   ServerMask winners = 0;
   for (const Piece& p : wins)
@@ -65,7 +63,7 @@ std::optional<Streak> challenger(ServerIndex bound, std::span<const Piece> wins,
   std::optional<Streak> best;
   for (ServerMask left = winners & ~bit(bound); left != 0; left &= left - 1) {
     Streak streak = streak_of(static_cast<ServerIndex>(std::countr_zero(left)), bound, wins);
-    if (streak.won < options.verdicts || streak.won < options.share * streak.races) continue;
+    if (streak.won < options.verdicts) continue;
     if (!best || streak.weight > best->weight) best = std::move(streak);
   }
   return best;
@@ -159,7 +157,7 @@ Finding Judge::against_races(const Cluster& cluster, const Piece& newest, const 
       if (s != bound) now.order.push(s);
   now.order.push(bound);
   now.reason.agreeing = static_cast<std::uint16_t>(streak->won);
-  now.reason.pieces = static_cast<std::uint16_t>(streak->races);
+  now.reason.pieces = now.reason.agreeing;
   const PartQuestion q{wins, newest, cluster.order, deepest(cluster, newest), options_, recency};
   const auto depth = part_of_streak(q, streak->pieces);
   if (!depth) return finding(What::rebind, Cause::rebound, now);

@@ -124,10 +124,8 @@ void DirectorDesk::evidence(const SlaveState& slave, const wire::Evidence& evide
     if (load) director->load(*server, *load);
   }
   if (evidence.loads.empty() && evidence.checks.empty()) return;
-  const auto state = [&](const std::vector<wire::Check>& checks, std::size_t i) { return checks[i].state; };
   auto& known = checks_[slave.name];
-  bool same = known.size() == slave.checks.size();
-  for (std::size_t i = 0; same && i < known.size(); ++i) same = state(known, i) == state(slave.checks, i);
+  const bool same = std::ranges::equal(known, slave.checks, {}, &wire::Check::state, &wire::Check::state);
   known = slave.checks;
   if (!same) judge();
 }

@@ -2,7 +2,6 @@
 // kept, what other masters learn is taken over. Control thread only.
 #pragma once
 
-#include <deque>
 #include <memory>
 #include <set>
 #include <string>
