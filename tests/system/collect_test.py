@@ -13,6 +13,8 @@ import tempfile
 import time
 import unittest
 
+import harness
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("FLAGFALL_BIN", ROOT / "build" / "release" / "bin"))
 
@@ -216,4 +218,4 @@ tcp_interval = "500ms"
 
 
 if __name__ == "__main__":
-    unittest.main()
+    harness.main()

@@ -180,4 +180,3 @@ class DirectorTest(unittest.TestCase):
 
 if __name__ == "__main__":
     harness.main()
-    unittest.main()

@@ -1,0 +1,83 @@
+"""How much of the time this machine stood still: a host that is shared takes the
+CPUs away for tens of milliseconds, and what tests measure then says nothing of
+flagfall.
+
+A process on each CPU sleeps 2 ms at a time at the highest priority, above all
+programs of a lab; what it oversleeps by more than 3 ms nobody on that CPU ran.
+The command `stalls.py` prints one line a stall: its begin and end, in seconds of
+CLOCK_MONOTONIC."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+SLEEP = 0.002
+LEAST = 0.003
+PR_SET_PDEATHSIG = 1
+
+
+class Stalls:
+    """`with Stalls() as stalls:` watches from then on."""
+
+    def __enter__(self):
+        self._cpus = len(os.sched_getaffinity(0))
+        self._out = tempfile.TemporaryFile("w+")
+        self._watch = subprocess.Popen([sys.executable, "-B", __file__], stdin=subprocess.DEVNULL, stdout=self._out)
+        return self
+
+    def __exit__(self, *_):
+        self._watch.terminate()
+        self._watch.wait()
+        self._out.close()
+
+    def between(self, begin, end):
+        """(share of the CPUs' time in which they stood still, the longest stall in seconds)."""
+        text = os.pread(self._out.fileno(), os.fstat(self._out.fileno()).st_size, 0).decode()
+        found = []
+        for line in text.splitlines(keepends=True):
+            if line.endswith("\n"):
+                start, stop = (float(word) for word in line.split())
+                found.append(min(stop, end) - max(start, begin))
+        found = [seconds for seconds in found if seconds > 0]
+        return sum(found) / max(1e-9, (end - begin) * self._cpus), max(found, default=0.0)
+
+
+def watch(cpu):
+    """Forever, on one CPU."""
+    os.sched_setaffinity(0, {cpu})
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(99))
+    except PermissionError:
+        pass  # then what our own programs take from us counts as well
+    due = time.monotonic()
+    while True:
+        due += SLEEP
+        time.sleep(max(0.0, due - time.monotonic()))
+        now = time.monotonic()
+        if now - due > LEAST:
+            os.write(1, f"{due:.6f} {now:.6f}\n".encode())
+            due = now
+
+
+def main():
+    """One process a CPU; all end with who started us."""
+    def end_with_parent(parent):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
+    end_with_parent(os.getppid())
+    ours = os.getpid()
+    *others, last = os.sched_getaffinity(0)
+    for cpu in others:
+        if os.fork() == 0:
+            end_with_parent(ours)
+            watch(cpu)
+    watch(last)
+
+
+if __name__ == "__main__":
+    main()
