@@ -210,4 +210,4 @@ class OperatorTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    harness.main()
