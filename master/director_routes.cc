@@ -121,6 +121,7 @@ json DirectorRoutes::status() const {
   json kept{{"enabled", keeper_.keeps()},
             {"opened", health.opened},
             {"why_not", health.why_not.empty() ? json() : json(health.why_not)},
+            {"waiting", health.waiting},
             {"kept", health.kept},
             {"not_kept", health.not_kept},
             {"failures", health.failures},

@@ -9,6 +9,7 @@ namespace flagfall::store {
 struct Health {
   bool opened = false;         // it could be written when that was last tried
   std::string why_not;         // empty: all is kept
+  std::uint64_t waiting = 0;   // things that are not written yet
   std::uint64_t kept = 0;      // things that are written since the start
   std::uint64_t not_kept = 0;  // things that are lost
   std::uint64_t wrong = 0;     // things that were read, and make no sense

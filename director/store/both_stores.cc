@@ -34,6 +34,7 @@ store::Health BothStores::health() const {
   out.opened = out.opened && shared.opened;
   if (!out.why_not.empty() && !shared.why_not.empty()) out.why_not += "; ";
   if (!shared.why_not.empty()) out.why_not += "redis: " + shared.why_not;
+  out.waiting += shared.waiting;
   out.failures += shared.failures;
   out.not_kept += shared.not_kept;
   out.wrong += shared.wrong;

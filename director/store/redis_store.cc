@@ -219,7 +219,6 @@ bool RedisStore::Shared::write() {
       const std::scoped_lock lock(mutex);
       if (whole) {
         for (std::size_t i = 0; i < batch.size(); ++i) records.written(i, reply->value()[i].text(), latest());
-        health.kept += batch.size();
         ++health.transactions;
       } else {
         records.failed();
@@ -315,7 +314,10 @@ bool RedisStore::needs_all() {
 
 store::Health RedisStore::health() const {
   const std::scoped_lock lock(shared_->mutex);
-  return shared_->health;
+  store::Health out = shared_->health;
+  out.kept = shared_->records.settled();
+  out.waiting = shared_->records.waiting();
+  return out;
 }
 
 }  // namespace flagfall::director

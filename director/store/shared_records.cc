@@ -72,6 +72,7 @@ bool SharedRecords::merge(std::string_view field, std::string_view value, RealTi
         time_of(ours->second) == shared->version.at && content_of(ours->second) == known.content;
     if (!same && Version{time_of(ours->second), master_} > shared->version) return true;
     waiting_.erase(ours);
+    ++settled_;
     if (same) return true;
   }
   // Of an earlier life of this process, or another master's.
@@ -98,6 +99,7 @@ std::vector<std::pair<std::string, std::string>> SharedRecords::batch(std::size_
 void SharedRecords::written(std::size_t index, std::string_view instead, RealTime latest) {
   const Record& record = in_flight_.at(index);
   const RecordKey key = key_of(record);
+  ++settled_;
   if (!instead.empty()) {
     merge(field_of(key), instead, latest);
   } else if (known_.size() < most_known_ || known_.contains(key)) {
@@ -110,7 +112,10 @@ void SharedRecords::failed() {
   for (Record& record : in_flight_) {
     RecordKey key = key_of(record);
     const auto at = known_.find(key);
-    if (at != known_.end() && at->second.version > Version{time_of(record), master_}) continue;
+    if (at != known_.end() && at->second.version > Version{time_of(record), master_}) {
+      ++settled_;
+      continue;
+    }
     waiting_.try_emplace(std::move(key), std::move(record));
   }
   in_flight_.clear();

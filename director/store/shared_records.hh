@@ -36,6 +36,9 @@ class SharedRecords {
     return waiting_.size() < most_waiting_ ? most_waiting_ - waiting_.size() : 0;
   }
 
+  /// Of ours, since the start: those that the others have, or something newer instead.
+  [[nodiscard]] std::uint64_t settled() const { return settled_; }
+
   // The link's side.
 
   /// A record as the others have it. False: it makes no sense, or there is no room. Versions later than
@@ -77,6 +80,7 @@ class SharedRecords {
   Table<Record> waiting_;
   Table<Incoming> incoming_;
   std::vector<Record> in_flight_;
+  std::uint64_t settled_ = 0;
 };
 
 }  // namespace flagfall::director

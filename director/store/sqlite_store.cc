@@ -244,7 +244,9 @@ bool SqliteStore::needs_all() {
 
 store::Health SqliteStore::health() const {
   const std::scoped_lock lock(shared_->mutex);
-  return shared_->health;
+  store::Health out = shared_->health;
+  out.waiting = shared_->waiting.size();
+  return out;
 }
 
 }  // namespace flagfall::director
