@@ -6,10 +6,13 @@
 
 namespace flagfall::director {
 
-/// Chance explains it more often than this: nothing is changed. 1/500: three wins of three contradict a
-/// binding that was made by three of three ((1/8)^3 = 1/512), and two servers that win at random change
-/// places once in a thousand races.
+/// Chance explains it more often than this: nothing is split. 1/500: three wins of three against three of
+/// three are enough ((1/8)^3 = 1/512).
 inline const double kLogChance = std::log(1.0 / 500);
+
+/// The same for a binding that lost its last races. A mistake costs some races until it is mended, a path
+/// that has changed costs all of them: 1/250. Two servers that win at random change places once in 250 races.
+inline const double kLogStreakChance = std::log(1.0 / 250);
 
 /// Where the rest of a cluster is not of one mind itself, every part differs from it by chance somewhere: of
 /// the parts around an address up to 8 (or 24) are looked at, each time. 1/10000.

@@ -14,7 +14,7 @@ using race::Fate;
 
 /// So long after a race's instant most of its evidence is there: the far end of a network is 300 ms away, and
 /// slaves report four times a second.
-constexpr Nanos kLook = std::chrono::seconds(1);
+constexpr Nanos kLook = std::chrono::milliseconds(500);
 /// The same question within so long is the same look-up; later it may be another.
 constexpr Nanos kAgain = std::chrono::seconds(2);
 

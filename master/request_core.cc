@@ -103,6 +103,7 @@ void RequestCore::race_or_answer(const wire::DnsQuery& query, const dns::FrontEn
     const auto& slaves = snapshot_->services[result.service].slaves;
     question.known.bound = slaves[way->order.best()];
     if (way->order.count > 1) question.known.next = slaves[way->order.servers[1]];
+    question.known.doubt = way->learning;
   }
   const RacePlan plan = race_.decide(*snapshot_, question, times_);
   if (!plan.race) {

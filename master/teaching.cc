@@ -12,6 +12,12 @@ constexpr BucketLimit kErrorsV4{1, 6};
 constexpr BucketLimit kErrorsV6{10, 6};
 /// Share of a bound network's lessons in which the second best runs: most changes are between these two.
 constexpr double kNext = 0.5;
+/// As long as a client's binding is not in doubt it teaches half as fast as its host could. The other half is
+/// kept: contradictions, of which three or more rebind, come as fast as its queries and not one a second.
+constexpr BucketLimit kWatchV4{0.5, 1};
+constexpr BucketLimit kWatchV6{5, 1};
+/// Tells a client's two buckets in the one table apart.
+constexpr std::uint64_t kWatch = 1;
 /// Clients that learn at once; beyond, some do not teach. A bucket is full again after 6 s.
 constexpr double kClients = 8192;
 
@@ -21,20 +27,32 @@ Teaching::Teaching(const TeachOptions& options, Random& random)
     : options_(options),
       dice_(random.next()),
       hash_(random),
-      v4_(kErrorsV4),
-      v6_(kErrorsV6),
-      clients_(options.share > 0 ? kClients : 1) {}
+      v4_{TokenBucket(kErrorsV4), TokenBucket(kWatchV4)},
+      v6_{TokenBucket(kErrorsV6), TokenBucket(kWatchV6)},
+      clients_(options.share > 0 ? 2 * kClients : 1) {}
 
-bool Teaching::pay(const IpAddress& client, unsigned errors, MonoTime now) noexcept {
+bool Teaching::pay(const IpAddress& client, unsigned errors, bool watch, MonoTime now) noexcept {
   std::array<std::uint64_t, 2> words{};
   std::memcpy(words.data(), client.octets.data(), sizeof words);
-  const std::uint64_t state = hash_.mix(hash_.start(), static_cast<std::uint64_t>(client.family));
-  MonoTime* const full_at = clients_.find(hash_.finish(hash_.mix(hash_.mix(state, words[0]), words[1])), now);
-  const TokenBucket& bucket = client.family == Family::v4 ? v4_ : v6_;
+  std::uint64_t state = hash_.mix(hash_.start(), static_cast<std::uint64_t>(client.family));
+  state = hash_.mix(hash_.mix(state, words[0]), words[1]);
+  const Buckets& buckets = client.family == Family::v4 ? v4_ : v6_;
+  MonoTime* const full_at = clients_.find(hash_.finish(state), now);
   if (full_at == nullptr) return false;
-  const MonoTime before_last = std::max(*full_at, now) + bucket.cost() * (errors - 1);
-  if (!bucket.may_take(before_last, now)) return false;
-  *full_at = bucket.take(before_last, now);
+  const MonoTime before_last = std::max(*full_at, now) + buckets.errors.cost() * (errors - 1);
+  if (!buckets.errors.may_take(before_last, now)) return false;
+  const MonoTime after = buckets.errors.take(before_last, now);
+  if (watch) {
+    const MonoTime old = *full_at;
+    *full_at = after;  // so that its place is not taken for free
+    MonoTime* const watched = clients_.find(hash_.finish(hash_.mix(state, kWatch)), now);
+    if (watched == nullptr || !buckets.watch.may_take(*watched, now)) {
+      *full_at = old;
+      return false;
+    }
+    *watched = buckets.watch.take(*watched, now);
+  }
+  *full_at = after;
   return true;
 }
 
@@ -46,7 +64,7 @@ Teaching::Lesson Teaching::lesson(std::span<Runner> runners, unsigned most, cons
   if (!known.bound && dice_.unit() >= options_.share) return out;
   const bool echo = count < most && !known.bound;
   // One error a loser, and one for the echo.
-  if (!pay(client, count - 1 + (echo ? 1 : 0), now)) return out;
+  if (!pay(client, count - 1 + (echo ? 1 : 0), known.bound && !known.doubt, now)) return out;
   unsigned placed = 0;
   const auto place = [&](std::optional<std::uint16_t> slave) {
     if (!slave || placed == count) return;

@@ -25,6 +25,7 @@ struct TeachOptions {
 struct KnownSlaves {
   std::optional<std::uint16_t> bound{};
   std::optional<std::uint16_t> next{};  // the second best
+  bool doubt = false;                   // the latest evidence is against this
 };
 
 class Teaching {
@@ -39,18 +40,22 @@ class Teaching {
   /// not. `most`: answers of one race, the echo included.
   /// `known`: whom the client's network is bound to. Then it teaches whatever the share is, if it is not 0;
   /// that slave runs, most often against the next best, and without an echo: who won is more than by how
-  /// much.
+  /// much. As long as nothing is in doubt it does so half as often as the client's host could.
   Lesson lesson(std::span<Runner> runners, unsigned most, const IpAddress& client, const KnownSlaves& known,
                 MonoTime now) noexcept;
 
  private:
-  [[nodiscard]] bool pay(const IpAddress& client, unsigned errors, MonoTime now) noexcept;
+  [[nodiscard]] bool pay(const IpAddress& client, unsigned errors, bool watch, MonoTime now) noexcept;
 
   TeachOptions options_;
   SeededRandom dice_;
   SeededHash hash_;
-  TokenBucket v4_;
-  TokenBucket v6_;
+  struct Buckets {
+    TokenBucket errors;
+    TokenBucket watch;
+  };
+  Buckets v4_;
+  Buckets v6_;
   BucketTable clients_;
 };
 

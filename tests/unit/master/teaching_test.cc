@@ -130,4 +130,22 @@ BOOST_AUTO_TEST_CASE(a_bound_client_always_teaches_and_its_slave_always_runs) {
   BOOST_TEST(teaching.lesson(runners, 2, kV4, {3, 4}, now + 3s).count == 2U);
 }
 
+BOOST_AUTO_TEST_CASE(what_a_bound_client_does_not_need_today_is_there_when_its_binding_is_in_doubt) {
+  Teaching teaching({1, 2}, random);
+  const auto lessons = [&](const master::KnownSlaves& known, Nanos every, int races) {
+    int taught = 0;
+    for (int i = 0; i < races; ++i) {
+      auto runners = slaves(3);
+      now += every;
+      taught += teaching.lesson(runners, 8, kV4, known, now).count > 0 ? 1 : 0;
+    }
+    return taught;
+  };
+  BOOST_TEST(lessons({1, 2}, 100ms, 200) == 10);    // one in two seconds
+  BOOST_TEST(lessons({1, 2, true}, 0s, 100) == 6);  // all that its host sends at once
+  BOOST_TEST(lessons({1, 2, true}, 100ms, 100) == 10);
+  BOOST_TEST(lessons({1, 2}, 100ms, 100) == 5);
+  BOOST_TEST(lessons({1, 2, true}, 0s, 100) == 5);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
