@@ -1,0 +1,243 @@
+#include "common/http/request_reader.hh"
+
+#include <algorithm>
+#include <boost/beast/http/basic_parser.hpp>
+#include <boost/beast/http/error.hpp>
+#include <cassert>
+#include <utility>
+
+#include "common/http/authority.hh"
+
+namespace flagfall::http {
+namespace {
+
+namespace beast = boost::beast::http;
+
+constexpr std::string_view kEnd = "\r\n\r\n";
+/// The shortest end of chunked content, which follows whatever is before it: "0", two line ends. Shown less
+/// at a last chunk's line, Beast 1.74 ends the program by an assertion.
+constexpr std::size_t kLeastChunk = 5;
+
+std::string_view text(boost::beast::string_view from) {
+  return {from.data(), from.size()};
+}
+
+int status_of(const boost::system::error_code& error) {
+  if (error == beast::error::bad_version) return 505;
+  if (error == beast::error::body_limit) return 413;
+  if (error == beast::error::header_limit) return 431;
+  return 400;
+}
+
+bool is_scheme(std::string_view text) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+  const auto same = [&](std::string_view name) { return std::ranges::equal(text, name, {}, lower); };
+  return same("http") || same("https");
+}
+
+/// "#" never comes in a request, spaces end a target, and control octets are refused by the parser.
+bool is_clean(std::string_view target) {
+  return std::ranges::none_of(target, [](char c) {
+    const auto octet = static_cast<unsigned char>(c);
+    return octet <= 0x20 || octet == 0x7f || octet == '#';
+  });
+}
+
+}  // namespace
+
+class RequestReader::Parser final : public beast::basic_parser<true> {
+ public:
+  explicit Parser(const RequestLimits& limits) {
+    header_limit(static_cast<std::uint32_t>(limits.header));
+    body_limit(limits.body);
+  }
+
+  Request request;
+  int refuse = 0;
+  std::string_view target;
+
+  /// After the header: what it says of the connection, and whether all of it together makes a request.
+  int check() {
+    request.minor_0 = version_ == 10;
+    request.keep_alive = keep_alive();
+    request.body = !is_done();
+    if (version_ != 10 && version_ != 11) return 505;
+    // Another coding than chunked as the last one leaves the length open (RFC 9112 §6.3), and HTTP/1.0 has
+    // none.
+    if (coded_ && (!chunked() || request.minor_0)) return coded_unknown_ ? 501 : 400;
+    if (hosts_ > 1 || (hosts_ == 0 && !request.minor_0)) return 400;
+    return take_target();
+  }
+
+ private:
+  using Error = boost::system::error_code;
+  using Text = boost::beast::string_view;
+
+  int take_target() {
+    if (!is_clean(target)) return 400;
+    const auto of_field = parse_authority(host_);
+    if (!of_field) return 400;
+    std::string_view authority = host_;
+    if (request.method == "CONNECT") {
+      request.form = TargetForm::authority;
+      authority = target;
+    } else if (target.starts_with('/')) {
+      request.path = target;
+    } else if (target == "*") {
+      if (request.method != "OPTIONS") return 400;
+      request.form = TargetForm::asterisk;
+      request.path = target;
+    } else {
+      const std::size_t colon = target.find("://");
+      if (colon == std::string_view::npos || !is_scheme(target.substr(0, colon))) return 400;
+      request.form = TargetForm::absolute;
+      const std::string_view rest = target.substr(colon + 3);
+      const std::size_t path = rest.find_first_of("/?");
+      authority = rest.substr(0, path);
+      // A query without a path is the root's (RFC 9112 §3.2.1), which no view of the octets can say.
+      request.path = path == std::string_view::npos ? "/" : rest.substr(path);
+      if (authority.empty() || request.path.starts_with('?')) return 400;
+    }
+    const auto named = parse_authority(authority);
+    if (!named || (named->host.empty() && !request.minor_0)) return 400;
+    request.host = named->host;
+    request.port = named->port;
+    return 0;
+  }
+
+  void on_request_impl(beast::verb /*verb*/, Text method, Text sent_target, int version,
+                       Error& error) override {
+    error = {};
+    request.method = text(method);
+    request.head = request.method == "HEAD";
+    target = text(sent_target);
+    version_ = version;
+  }
+  void on_field_impl(beast::field field, Text /*name*/, Text value, Error& error) override {
+    error = {};
+    if (field == beast::field::host) {
+      ++hosts_;
+      host_ = text(value);
+    } else if (field == beast::field::transfer_encoding) {
+      coded_ = true;
+      coded_unknown_ = !boost::beast::iequals(value, "chunked");
+    } else if (field == beast::field::expect) {
+      request.expects = true;
+    }
+  }
+  void on_response_impl(int /*code*/, Text /*reason*/, int /*version*/, Error& error) override { error = {}; }
+  void on_header_impl(Error& error) override { error = {}; }
+  void on_body_init_impl(const boost::optional<std::uint64_t>& /*length*/, Error& error) override {
+    error = {};
+  }
+  std::size_t on_body_impl(Text body, Error& error) override {
+    error = {};
+    return body.size();
+  }
+  void on_chunk_header_impl(std::uint64_t /*size*/, Text /*extensions*/, Error& error) override {
+    error = {};
+  }
+  std::size_t on_chunk_body_impl(std::uint64_t /*remain*/, Text body, Error& error) override {
+    error = {};
+    return body.size();
+  }
+  void on_finish_impl(Error& error) override { error = {}; }
+
+  std::string_view host_;
+  int version_ = 0;
+  int hosts_ = 0;
+  bool coded_ = false;
+  bool coded_unknown_ = false;
+};
+
+RequestReader::RequestReader(const RequestLimits& limits) : limits_(&limits) {}
+RequestReader::RequestReader(RequestReader&&) noexcept = default;
+RequestReader& RequestReader::operator=(RequestReader&&) noexcept = default;
+RequestReader::~RequestReader() = default;
+
+RequestReader::Progress RequestReader::read(std::string_view data) {
+  Progress body;
+  if (parser_) {
+    body = skip_body(data);
+    if (parser_ || body.refuse != 0) return body;
+  }
+  Progress header = read_header(data.substr(body.consumed));
+  header.consumed += body.consumed;
+  return header;
+}
+
+RequestReader::Progress RequestReader::skip_body(std::string_view data) {
+  Progress out;
+  const std::size_t least = parser_->chunked() ? kLeastChunk : 1;
+  while (!parser_->is_done() && data.size() - out.consumed >= least) {
+    boost::system::error_code error;
+    // Never more than is looked at for one line, so that the network's pieces make no difference.
+    const std::string_view shown = data.substr(out.consumed, limits_->header + 1);
+    const std::size_t used = parser_->put(boost::asio::const_buffer(shown.data(), shown.size()), error);
+    out.consumed += used;
+    if (error == beast::error::need_more) {
+      if (used > 0) continue;
+      if (shown.size() > limits_->header) out.refuse = 431;  // a chunk's line or the trailer
+      return out;
+    }
+    if (error) {
+      out.refuse = status_of(error);
+      return out;
+    }
+    if (used == 0) break;
+  }
+  if (parser_->is_done()) parser_.reset();
+  return out;
+}
+
+RequestReader::Progress RequestReader::read_header(std::string_view data) {
+  Progress out;
+  // Empty lines before a request are ignored (RFC 9112 §2.2).
+  while (searched_ == 0 && data.substr(out.consumed).starts_with("\r\n")) out.consumed += 2;
+  data.remove_prefix(out.consumed);
+  data = data.substr(0, limits_->header + 1);
+  if (data == "\r") return out;
+  // Each line ends as it should before anything is parsed: octets that are no HTTP are refused at their first
+  // line.
+  for (std::size_t at = searched_; (at = data.find('\n', at)) != std::string_view::npos; ++at)
+    if (at == 0 || data[at - 1] != '\r') {
+      out.refuse = 400;
+      return out;
+    } else if (data.substr(0, at + 1).ends_with(kEnd)) {
+      break;
+    }
+  const std::size_t end = data.find(kEnd, searched_ < kEnd.size() ? 0 : searched_ - kEnd.size());
+  const std::size_t size = end == std::string_view::npos ? data.size() : end + kEnd.size();
+  if (size > limits_->header) {
+    out.refuse =
+        data.substr(0, std::min(size, limits_->header)).find('\n') == std::string_view::npos ? 414 : 431;
+    return out;
+  }
+  if (end == std::string_view::npos) {
+    searched_ = data.size();
+    return out;
+  }
+  searched_ = 0;
+  Parser parser(*limits_);
+  boost::system::error_code error;
+  out.consumed += parser.put(boost::asio::const_buffer(data.data(), size), error);
+  if (error && error != beast::error::need_more) {
+    out.refuse = status_of(error);
+    return out;
+  }
+  if (!parser.is_header_done()) {
+    out.refuse = 400;
+    return out;
+  }
+  if (parser.target.size() > limits_->target) {
+    out.refuse = 414;
+    return out;
+  }
+  out.refuse = parser.check();
+  if (out.refuse != 0) return out;
+  out.request = parser.request;
+  if (!parser.is_done()) parser_ = std::make_unique<Parser>(std::move(parser));
+  return out;
+}
+
+}  // namespace flagfall::http
