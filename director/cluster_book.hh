@@ -50,6 +50,9 @@ class ClusterBook {
   [[nodiscard]] std::size_t size() const { return tree_.size(); }
   /// The most specific cluster that holds the address; false: none.
   bool find(const IpAddress& address, Binding& out) const;
+  /// The cluster of exactly this prefix; false: there is none.
+  bool at(const Prefix& prefix, Binding& out) const;
+  [[nodiscard]] bool has(const Prefix& prefix) const;
   /// Every server, in the order of the cluster that holds the prefix; empty: there is none.
   [[nodiscard]] std::vector<Candidate> candidates(const Prefix& prefix) const;
   /// The last evidence in the cluster that holds the prefix, newest first: `most` pieces.

@@ -28,6 +28,18 @@ bool ClusterBook::find(const IpAddress& address, Binding& out) const {
   return c != nullptr;
 }
 
+bool ClusterBook::at(const Prefix& prefix, Binding& out) const {
+  const Cluster* const c = holding(prefix);
+  if (c == nullptr || c->prefix != prefix) return false;
+  out = c->binding();
+  return true;
+}
+
+bool ClusterBook::has(const Prefix& prefix) const {
+  const Cluster* const c = holding(prefix);
+  return c != nullptr && c->prefix == prefix;
+}
+
 const Cluster* ClusterBook::holding(const Prefix& prefix) const {
   return tree_.around(prefix.ip, prefix.length);
 }

@@ -1,6 +1,7 @@
 #include "director/composite.hh"
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 namespace flagfall::director {
@@ -50,7 +51,34 @@ bool any(const std::vector<Share>& shares) {
   return std::ranges::any_of(shares, [](const Share& share) { return share.part > 0; });
 }
 
+double most_of(const std::vector<Share>& shares) {
+  double most = 0;
+  for (const Share& share : shares) most = std::max(most, share.part);
+  return most;
+}
+
 }  // namespace
+
+std::array<std::uint32_t, kMostServers> spare_weights(std::span<const CompositeServer> servers,
+                                                      ServerMask fit) {
+  double busiest = 0;
+  for (const CompositeServer& server : servers)
+    if (server.busy && *server.busy < 1) busiest = std::max(busiest, *server.busy);
+  std::vector<Share> shares;
+  for (std::size_t i = 0; i < std::min(servers.size(), kMostServers); ++i)
+    if (const auto server = static_cast<ServerIndex>(i); (fit & bit(server)) != 0)
+      shares.push_back(
+          {server, servers[i].capacity * std::clamp(1 - servers[i].busy.value_or(busiest), 0.0, 1.0)});
+  if (!any(shares))
+    for (Share& share : shares) share.part = servers[share.server].capacity;
+  std::array<std::uint32_t, kMostServers> out{};
+  const double most = most_of(shares);
+  for (const Share& share : shares)
+    if (share.part > 0)
+      out.at(share.server) =
+          std::max(1U, static_cast<std::uint32_t>(std::lround(share.part / most * Choice::kMostWeight)));
+  return out;
+}
 
 CompositeChoice choose_composite(std::span<const Path> paths, std::span<const CompositeServer> servers,
                                  ServerMask fit, double fuzz, Random& random) {

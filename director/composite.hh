@@ -16,6 +16,7 @@ struct CompositeServer {
   SiteIndex site = 0;
   double capacity = 1;         // director::Capacity::weight
   std::optional<double> busy;  // director::busyness(): 1 and more has nothing to spare; absent: not known
+  bool operator==(const CompositeServer&) const = default;
 };
 
 struct CompositeChoice {
@@ -32,5 +33,11 @@ struct CompositeChoice {
 /// in order, then busy ones.
 CompositeChoice choose_composite(std::span<const Path> paths, std::span<const CompositeServer> servers,
                                  ServerMask fit, double fuzz, Random& random);
+
+/// By server: how often each is drawn beside any others, by what it has to spare; all of them by capacity
+/// while nobody has anything. A server whose load is not known is taken for the busiest known one that is not
+/// full.
+std::array<std::uint32_t, kMostServers> spare_weights(std::span<const CompositeServer> servers,
+                                                      ServerMask fit);
 
 }  // namespace flagfall::director

@@ -41,6 +41,11 @@ config::Schema<BorderConfig> border_schema() {
         {.help = "Routing table for it on servers; 0: 1000 and its place among all borders",
          .least = "0",
          .most = "4294967295"});
+  s.key("pinger", &BorderConfig::pinger,
+        {.help =
+             "The slave or collector whose pings leave by it; empty: all slaves of the site, which then has "
+             "no other border",
+         .example = R"("fra-ping")"});
   s.check(check_gateways);
   return s;
 }
@@ -157,6 +162,13 @@ void check_border_answers(const std::vector<BorderAnswersConfig>& borders,
     if (!seen.insert(borders[i].border).second)
       where.error(at, fmt::format("border '{}' is there twice", borders[i].border));
   }
+}
+
+std::vector<std::string> border_names(const std::vector<SiteConfig>& sites) {
+  std::vector<std::string> out;
+  for (const SiteConfig& site : sites)
+    for (const BorderConfig& border : site.borders) out.push_back(border.name);
+  return out;
 }
 
 config::Schema<SiteConfig> site_schema() {

@@ -23,6 +23,7 @@ struct BorderConfig {
   std::string device;
   std::optional<IpAddress> tunnel;
   unsigned table = 0;
+  std::string pinger{};
 };
 
 /// [[site]]
@@ -93,6 +94,8 @@ void check_sites(const std::vector<SiteConfig>& sites, const std::vector<Interna
                  const PathConfig& paths, const config::Where& where);
 /// [geo] needs sites with coordinates, or a region's site by name.
 void check_geo(const GeoConfig& geo, const std::vector<SiteConfig>& sites, const config::Where& where);
+/// Where every border of a site stands among all: the names, in their order.
+std::vector<std::string> border_names(const std::vector<SiteConfig>& sites);
 /// Borders of one server: known, each once. `key`: of the list, "service.0.slave.2.border".
 void check_border_answers(const std::vector<BorderAnswersConfig>& borders,
                           const std::vector<SiteConfig>& sites, const std::string& key,

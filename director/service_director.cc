@@ -61,6 +61,7 @@ std::uint64_t key_of(const Entry& entry) {
   std::uint64_t key = entry.doubt ? 1 : 0;
   key = key * 67 + entry.order.group;
   for (const ServerIndex server : entry.order.all()) key = key * 67 + server + 1U;
+  for (const std::uint8_t way : entry.ways) key = key * 67 + way;
   return key;
 }
 
@@ -70,16 +71,30 @@ ServiceDirector::ServiceDirector(ServiceOptions options, std::size_t servers, Ra
     : options_(std::move(options)),
       servers_(servers),
       book_(with_kinds(options_), servers, random),
+      relief_(options_.shed),
+      requests_(servers),
       loads_(servers),
       lots_(random.next()) {
   assert(servers_ >= 1 && servers_ <= kMostServers);
   options_.capacities.resize(servers_);
+  if (has(Policy::composite) && options_.paths.network.borders() > 0)
+    paths_ = std::make_unique<PathBook>(options_.paths, options_.book, random);
   for (std::size_t i = 0; i < servers_; ++i) fit_ |= bit(static_cast<ServerIndex>(i));
   publish();
 }
 
 bool ServiceDirector::has(Policy policy) const {
   return std::ranges::find(options_.policies, policy) != options_.policies.end();
+}
+
+void ServiceDirector::asked(const IpAddress& client, std::uint32_t queries, MonoTime now) {
+  book_.asked(client, now);
+  relief_.asked(client, queries, now);
+  if (paths_) paths_->asked(client, now);
+}
+
+void ServiceDirector::ping_through(BorderIndex border, const Measure& measure, MonoTime now) {
+  if (paths_) paths_->ping(border, measure, now);
 }
 
 void ServiceDirector::win(const Win& win, MonoTime now) {
@@ -104,7 +119,7 @@ void ServiceDirector::win(const Win& win, MonoTime now) {
 void ServiceDirector::fill(std::shared_ptr<const PrefixTable>& table, const PrefixOrders& entries) {
   PrefixTableEditor editor;
   for (const auto& [prefix, order] : entries)
-    if (!order.empty()) editor.set(prefix, value_of({order, false}));
+    if (!order.empty()) editor.set(prefix, value_of({order, false, {}}));
   table = editor.publish();
   changed_ = true;
 }
@@ -124,6 +139,10 @@ void ServiceDirector::set_fit(ServerMask fit) {
 void ServiceDirector::load(ServerIndex server, const ServerLoad& load) {
   assert(server < servers_);
   loads_[server] = load;
+}
+
+void ServiceDirector::served(ServerIndex server, double requests) {
+  requests_.at(server) = requests;
 }
 
 std::pair<Choice, Policy> ServiceDirector::choose(MonoTime now) {
@@ -149,7 +168,10 @@ bool ServiceDirector::unbind(const Prefix& prefix, MonoTime now) {
 }
 
 std::uint32_t ServiceDirector::value_of(const Entry& entry) {
-  Entry told{cut(entry.order, entries_.size() < kMostEntries ? kTold : 1), entry.doubt};
+  // A group is told whole: it is what requests are shared by.
+  const std::size_t told_apart = std::max<std::size_t>(kTold, entry.order.group);
+  Entry told{cut(entry.order, entries_.size() < kMostEntries ? told_apart : 1), entry.doubt, entry.ways};
+  for (std::size_t i = told.order.count; i < told.ways.size(); ++i) told.ways.at(i) = 0;
   auto& same = values_[key_of(told)];
   for (const std::uint32_t value : same)
     if (entries_[value - 1] == told) return value;
@@ -160,7 +182,8 @@ std::uint32_t ServiceDirector::value_of(const Entry& entry) {
 
 void ServiceDirector::put(const Binding& binding) {
   const auto at = doubted_.find(binding.prefix);
-  const std::uint32_t value = value_of({binding.order, at != doubted_.end()});
+  const std::uint32_t value =
+      value_of({moved(binding.prefix, binding.order, Policy::race), at != doubted_.end(), {}});
   bindings_.set(binding.prefix, value);
   if (binding.reason.cause == Cause::by_hand) {
     by_hand_.set(binding.prefix, value);
@@ -174,10 +197,45 @@ void ServiceDirector::apply(const Change& change) {
   const Binding& b = change.binding;
   if (change.gone || b.reason.cause == Cause::rebound || b.reason.cause == Cause::by_hand)
     doubted_.erase(b.prefix);
+  if (change.gone || b.reason.cause == Cause::by_hand) {
+    relief_.forget(b.prefix);
+    away_by_.erase(b.prefix);
+  }
   if (!change.gone) return put(b);  // one that is learning, too: around it may lie another's binding
   bindings_.erase(b.prefix);
   by_hand_.erase(b.prefix);
   bindings_changed_ = true;
+}
+
+std::vector<CompositeServer> ServiceDirector::spare(MonoTime now) const {
+  std::vector<CompositeServer> out;
+  for (std::size_t i = 0; i < servers_; ++i) {
+    const Capacity& capacity = options_.capacities[i];
+    const ServerLoad* const load = fresh_load(loads_[i], options_.load.fresh, now);
+    out.push_back({.capacity = capacity.weight, .busy = busyness(capacity, load, requests_[i])});
+  }
+  return out;
+}
+
+void ServiceDirector::follow_paths(MonoTime now) {
+  if (!paths_) return;
+  auto servers = spare(now);
+  const View::Weights weights = spare_weights(servers, fit_);
+  changed_ = changed_ || weights != spare_;
+  spare_ = weights;
+  paths_->set(fit_, std::move(servers));
+  for (const PathWord& word : paths_->advance(now)) {
+    if (!word.gone) {
+      put_way(word);
+      continue;
+    }
+    ways_changed_ = true;
+    ways_.erase(word.prefix);
+    if (const auto by = away_by_.find(word.prefix); by != away_by_.end() && by->second == Policy::composite) {
+      relief_.forget(word.prefix);
+      away_by_.erase(by);
+    }
+  }
 }
 
 bool ServiceDirector::advance(MonoTime now) {
@@ -201,7 +259,9 @@ bool ServiceDirector::advance(MonoTime now) {
     changed_ = changed_ || next.first != otherwise_ || next.second != otherwise_by_;
     std::tie(otherwise_, otherwise_by_) = next;
   }
-  if (!changed_ && !bindings_changed_) return false;
+  follow_paths(now);
+  relieve(now);
+  if (!changed_ && !bindings_changed_ && !ways_changed_ && !moved_changed_) return false;
   publish();
   return true;
 }
@@ -214,20 +274,33 @@ void ServiceDirector::publish() {
   auto view = std::make_shared<View>();
   std::size_t t = 0;
   if (bindings_changed_) bindings_table_ = bindings_.publish();
+  if (ways_changed_) ways_table_ = ways_.publish();
+  if (moved_changed_) moved_table_ = moved_.publish();
   if (by_hand_.size() > 0) view->tables.at(t++) = by_hand_.publish();
   bool book_done = false;
+  bool moved_done = moved_.size() == 0;
+  const auto add_moved = [&] {
+    if (!std::exchange(moved_done, true)) view->tables.at(t++) = moved_table_;
+  };
   for (const Policy policy : options_.policies) {
     if (evidence_of(policy) && !std::exchange(book_done, true)) {
       view->book = t;
       view->tables.at(t++) = bindings_table_;
     }
+    if (policy == Policy::composite && ways_table_) {
+      view->paths = t;
+      view->tables.at(t++) = ways_table_;
+    }
+    if (policy == Policy::fixed || policy == Policy::geo) add_moved();
     if (policy == Policy::fixed && fixed_) view->tables.at(t++) = fixed_;
     if (policy == Policy::geo && geo_) view->tables.at(t++) = geo_;
     // One that looks at the servers alone has an opinion about everybody, or about nobody.
     if (policy == otherwise_by_ && !otherwise_.order.empty()) break;
   }
+  add_moved();
   view->otherwise = otherwise_.order;
   view->weights = otherwise_.weight;
+  view->spare = spare_;
   if (!published_entries_ || published_entries_->size() != entries_.size())
     published_entries_ = std::make_shared<const std::vector<Entry>>(entries_);
   view->entries = published_entries_;
@@ -235,7 +308,7 @@ void ServiceDirector::publish() {
   view->sample = options_.sample;
   view->fit = fit_;
   view_ = std::move(view);
-  changed_ = bindings_changed_ = false;
+  changed_ = bindings_changed_ = ways_changed_ = moved_changed_ = false;
 }
 
 Explanation ServiceDirector::explain(const IpAddress& address) const {
@@ -243,6 +316,9 @@ Explanation ServiceDirector::explain(const IpAddress& address) const {
   out.decision = view_->decide(address);
   out.known = book_.find(address, out.cluster);
   if (out.known) out.candidates = book_.candidates(out.cluster.prefix);
+  if (Prefix network; paths_ && paths_->find(address, network)) out.paths = paths_->candidates(network);
+  if (const auto home = home_of(address))
+    if (const Move* const move = relief_.away(home->group.prefix)) out.shed = *move;
   const auto look = [&](const std::shared_ptr<const PrefixTable>& table) {
     const auto found = table ? table->find(address) : PrefixTable::Found{};
     return found.value == 0 ? Order{} : entries_[found.value - 1].order;
@@ -252,6 +328,9 @@ Explanation ServiceDirector::explain(const IpAddress& address) const {
     if (const auto kind = evidence_of(policy)) {
       if (out.known && out.cluster.reason.kind == *kind) word.order = out.cluster.order;
       word.why = word.order.empty() ? "no opinion yet" : to_text(out.cluster.reason);
+    } else if (policy == Policy::composite) {
+      word.order = look(ways_table_);
+      word.why = word.order.empty() ? "no path yet" : "the nearest by what they have to spare";
     } else if (policy == Policy::fixed || policy == Policy::geo) {
       word.order = look(policy == Policy::fixed ? fixed_ : geo_);
       word.why = word.order.empty() ? "no entry" : "its entry";

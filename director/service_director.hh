@@ -14,9 +14,11 @@
 #include "director/choice.hh"
 #include "director/cluster_book.hh"
 #include "director/load_policies.hh"
+#include "director/path_book.hh"
 #include "director/policy.hh"
 #include "director/prefix_order.hh"
 #include "director/prefix_table.hh"
+#include "director/relief.hh"
 #include "director/view.hh"
 
 namespace flagfall::director {
@@ -25,6 +27,8 @@ struct ServiceOptions {
   std::vector<Policy> policies{Policy::race};
   std::vector<Capacity> capacities;  // by server; those at the end that are missing have none
   LoadOptions load;
+  ShedOptions shed;
+  PathOptions paths;                       // of policy composite; without a border it has no opinion
   BookOptions book;                        // its kinds follow from the policies
   double sample = 0.02;                    // share of bound requests that is raced again
   Nanos doubt = std::chrono::seconds(10);  // so long a contradicted binding is raced as if unknown
@@ -43,6 +47,8 @@ struct Explanation {
   Binding cluster;
   std::vector<Candidate> candidates;
   std::vector<PolicyWord> words;
+  std::vector<PathBook::Candidate> paths;  // best first
+  std::optional<Move> shed;                // its group is away from a server that is over its capacity
 };
 
 class ServiceDirector {
@@ -51,9 +57,11 @@ class ServiceDirector {
   ServiceDirector(ServiceOptions options, std::size_t servers, Random& random);
 
   // Evidence
-  void asked(const IpAddress& client, MonoTime now) { book_.asked(client, now); }
+  void asked(const IpAddress& client, std::uint32_t queries, MonoTime now);
   void win(const Win& win, MonoTime now);
   void measure(const Measure& measure, MonoTime now) { book_.measure(measure, now); }
+  /// A ping of a client through a border; its server is ignored.
+  void ping_through(BorderIndex border, const Measure& measure, MonoTime now);
 
   // What is configured and loaded: replaces what was there.
   void set_fixed(const PrefixOrders& entries);
@@ -63,6 +71,8 @@ class ServiceDirector {
   void set_fit(ServerMask fit);
   /// What a server reports of itself.
   void load(ServerIndex server, const ServerLoad& load);
+  /// Requests a second that were sent there lately.
+  void served(ServerIndex server, double requests);
 
   // An operator's word, and the store's
   void bind(const Prefix& prefix, ServerIndex server, MonoTime now);
@@ -77,6 +87,9 @@ class ServiceDirector {
 
   [[nodiscard]] Explanation explain(const IpAddress& address) const;
   [[nodiscard]] const ClusterBook& book() const { return book_; }
+  /// Of policy composite; null: not among the policies.
+  [[nodiscard]] const PathBook* paths() const { return paths_.get(); }
+  [[nodiscard]] const Shedder& shedder() const { return relief_.shedder(); }
   [[nodiscard]] std::size_t servers() const { return servers_; }
   [[nodiscard]] const ServiceOptions& options() const { return options_; }
 
@@ -88,15 +101,38 @@ class ServiceDirector {
   /// What those policies say that look at the servers alone, of the list's first that says something.
   [[nodiscard]] std::pair<Choice, Policy> choose(MonoTime now);
   void apply(const Change& change);
+  /// A client's group, as policies have it when nobody is over; which of them decides.
+  struct Home {
+    Policy policy = Policy::race;
+    ClientGroup group;
+    OrderBorders border{};
+  };
+  [[nodiscard]] std::optional<Home> home_of(const IpAddress& client) const;
+  void relieve(MonoTime now);
+  /// Writes into the tables where this group is answered from now.
+  void place(const Prefix& prefix, Policy policy);
+  /// An order of this policy for this group, with the server that it has been moved to in front.
+  [[nodiscard]] Order moved(const Prefix& prefix, const Order& order, Policy policy) const;
+  void put_way(const PathWord& word);
+  [[nodiscard]] std::vector<CompositeServer> spare(MonoTime now) const;
+  void follow_paths(MonoTime now);
   void put(const Binding& binding);
   void publish();
 
   ServiceOptions options_;
   std::size_t servers_;
   ClusterBook book_;
+  std::unique_ptr<PathBook> paths_;
+  ReliefDesk relief_;
+  std::map<Prefix, Policy> away_by_;  // groups that are away: the policy whose order does not hold
+  std::vector<double> requests_;      // a second, by server
   PrefixTableEditor bindings_;
   PrefixTableEditor by_hand_;  // of them, an operator's: they come before all policies
+  PrefixTableEditor moved_;    // groups that are away, of policies without a table to say it in
+  std::shared_ptr<const PrefixTable> moved_table_;
+  PrefixTableEditor ways_;  // what policy composite says
   std::shared_ptr<const PrefixTable> bindings_table_;
+  std::shared_ptr<const PrefixTable> ways_table_;
   std::shared_ptr<const PrefixTable> fixed_;
   std::shared_ptr<const PrefixTable> geo_;
   std::vector<Entry> entries_;
@@ -111,7 +147,10 @@ class ServiceDirector {
   Policy otherwise_by_ = Policy::race;
   SeededRandom lots_;
   MonoTime chosen_;  // when otherwise_ was looked at
+  View::Weights spare_{};
   bool bindings_changed_ = true;
+  bool ways_changed_ = false;
+  bool moved_changed_ = false;
   bool changed_ = true;
 };
 

@@ -16,13 +16,15 @@ Decision View::decide(const IpAddress& client) const noexcept {
     if (!known) continue;
     out.order = entry->order;
     out.bound = t == book;
+    out.spare = t == paths;
+    out.ways = entry->ways;
     return out;
   }
   out.order = otherwise;
   return out;
 }
 
-std::optional<ServerIndex> View::draw(ServerMask among, SeededRandom& lots) const noexcept {
+std::optional<ServerIndex> View::draw(ServerMask among, const Weights& weights, SeededRandom& lots) noexcept {
   if (among == 0) return std::nullopt;
   std::uint64_t total = 0;
   for (ServerMask left = among; left != 0; left &= left - 1)
@@ -37,17 +39,18 @@ std::optional<ServerIndex> View::draw(ServerMask among, SeededRandom& lots) cons
   return static_cast<ServerIndex>(std::countr_zero(among));  // not reached: the shares add up
 }
 
-Order View::line_up(const Order& preferred, ServerMask able, unsigned most,
-                    SeededRandom& lots) const noexcept {
+Order View::line_up(const Order& preferred, ServerMask able, unsigned most, SeededRandom& lots,
+                    bool by_spare) const noexcept {
+  const Weights& by = by_spare ? spare : weights;
   Order out;
   ServerMask group = 0;
   for (std::size_t i = 0; i < preferred.group; ++i) group |= bit(preferred.servers.at(i));
-  if (std::popcount(group & able) > 1) out.push(*draw(group & able, lots));
+  if (std::popcount(group & able) > 1) out.push(*draw(group & able, by, lots));
   for (const ServerIndex server : preferred.all())
     if (out.count < most && (able & bit(server)) != 0) out.push(server);
   for (const ServerIndex server : out.all()) able &= ~bit(server);
   while (out.count < most && out.count < Order::kMost && able != 0) {
-    const ServerIndex next = *draw(able, lots);
+    const ServerIndex next = *draw(able, by, lots);
     out.push(next);
     able &= ~bit(next);
   }

@@ -14,10 +14,15 @@
 
 namespace flagfall::director {
 
+/// By place in an order: by which border the server there shall answer, counted from 1; 0: it does not
+/// matter.
+using Ways = std::array<std::uint8_t, Order::kMost>;
+
 /// What a table's value stands for: value v means View::entries[v - 1].
 struct Entry {
   Order order;         // empty: nothing is known yet
   bool doubt = false;  // what is known is in question: race again, as for an unknown network
+  Ways ways{};
   bool operator==(const Entry&) const = default;
 };
 
@@ -25,15 +30,20 @@ struct Decision {
   Order order;             // whom the policies prefer; empty: nobody over another
   bool race = false;       // to be raced, when it can be
   bool bound = false;      // the cluster book's word: evidence, or an operator's
+  bool spare = false;      // its group is drawn by what each has to spare
   std::uint8_t scope = 0;  // the prefix length that this is true for (RFC 7871 §7.2.1)
+  Ways ways{};
 };
 
 struct View {
-  static constexpr std::size_t kMostTables = 4;
+  static constexpr std::size_t kMostTables = 6;
+  using Weights = std::array<std::uint32_t, kMostServers>;
   /// In the order of the policies: the first with servers for an address decides.
   std::array<std::shared_ptr<const PrefixTable>, kMostTables> tables;
   /// Which of them is the cluster book's; kMostTables: none.
   std::size_t book = kMostTables;
+  /// And which policy composite's.
+  std::size_t paths = kMostTables;
   std::shared_ptr<const std::vector<Entry>> entries;
   bool races = false;  // networks that are not bound are raced
   double sample = 0;   // share of bound requests that is raced again
@@ -42,16 +52,19 @@ struct View {
   /// For addresses in no table; empty: nobody is preferred.
   Order otherwise;
   /// How often each is drawn from a group, or when none is preferred; all zero: equally often.
-  std::array<std::uint32_t, kMostServers> weights{};
+  Weights weights{};
+  /// The same, from a group of policy composite.
+  Weights spare{};
 
   /// No allocation, no lock.
   [[nodiscard]] Decision decide(const IpAddress& client) const noexcept;
   /// One of `among` by its weight; none when there is none.
-  [[nodiscard]] std::optional<ServerIndex> draw(ServerMask among, SeededRandom& lots) const noexcept;
+  [[nodiscard]] static std::optional<ServerIndex> draw(ServerMask among, const Weights& weights,
+                                                       SeededRandom& lots) noexcept;
   /// The servers to answer with, best first, at most `most`, all of them in `able`: the preferred ones, who
-  /// leads drawn from the group; then others by lot.
-  [[nodiscard]] Order line_up(const Order& preferred, ServerMask able, unsigned most,
-                              SeededRandom& lots) const noexcept;
+  /// leads drawn from the group, by what they have to spare or by their weights; then others by lot.
+  [[nodiscard]] Order line_up(const Order& preferred, ServerMask able, unsigned most, SeededRandom& lots,
+                              bool by_spare = false) const noexcept;
 };
 
 }  // namespace flagfall::director

@@ -25,6 +25,8 @@ constexpr Nanos kRestore = std::chrono::seconds(5);
 /// Between two orders of pings to a slave, and how long an echo may take: hosts on Earth are nearer.
 constexpr Nanos kPingTurn = std::chrono::seconds(1);
 constexpr Nanos kPingWithin = std::chrono::seconds(1);
+/// Between two looks at how many answers each server has led.
+constexpr Nanos kCount = std::chrono::seconds(2);
 constexpr auto kReportPath = "/client-report";
 constexpr int kTooMany = 429;  // RFC 6585 §4
 
@@ -66,6 +68,7 @@ LoopOptions loop_options(const Config& config, const std::vector<Endpoint>& list
   o.core.limit = rate_limit(config);
   o.core.order_size = config.control.order_size;
   o.core.slaves = slave_names(config).size();
+  o.core.services = config.services.size();
   o.core.guide.client_subnet = config.director.client_subnet;
   return o;
 }
@@ -407,6 +410,14 @@ void App::tick() {
   log_failed_orders();
   follow_delays();
   follow_delegation();
+  if (const MonoTime now = clock_.mono(); now - counted_ >= kCount) {
+    counted_ = now;
+    director_->count([this](std::size_t service, director::ServerIndex server) {
+      std::uint64_t sum = 0;
+      for (const auto& loop : loops_) sum += loop->led(service, server);
+      return sum;
+    });
+  }
   if (director_->tick()) publish();
   director_keeper_->tick();
   if (const MonoTime now = clock_.mono(); now - pinged_ >= kPingTurn) {

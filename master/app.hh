@@ -93,6 +93,7 @@ class App final : public daemon::Program {
   MonoTime started_;
   bool paused_ = false;
   MonoTime pinged_;
+  MonoTime counted_;
 
   std::vector<Endpoint> listen_;
   std::optional<SnapshotBuilder> builder_;

@@ -292,6 +292,13 @@ config::Schema<DirectorConfig> director_schema() {
          .most = "10000000"});
   s.key("client_subnet", &C::client_subnet,
         {.help = "Answer for the client subnet that a resolver tells (RFC 7871), not for the resolver"});
+  s.key("ping_every", &C::ping_every,
+        {.help =
+             "Between two pings of a client network, by each slave, while its clients ask: for the policies "
+             "\"ping\" and \"composite\"; slaves remember results for collect.ping_keep",
+         .least = "1s",
+         .most = "1h"});
+  s.section("shed", &C::shed, director::shed_schema(), "Servers that are over their capacity");
   s.section("store", &C::store, director::store_schema(), "Where bindings are kept");
   s.check([](const C& c, const Where& where) {
     if (c.coarsest_v4 > c.finest_v4) where.error("finest_v4", "is less than coarsest_v4");
@@ -435,6 +442,9 @@ std::vector<std::string> slave_names(const Config& config) {
   std::set<std::string> names;
   for (const ServiceConfig& service : config.services)
     for (const SlaveConfig& slave : service.slaves) names.insert(slave.name);
+  for (const director::SiteConfig& site : config.sites)
+    for (const director::BorderConfig& border : site.borders)
+      if (!border.pinger.empty()) names.insert(border.pinger);
   return {names.begin(), names.end()};
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <variant>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "common/dns/rate_limit.hh"
 #include "common/wire/session.hh"
 #include "delay/follow.hh"
+#include "director/borders.hh"
 #include "director/config.hh"
 #include "director/store/config.hh"
 #include "master/race_core.hh"
@@ -137,6 +139,8 @@ struct DirectorConfig {
   Nanos least_gain = std::chrono::milliseconds(1);
   unsigned clusters = 1'000'000;
   bool client_subnet = true;
+  Nanos ping_every = std::chrono::seconds(20);
+  director::ShedOptions shed{};
   director::StoreConfig store{};
 };
 
@@ -187,8 +191,16 @@ struct Config {
 
 config::Schema<Config> schema();
 
-/// The names of all slaves, each once, sorted: a slave's place here is its index everywhere.
+/// The names of all slaves, each once, sorted: a slave's place here is its index everywhere. Those that only
+/// ping through a border are among them.
 std::vector<std::string> slave_names(const Config& config);
+
+/// Whose pings leave by which border: the slave, and the border's place among all.
+std::multimap<std::string, director::BorderIndex> pingers(const Config& config);
+
+/// By which borders a server's packets can leave: those that it has addresses for, and with its own addresses
+/// the only one of its site; any of its site when it has addresses for none.
+std::vector<director::BorderIndex> borders_of(const Config& config, const SlaveConfig& slave);
 
 /// The index of the zone that a name ("*.race.example.test", final dot or not) lies in: the longest that
 /// fits; -1 for none.

@@ -13,6 +13,25 @@ using director::bit;
 using director::ServerIndex;
 using director::ServerMask;
 
+/// Rates of answers are smoothed over so many seconds: two seconds' count of a few a second is mostly chance,
+/// and ten seconds after a change ([director.shed] settle) its traces shall be gone.
+constexpr double kSmooth = 4;
+
+director::PathOptions paths_of(const Config& config, const ServiceConfig& service) {
+  const auto place_of = [&](const std::string& site) {
+    const auto at = std::ranges::find(config.sites, site, &director::SiteConfig::name);
+    return static_cast<director::SiteIndex>(at - config.sites.begin());
+  };
+  director::PathOptions out;
+  out.network = director::Network(config.sites, config.internal);
+  out.contact = place_of(config.paths.site);
+  out.source = config.paths.ping_source;
+  out.fuzz = service.director.fuzz;
+  for (const SlaveConfig& slave : service.slaves)
+    out.servers.push_back({place_of(slave.site), borders_of(config, slave)});
+  return out;
+}
+
 director::ServiceOptions options_of(const Config& config, const ServiceConfig& service) {
   const DirectorConfig& c = config.director;
   director::ServiceOptions out;
@@ -29,9 +48,11 @@ director::ServiceOptions options_of(const Config& config, const ServiceConfig& s
   out.book.hysteresis = c.hysteresis;
   out.book.least_gain = c.least_gain;
   out.book.most = c.clusters;
+  out.shed = c.shed;
   out.sample = c.sample;
   out.load.fresh = service.director.load_fresh;
   out.load.near = service.director.near;
+  if (!director::border_names(config.sites).empty()) out.paths = paths_of(config, service);
   return out;
 }
 
@@ -88,24 +109,32 @@ Status DirectorDesk::read_geo(std::size_t service) {
   return Ok{};
 }
 
-void DirectorDesk::asked(std::uint16_t service, const IpAddress& client) {
+void DirectorDesk::asked(std::uint16_t service, const IpAddress& client, std::uint32_t queries) {
   auto* const director = of(service);
   if (director == nullptr) return;
   const MonoTime now = clock_.mono();
-  director->asked(client, now);
-  if (pings(service)) wants_.want(service, client, now);
+  director->asked(client, queries, now);
+  if (has(service, director::Policy::ping) || has(service, director::Policy::composite))
+    wants_.want(service, client, now);
 }
 
-bool DirectorDesk::pings(std::size_t service) const {
+bool DirectorDesk::has(std::size_t service, director::Policy policy) const {
   const auto& policies = config_.services[service].director.policies;
-  return std::ranges::find(policies, director::Policy::ping) != policies.end();
+  return std::ranges::find(policies, policy) != policies.end();
 }
 
 DirectorDesk::Pings DirectorDesk::pings() {
   Pings out;
-  for (const PingWants::Want& want : wants_.turn(clock_.mono()))
-    for (const SlaveConfig& slave : config_.services[want.service].slaves)
-      if (live_.contains(slave.name)) out[slave.name].push_back(want.client);
+  for (const PingWants::Want& want : wants_.turn(clock_.mono())) {
+    // A border's pinger need not have a server, of this service or at all.
+    std::set<std::string> who;
+    if (has(want.service, director::Policy::ping))
+      for (const SlaveConfig& slave : config_.services[want.service].slaves) who.insert(slave.name);
+    if (has(want.service, director::Policy::composite))
+      for (const auto& [slave, border] : pingers_) who.insert(slave);
+    for (const std::string& slave : who)
+      if (live_.contains(slave)) out[slave].push_back(want.client);
+  }
   return out;
 }
 
@@ -115,8 +144,12 @@ void DirectorDesk::evidence(const SlaveState& slave, const wire::Evidence& evide
   const auto load = load_of(evidence.loads, now);
   for (std::size_t s = 0; s < services_.size(); ++s) {
     director::ServiceDirector* const director = of(s);
+    if (director == nullptr) continue;
+    if (const auto through = pingers_.find(slave.name); through != pingers_.end())
+      for (const director::Measure& measure : measures)
+        if (measure.kind == director::Kind::ping) director->ping_through(through->second, measure, now);
     const auto server = this->server(s, slave.name);
-    if (director == nullptr || !server || *server >= director::kMostServers) continue;
+    if (!server || *server >= director::kMostServers) continue;
     for (director::Measure& measure : measures) {
       measure.server = *server;
       director->measure(measure, now);
@@ -183,6 +216,26 @@ void DirectorDesk::judge() {
     service.director->set_fit(service.fallen ? service.fallen->servers : fit);
   }
   changed_ = true;
+}
+
+void DirectorDesk::count(const Led& led) {
+  const MonoTime now = clock_.mono();
+  const double seconds = counted_ ? std::chrono::duration<double>(now - *counted_).count() : 0;
+  for (std::size_t s = 0; s < services_.size(); ++s) {
+    Service& service = services_[s];
+    if (!service.director) continue;
+    service.led.resize(service.director->servers());
+    service.rate.resize(service.director->servers());
+    for (std::size_t i = 0; i < service.led.size(); ++i) {
+      const auto server = static_cast<ServerIndex>(i);
+      const std::uint64_t total = led(s, server);
+      const auto more = static_cast<double>(total - std::exchange(service.led[i], total));
+      if (!counted_ || seconds <= 0) continue;
+      service.rate[i] += (more / seconds - service.rate[i]) * seconds / (seconds + kSmooth);
+      service.director->served(server, service.rate[i]);
+    }
+  }
+  counted_ = now;
 }
 
 bool DirectorDesk::tick() {

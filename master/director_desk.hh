@@ -2,6 +2,7 @@
 // make of it into the snapshots of the request loops. Control thread only; decides nothing itself.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -24,7 +25,7 @@ class DirectorDesk final : public RaceObserver {
   /// Reads the prefix files of policy "static", and the database of "geo". `config` outlives it.
   static Result<std::unique_ptr<DirectorDesk>> open(const Config& config, Random& random);
 
-  void asked(std::uint16_t service, const IpAddress& client) override;
+  void asked(std::uint16_t service, const IpAddress& client, std::uint32_t queries) override;
   void settled(const race::FinishedRace& race) override;
 
   /// What a slave's collectors say; its last loads and checks stand in the state.
@@ -34,6 +35,9 @@ class DirectorDesk final : public RaceObserver {
   Pings pings();
   /// Who has a session now.
   void slaves(const std::vector<const SlaveState*>& slaves);
+  /// How many answers a server of a service has led until now; every two seconds.
+  using Led = std::function<std::uint64_t(std::size_t service, director::ServerIndex server)>;
+  void count(const Led& led);
   /// Four times a second. True: apply() has something new.
   bool tick();
   void apply(Snapshot& snapshot) const;
@@ -65,20 +69,25 @@ class DirectorDesk final : public RaceObserver {
     director::HealthRules rules;
     std::optional<director::Fallen> fallen;                      // what is done while nobody is fit
     std::vector<std::optional<director::ServerIndex>> by_slave;  // index of all slaves -> of this service's
+    std::vector<std::uint64_t> led;                              // by server, as counted last
+    std::vector<double> rate;                                    // answers a second
   };
-  explicit DirectorDesk(const Config& config) : config_(config) {}
+  explicit DirectorDesk(const Config& config)
+      : config_(config), pingers_(pingers(config)), wants_(config.director.ping_every) {}
   void judge();
   Status read_geo(std::size_t service);
-  [[nodiscard]] bool pings(std::size_t service) const;
+  [[nodiscard]] bool has(std::size_t service, director::Policy policy) const;
 
   const Config& config_;  // NOLINT(*-ref-data-members)
   SystemClock clock_;
   std::vector<Service> services_;
   std::vector<std::string> names_;  // of all slaves, by index
+  std::multimap<std::string, director::BorderIndex> pingers_;
   std::set<std::string> live_;
   std::set<std::string> drained_;
   std::map<std::string, std::vector<wire::Check>> checks_;  // by slave
   PingWants wants_;
+  std::optional<MonoTime> counted_;
   bool changed_ = true;
   std::vector<std::shared_ptr<const director::View>> retired_;  // freed here, and not by a request loop
 };

@@ -111,10 +111,14 @@ json DirectorRoutes::status() const {
     json policies = json::array();
     for (const director::Policy policy : director->options().policies)
       policies.push_back(director::name_of(policy));
+    const director::Shedder& shedder = director->shedder();
+    json shed{{"away", shedder.away().size()}};
+    shedder.counters().for_each([&](const char* name, const Counter& c) { shed[name] = c.get(); });
     services.push_back({{"service", desk_.config().services[s].name},
                         {"policies", policies},
                         {"clusters", director->book().size()},
-                        {"counters", counters}});
+                        {"counters", counters},
+                        {"shed", shed}});
   }
   if (services.empty()) return {};
   const store::Health health = keeper_.health();
@@ -243,6 +247,15 @@ json DirectorRoutes::explain_json(std::size_t s, const IpAddress& address) const
            {"certainty", race::kCertaintyNames.at(static_cast<std::size_t>(piece.certainty))},
            {"against", against}});
     }
+  }
+  if (e.shed) out["shed"] = {{"from", desk_.name(s, e.shed->from)}, {"to", desk_.name(s, e.shed->to)}};
+  if (director.paths() != nullptr) {
+    const std::vector<std::string> borders = director::border_names(desk_.config().sites);
+    out["paths"] = json::array();
+    for (const director::PathBook::Candidate& path : e.paths)
+      out["paths"].push_back({{"server", desk_.name(s, path.server)},
+                              {"border", borders.at(path.border)},
+                              {"metric_ms", path.metric * 1e3}});
   }
   for (const director::PolicyWord& word : e.words) {
     const std::string who = word.order.empty() ? std::string() : desk_.name(s, word.order.best());

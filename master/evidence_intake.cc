@@ -60,22 +60,39 @@ wire::Health health_of(const std::vector<wire::Check>& checks, const std::vector
   return out;
 }
 
+void PingWants::queue(const Key& key, Network& network) {
+  if (network.queued || queue_.size() == kMost) return;
+  network.queued = true;
+  queue_.push_back(key);
+}
+
 void PingWants::want(std::uint16_t service, const IpAddress& client, MonoTime now) {
-  if (queue_.size() == kMost || asked_.size() >= 4 * kMost) return;
   const Key key{service, masked(client, client.family == Family::v4 ? 24 : 56)};
-  const auto [at, fresh] = asked_.try_emplace(key, now);
-  if (!fresh && now - at->second < kAgain) return;
-  at->second = now;
-  queue_.push_back({service, client});
+  auto at = networks_.find(key);
+  if (at == networks_.end()) {
+    if (networks_.size() >= 4 * kMost || queue_.size() == kMost) return;
+    at = networks_.try_emplace(key, Network{client, now, now}).first;
+  }
+  at->second.client = client;
+  at->second.asked = now;
+  if (now >= at->second.next) queue(key, at->second);
 }
 
 std::vector<PingWants::Want> PingWants::turn(MonoTime now) {
+  for (auto& [key, network] : networks_)
+    if (now >= network.next && now - network.asked < kStay) queue(key, network);
   std::vector<Want> out;
   while (!queue_.empty() && out.size() < kTurn) {
-    out.push_back(queue_.front());
+    Network& network = networks_.at(queue_.front());
+    network.queued = false;
+    network.next = now + every_;
+    out.push_back({queue_.front().service, network.client});
     queue_.pop_front();
   }
-  std::erase_if(asked_, [&](const auto& entry) { return now - entry.second >= kAgain; });
+  std::erase_if(networks_, [&](const auto& entry) {
+    const Network& network = entry.second;
+    return !network.queued && now >= network.next && now - network.asked >= kStay;
+  });
   return out;
 }
 

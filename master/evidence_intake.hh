@@ -27,15 +27,20 @@ std::optional<director::ServerLoad> load_of(const std::vector<wire::Load>& loads
 /// any.
 wire::Health health_of(const std::vector<wire::Check>& checks, const std::vector<IpAddress>& answers);
 
-/// Clients that wait to be pinged, each network not more often than its results stay fresh.
+/// Client networks that are pinged: at once when they are new, and then at a set pace for as long as their
+/// clients ask.
 class PingWants {
  public:
-  /// Between two pings of one network, as long as its clients ask.
-  static constexpr Nanos kAgain = std::chrono::seconds(20);
+  /// A network that nobody has asked from for so long is left alone. Known ones are told of by one query in
+  /// sixteen (AskedNetworks).
+  static constexpr Nanos kStay = std::chrono::minutes(2);
   /// Waiting at once; who comes later is told of again by the request loops.
   static constexpr std::size_t kMost = 4096;
   /// Of one turn, for each slave.
   static constexpr std::size_t kTurn = 64;
+
+  /// `every`: between two pings of a network.
+  explicit PingWants(Nanos every) : every_(every) {}
 
   void want(std::uint16_t service, const IpAddress& client, MonoTime now);
   struct Want {
@@ -52,8 +57,17 @@ class PingWants {
     IpAddress network;
     auto operator<=>(const Key&) const = default;  // NOLINT(*-use-nullptr): there is none
   };
-  std::deque<Want> queue_;
-  std::map<Key, MonoTime> asked_;
+  struct Network {
+    IpAddress client;  // who asked last
+    MonoTime asked;
+    MonoTime next;  // to be pinged from then on
+    bool queued = false;
+  };
+  void queue(const Key& key, Network& network);
+
+  Nanos every_;
+  std::deque<Key> queue_;
+  std::map<Key, Network> networks_;
 };
 
 }  // namespace flagfall::master

@@ -2,6 +2,8 @@
 // the records of the answer. Pure; one object a loop; nothing allocates after construction.
 #pragma once
 
+#include <optional>
+
 #include "common/base/random.hh"
 #include "common/wire/dns.hh"
 #include "common/wire/dns_answer.hh"
@@ -19,6 +21,8 @@ class Guide {
 
   struct Way {
     director::Order order;   // preferred servers
+    director::Ways ways{};   // by which border each of them shall answer
+    bool spare = false;      // who of their group leads is drawn by what they have to spare
     bool race = false;       // race it, if that can be; otherwise answer
     bool bound = false;      // evidence or an operator says so; never for a subnet's
     bool learning = false;   // nothing sure is known of the client's network
@@ -32,6 +36,7 @@ class Guide {
   struct Answer {
     const wire::PreparedRecords* records = nullptr;  // until the next call; none: the zone's own
     bool refuse = false;                             // nobody is fit, and the service then refuses
+    std::optional<director::ServerIndex> led{};      // the first server in it
   };
   [[nodiscard]] Answer answer(const RacedService& service, const Way& way, bool v6) noexcept;
 

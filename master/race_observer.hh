@@ -11,8 +11,8 @@ class RaceObserver {
   virtual ~RaceObserver() = default;
   /// A slave's report of one order, as soon as it has come and when its race is known.
   virtual void timed(const race::OrderTiming& /*timing*/) {}
-  /// A client of this network has asked lately.
-  virtual void asked(std::uint16_t /*service*/, const IpAddress& /*client*/) {}
+  /// Clients of this one's network have asked so many times since it was told of last.
+  virtual void asked(std::uint16_t /*service*/, const IpAddress& /*client*/, std::uint32_t /*queries*/) {}
   /// Once a race, as soon as it has a verdict; at its end when it has none.
   virtual void settled(const race::FinishedRace& /*race*/) {}
   /// Once a race, some seconds after its instant, when nothing more is expected of it.

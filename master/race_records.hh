@@ -63,6 +63,7 @@ struct AnswerUnwanted {
 struct NetworkAsked {
   IpAddress client;
   std::uint16_t service = 0;
+  std::uint32_t queries = 0;  // from it since it was told of last
 };
 
 using RaceRecord = std::variant<RaceStarted, QuestionRepeated, AnswerUnwanted, NetworkAsked>;

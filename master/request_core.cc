@@ -42,6 +42,7 @@ RequestCore::RequestCore(const RequestOptions& options, dns::FrontEnd& front_end
       question_hash_(options.epoch),
       guide_(options.guide, random),
       asked_(random),
+      led_(options.services),
       log_(log) {}
 
 void RequestCore::take_over(std::shared_ptr<const Snapshot> snapshot) {
@@ -172,8 +173,11 @@ std::optional<Guide::Way> RequestCore::way_of(std::uint16_t service, const wire:
                                               const IpAddress& client) noexcept {
   if (!snapshot_->services[service].view) return std::nullopt;
   const Guide::Way way = guide_.decide(snapshot_->services[service], query, client);
-  if (log_ != nullptr && asked_.tell(service, way.about, !way.learning, times_.now))
-    log_->log(NetworkAsked{way.about, service});
+  if (log_ == nullptr) return way;
+  const Nanos again =
+      snapshot_->services[service].counted ? AskedNetworks::kAgainCounted : AskedNetworks::kAgain;
+  if (const auto queries = asked_.tell(service, way.about, !way.learning, times_.now, again); queries > 0)
+    log_->log(NetworkAsked{way.about, service, queries});
   return way;
 }
 
@@ -183,6 +187,7 @@ std::size_t RequestCore::ordinary(const wire::DnsQuery& query, const dns::FrontE
   if (way) {
     const bool v6 = query.type == wire::rrtype::kAaaa;
     const Guide::Answer told = guide_.answer(snapshot_->services[result.service], *way, v6);
+    if (told.led && result.service < led_.size()) ++led_[result.service].at(*told.led);
     if (told.refuse) return front_end_.refuse(query, result, transport, room);
     if (told.records != nullptr)
       return front_end_.steered(query, result, transport, *told.records, way->scope, room);

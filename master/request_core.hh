@@ -54,6 +54,7 @@ struct RequestOptions {
   dns::RateLimit::Options limit;
   std::size_t order_size = 1200;
   std::size_t slaves = 0;  // how many are configured
+  std::size_t services = 0;
   unsigned loop = 0;
   unsigned loops = 1;
   GuideOptions guide;
@@ -90,6 +91,10 @@ class RequestCore {
 
   [[nodiscard]] const RequestCounters& counters() const { return counters_; }
   [[nodiscard]] RequestCounters& counters() { return counters_; }
+  /// Ordinary answers that this server of a service led; any thread.
+  [[nodiscard]] std::uint64_t led(std::size_t service, director::ServerIndex server) const {
+    return led_.at(service).at(server).get();
+  }
   [[nodiscard]] const OrderCounters& orders(std::size_t slave) const { return book_.counters(slave); }
   /// Owner thread.
   [[nodiscard]] RaceCore& race() { return race_; }
@@ -125,6 +130,7 @@ class RequestCore {
   QuestionHash question_hash_;
   Guide guide_;
   AskedNetworks asked_;
+  std::vector<std::array<Counter, director::kMostServers>> led_;  // by service and server
   RaceLog* log_;
   std::shared_ptr<const Snapshot> snapshot_;
   RequestCounters counters_;

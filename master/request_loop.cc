@@ -281,6 +281,9 @@ const dns::DnsCounters& RequestLoop::dns() const {
 const OrderCounters& RequestLoop::orders(std::size_t slave) const {
   return shell_->core.orders(slave);
 }
+std::uint64_t RequestLoop::led(std::size_t service, director::ServerIndex server) const {
+  return shell_->core.led(service, server);
+}
 std::vector<const net::TcpCounters*> RequestLoop::tcp() const {
   std::vector<const net::TcpCounters*> out;
   for (const Shell::Service& s : shell_->services) out.push_back(&s.tcp->counters());

@@ -71,6 +71,7 @@ class RequestLoop {
   [[nodiscard]] const RequestCounters& requests() const;
   [[nodiscard]] const dns::DnsCounters& dns() const;
   [[nodiscard]] const OrderCounters& orders(std::size_t slave) const;
+  [[nodiscard]] std::uint64_t led(std::size_t service, director::ServerIndex server) const;
   /// One a service address, in order.
   [[nodiscard]] std::vector<const net::TcpCounters*> tcp() const;
 

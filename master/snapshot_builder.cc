@@ -20,8 +20,9 @@ BeaconWish beacon_wish(const ServiceConfig& service) {
 SnapshotBuilder::SnapshotBuilder(const Config& config, std::vector<Endpoint> listen)
     : config_(config), listen_(std::move(listen)), names_(slave_names(config)) {
   std::vector<std::uint16_t> next(names_.size(), 0);
+  const std::vector<std::string> borders = director::border_names(config.sites);
   for (const ServiceConfig& service : config.services) {
-    servers_.push_back(std::make_shared<const ServerAnswers>(service));
+    servers_.push_back(std::make_shared<const ServerAnswers>(service, borders));
     std::vector<Part>& parts = parts_.emplace_back();
     for (const SlaveConfig& slave : service.slaves) {
       const auto at = static_cast<std::size_t>(std::ranges::lower_bound(names_, slave.name) - names_.begin());
@@ -57,6 +58,7 @@ std::map<std::string, wire::Services> SnapshotBuilder::services() const {
       out[slave.name].services.push_back(std::move(s));
     }
   }
+  for (const std::string& name : names_) out.try_emplace(name);  // who only pings has none
   for (const NameServerConfig& server : config_.slaves) {
     const auto at = out.find(server.name);
     if (at == out.end()) continue;
@@ -70,6 +72,10 @@ std::string SnapshotBuilder::why_not(const SlaveState& slave) const {
   const wire::Report& report = slave.last_report;
   if (!slave.registered) return slave.sessions == 0 ? "has not connected" : "its session is lost";
   if (slave.collects_only) return "only collects";
+  if (std::ranges::none_of(config_.services, [&](const ServiceConfig& s) {
+        return std::ranges::count(s.slaves, slave.name, &SlaveConfig::name) > 0;
+      }))
+    return "has no service: it only pings through its border";
   if (slave.ready.empty()) return "has not said yet what it can send from";
   if (std::ranges::all_of(config_.services, [&](const ServiceConfig& s) {
         return s.mode == ServiceConfig::Mode::delegate ||
@@ -111,6 +117,8 @@ Snapshot SnapshotBuilder::build(const std::vector<const SlaveState*>& slaves, co
     shortest = std::min(shortest, service.delay);
     service.shadow = config_.services[s].mode == ServiceConfig::Mode::shadow;
     service.race_share = config_.services[s].race_share;
+    service.counted = std::ranges::any_of(config_.services[s].slaves,
+                                          [](const SlaveConfig& slave) { return slave.capacity.limited(); });
     service.beacon = beacon_wish(config_.services[s]);
     if (!config_.services[s].director.policies.empty()) service.servers = servers_[s];
     if (config_.services[s].late == wire::LatePolicy::drop) service.retry_window = kDropRetry;

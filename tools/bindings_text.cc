@@ -69,6 +69,15 @@ std::string candidates(const Json& array) {
   return text_table(rows);
 }
 
+std::string paths(const Json& array) {
+  if (!array.is_array() || array.empty()) return {};
+  Rows rows{{"server", "by border", ">metric, ms"}};
+  for (const Json& one : array)
+    rows.push_back({json_text(json_at(one, "server")), json_text(json_at(one, "border")),
+                    json_number(json_at(one, "metric_ms"), 2)});
+  return "\n" + text_table(rows);
+}
+
 std::string policies(const Json& array) {
   if (!array.is_array() || array.empty()) return {};
   Rows rows{{"policy", "says"}};
@@ -99,8 +108,12 @@ std::string service_text(const Json& service) {
       {"why", json_text(json_at(service, "reason"))}};
   if (const Json& scope = json_at(service, "scope"); scope.is_number_integer())
     head.push_back({"scope", "/" + json_text(scope)});
+  if (const Json& shed = json_at(service, "shed"); shed.is_object())
+    head.push_back({"shed", "from " + json_text(json_at(shed, "from")) + ", which is over its capacity, to " +
+                                json_text(json_at(shed, "to"))});
   return text_table(head) + "\n" + candidates(json_at(service, "candidates")) +
-         policies(json_at(service, "policies")) + recent(json_at(service, "recent"));
+         paths(json_at(service, "paths")) + policies(json_at(service, "policies")) +
+         recent(json_at(service, "recent"));
 }
 
 }  // namespace

@@ -123,11 +123,11 @@ BOOST_AUTO_TEST_CASE(of_a_group_each_leads_by_its_weight) {
 BOOST_AUTO_TEST_CASE(without_weights_all_are_drawn_equally_often) {
   Rig rig;
   std::map<int, int> drawn;
-  for (int i = 0; i < 6000; ++i) ++drawn[*rig.view.draw(bit(1) | bit(7) | bit(63), rig.lots)];
+  for (int i = 0; i < 6000; ++i) ++drawn[*View::draw(bit(1) | bit(7) | bit(63), rig.view.weights, rig.lots)];
   BOOST_TEST(drawn.size() == 3U);
   for (const auto& [server, times] : drawn)
     BOOST_TEST((times > 1800 && times < 2200), server << " " << times);
-  BOOST_TEST(!rig.view.draw(0, rig.lots));
+  BOOST_TEST(!View::draw(0, rig.view.weights, rig.lots));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

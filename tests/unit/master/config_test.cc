@@ -268,4 +268,50 @@ BOOST_AUTO_TEST_CASE(a_delegated_service_has_a_zone_below_ours_with_its_names_in
   BOOST_TEST(holds(error_of(with("zone = \"cdn.example.test\"") + servers), "has a meaning with mode"));
 }
 
+BOOST_AUTO_TEST_CASE(composite_needs_borders_that_somebody_pings_through_and_servers_with_a_way_out) {
+  const std::string sites =
+      "[[site]]\nname = \"a\"\n[[site.border]]\nname = \"a-out\"\n"
+      "[[site]]\nname = \"b\"\n[[site.border]]\nname = \"b-out\"\n"
+      "[[internal]]\nbetween = [\"a\", \"b\"]\ndelay = \"1ms\"\n[paths]\nsite = \"a\"\n";
+  const std::string composite = replaced(kGood, "[[service.slave]]",
+                                         "[service.director]\npolicies = [\"composite\"]\n[[service.slave]]");
+  const auto at = [](const std::string& text, const std::string& slave, const std::string& lines) {
+    return replaced(text, "name = \"" + slave + "\"\n", "name = \"" + slave + "\"\n" + lines);
+  };
+  const std::string placed = at(at(composite, "fra", "site = \"a\"\n"), "ams", "site = \"b\"\n");
+  BOOST_TEST(error_of(placed + sites) == "good");
+  BOOST_TEST(holds(error_of(composite), "needs a [[site]] with a [[site.border]]"));
+  BOOST_TEST(holds(error_of(composite + sites), "needs every server's site"));
+  // A second border at a site: whose pings leave by which?
+  const std::string two =
+      replaced(sites, "name = \"b-out\"\n", "name = \"b-out\"\n[[site.border]]\nname = \"c\"\n");
+  BOOST_TEST(holds(error_of(placed + two), "nobody pings through border 'b-out'"));
+  const std::string told =
+      replaced(replaced(two, "name = \"b-out\"\n", "name = \"b-out\"\npinger = \"ams\"\n"), "name = \"c\"\n",
+               "name = \"c\"\npinger = \"c-ping\"\n");
+  BOOST_TEST(error_of(placed + told) == "good");
+  BOOST_TEST(holds(error_of(placed + replaced(told, "c-ping", "ams")), "its pings leave by one"));
+  BOOST_TEST(holds(error_of(placed + replaced(told, "c-ping", "fra")), "its pings leave by one"));
+  const auto config = master::schema().parse(placed + told, "m.toml");
+  BOOST_REQUIRE(config.ok());
+  BOOST_TEST(master::slave_names(*config).size() == 3U);  // who only pings is one of them
+  const auto who = master::pingers(*config);
+  BOOST_TEST(who.size() == 3U);
+  BOOST_TEST(unsigned{who.find("c-ping")->second} == 2U);
+  // A server at a site without a border has a way out by another's address only.
+  const std::string none = replaced(sites, "[[site.border]]\nname = \"b-out\"\n", "");
+  BOOST_TEST(holds(error_of(placed + none), "slave 'ams' has no way out"));
+  BOOST_TEST(error_of(at(placed, "ams", "border = [{ border = \"a-out\", answers = [\"192.0.2.99\"] }]\n") +
+                      none) == "good");
+}
+
+BOOST_AUTO_TEST_CASE(limits_need_a_director_that_heeds_them) {
+  const std::string limit = "capacity = { requests = 100 }\n";
+  const std::string with = replaced(kGood, "name = \"fra\"\n", "name = \"fra\"\n" + limit);
+  BOOST_TEST(holds(error_of(with), "no director that could heed them"));
+  BOOST_TEST(error_of(replaced(with, "[[service.slave]]",
+                               "[service.director]\npolicies = [\"weighted\"]\n[[service.slave]]")) ==
+             "good");
+}
+
 BOOST_AUTO_TEST_SUITE_END()

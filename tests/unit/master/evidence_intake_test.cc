@@ -86,19 +86,24 @@ BOOST_AUTO_TEST_CASE(a_check_counts_for_the_addresses_that_it_speaks_for) {
 }
 
 BOOST_AUTO_TEST_CASE(a_network_is_pinged_once_in_a_while_as_long_as_it_asks) {
-  PingWants wants;
+  PingWants wants(20s);
   wants.want(0, ip("192.0.2.1"), kNow);
   wants.want(0, ip("192.0.2.9"), kNow + 1s);  // the same network
   wants.want(1, ip("192.0.2.9"), kNow + 1s);  // another service
   BOOST_TEST(wants.turn(kNow + 1s).size() == 2U);
   wants.want(0, ip("192.0.2.1"), kNow + 10s);
   BOOST_TEST(wants.turn(kNow + 10s).empty());
-  wants.want(0, ip("192.0.2.1"), kNow + 20s);
-  BOOST_TEST(wants.turn(kNow + 20s).size() == 1U);
+  BOOST_TEST(wants.turn(kNow + 20s).empty());
+  BOOST_TEST(wants.turn(kNow + 21s).size() == 2U);  // in the background, as long as they ask
+  BOOST_TEST(wants.turn(kNow + 22s).empty());
+  BOOST_TEST(wants.turn(kNow + 128s).size() == 1U);  // asked for the last time 118 and 127 s ago
+  BOOST_TEST(wants.turn(kNow + 200s).empty());
+  wants.want(0, ip("192.0.2.1"), kNow + 201s);
+  BOOST_TEST(wants.turn(kNow + 201s).size() == 1U);
 }
 
 BOOST_AUTO_TEST_CASE(a_flood_of_networks_waits_in_bounded_room) {
-  PingWants wants;
+  PingWants wants(20s);
   for (unsigned i = 0; i < 100'000; ++i) {
     IpAddress client = ip("10.0.0.0");
     client.octets[1] = static_cast<std::uint8_t>(i >> 8);

@@ -97,6 +97,23 @@ BOOST_AUTO_TEST_CASE(a_bound_network_gets_its_server_and_another_is_raced) {
   BOOST_TEST(answer(unknown).starts_with("5 "));
 }
 
+BOOST_AUTO_TEST_CASE(an_answer_carries_the_addresses_of_the_border_that_its_server_shall_answer_by) {
+  config.slaves[1].borders = {{"fra-out", {ip("192.0.2.121")}, {}}, {"nyc-out", {ip("192.0.2.122")}, {}}};
+  service.servers = std::make_shared<const ServerAnswers>(
+      config, std::vector<std::string>{"ams-out", "fra-out", "nyc-out"});
+  Guide::Way w = way("198.51.100.7");
+  BOOST_TEST(answer(w) == "60 192.0.2.20 192.0.2.21");  // no border: its own
+  w.ways[0] = 2;
+  BOOST_TEST(answer(w) == "60 192.0.2.121");
+  w.ways[0] = 3;
+  BOOST_TEST(answer(w) == "60 192.0.2.122");
+  w.ways[0] = 1;  // it has none for that one
+  BOOST_TEST(answer(w) == "60 192.0.2.20 192.0.2.21");
+  w.ways[0] = 2;
+  w.ways[1] = 2;
+  BOOST_TEST(answer(w, true) == "60 2001:db8:c::30");  // of a family that the border has none of
+}
+
 BOOST_AUTO_TEST_CASE(of_a_family_that_its_server_lacks_the_next_best_answers) {
   BOOST_TEST(answer(way("198.51.100.7"), true) == "60 2001:db8:c::30");
 }
@@ -161,18 +178,19 @@ BOOST_AUTO_TEST_CASE(known_networks_are_told_of_now_and_then_and_a_flood_is_not)
   BOOST_TEST(asked.tell(0, ip("198.51.100.7"), false, now));
   BOOST_TEST(!asked.tell(0, ip("198.51.100.8"), false, now + 1s));  // the same network
   BOOST_TEST(asked.tell(1, ip("198.51.100.8"), false, now + 1s));
-  BOOST_TEST(asked.tell(0, ip("198.51.100.7"), false, now + 20s));
+  BOOST_TEST(asked.tell(0, ip("198.51.100.7"), false, now + 20s) == 2U);  // with the one that was not told of
+  BOOST_TEST(asked.tell(0, ip("198.51.100.7"), false, now + 22s, 2s) == 1U);
   int told = 0;
   for (unsigned i = 0; i < 100'000; ++i) {
     IpAddress client = ip("10.0.0.1");
     client.octets[1] = static_cast<std::uint8_t>(i >> 8);
     client.octets[2] = static_cast<std::uint8_t>(i);
-    told += asked.tell(0, client, false, now + 30s) ? 1 : 0;
+    told += asked.tell(0, client, false, now + 30s) > 0 ? 1 : 0;
   }
   BOOST_TEST(told <= master::AskedNetworks::kRate + 1);
   int looked = 0;
-  for (int i = 0; i < 16; ++i) looked += asked.tell(7, ip("192.0.2.1"), true, now + 60s) ? 1 : 0;
-  BOOST_TEST(looked == 1);
+  for (int i = 0; i < 16; ++i) looked += static_cast<int>(asked.tell(7, ip("192.0.2.1"), true, now + 60s));
+  BOOST_TEST(looked == 16);  // one look, for all of them
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -91,7 +91,9 @@ BOOST_AUTO_TEST_CASE(the_documented_explanation_says_whom_and_why) {
   for (const char* part :
        {"address  198.51.100.7\n", "cluster  198.51.100.0/24\n", "action   answer\n", "servers  fra, nyc\n",
         "why      bound: 3 of 4 races won, 12.3 ms before the next\n", "scope    /24\n", "unfit: no session",
-        "1250", "ping 12, race 4", "bound to fra", "1m 15s  ping", "certain    nyc\n"})
+        "1250", "ping 12, race 4", "bound to fra", "1m 15s  ping",
+        "shed     from fra, which is over its capacity, to nyc\n", "fra-transit", "33.75",
+        "certain    nyc\n"})
     BOOST_TEST(has(*text, part), part << " in\n" << *text);
 }
 
@@ -126,7 +128,7 @@ BOOST_AUTO_TEST_CASE(a_master_that_lies_is_shown_and_obeyed_in_nothing) {
       const auto text = tools::explain_text(bad.dump());
       BOOST_TEST((!text.ok() || text->find('\x1b') == std::string::npos));
     }
-    for (const char* list : {"candidates", "recent", "policies", "servers", "scope"}) {
+    for (const char* list : {"candidates", "recent", "policies", "servers", "scope", "paths", "shed"}) {
       auto bad = example;
       bad["services"][0][list] = value;
       BOOST_TEST(tools::explain_text(bad.dump()).ok());
