@@ -1,0 +1,70 @@
+#include "master/segment_race.hh"
+
+#include <cassert>
+
+namespace flagfall::master {
+
+using std::chrono::duration_cast;
+using std::chrono::milliseconds;
+
+SegmentRace::SegmentRace(const HandedOver& connection, unsigned runners, Nanos delay)
+    : connection_(connection), runners_(runners) {
+  assert(runners >= 1 && runners <= race::kMostRunners);
+  assert(delay <= kMostTcpDelay && delay >= milliseconds(runners + 1));
+  // The last one a millisecond below the kernel's clock at the instant: what is read of that may be one too
+  // low, and what is only a little old leaves the connection's round trip time as it is.
+  const auto at_instant =
+      connection.clock + static_cast<std::uint32_t>(duration_cast<milliseconds>(delay).count());
+  first_ = at_instant - runners - 1;
+}
+
+std::uint32_t SegmentRace::timestamp(unsigned runner) const {
+  assert(runner < runners_);
+  return first_ + runner;
+}
+
+wire::TcpSegment SegmentRace::segment(unsigned runner) const {
+  return {.source = connection_.server,
+          .destination = connection_.client,
+          .sequence = connection_.send_next,
+          .acknowledgement = connection_.receive_next,
+          .window = connection_.window,
+          .timestamps = wire::TcpTimestamps{timestamp(runner), connection_.echo},
+          .payload = {}};
+}
+
+wire::TcpSegment SegmentRace::old_octet() const {
+  return {.source = connection_.server,
+          .destination = connection_.client,
+          .sequence = connection_.send_next - 1,
+          .acknowledgement = connection_.receive_next,
+          .window = connection_.window,
+          .timestamps = wire::TcpTimestamps{connection_.clock, connection_.echo},
+          .payload = kOldOctet};
+}
+
+SegmentRace::Told SegmentRace::look(const wire::TcpView& packet) const {
+  if (packet.source != connection_.client || packet.destination != connection_.server) return {};
+  if (packet.rst) {
+    // Only one that a receiver would take (RFC 5961 §3.2).
+    return {packet.sequence == connection_.receive_next ? Outcome::closed : Outcome::not_yet};
+  }
+  const std::uint32_t end = connection_.send_next + connection_.answer;
+  if (!packet.ack || packet.syn || wire::sequence_before(packet.acknowledgement, end)) return {};
+  if (!packet.timestamps) return {Outcome::unclear};
+  if (packet.sacks > 0) {
+    const std::uint32_t sacked = packet.sack[0].end;
+    if (wire::sequence_before(connection_.send_next, sacked) && !wire::sequence_before(end, sacked))
+      return {Outcome::unclear};
+  }
+  const std::uint32_t echo = packet.timestamps->echo;
+  const std::uint32_t runner = echo - first_;
+  if (runner < runners_) return {Outcome::won, runner};
+  // Its own copy has the clock's value at the hand-over, or of later.
+  return {echo == connection_.clock || echo == connection_.clock + 1 ||
+                  !wire::sequence_before(echo, first_ + runners_)
+              ? Outcome::fallback
+              : Outcome::unclear};
+}
+
+}  // namespace flagfall::master
