@@ -40,8 +40,8 @@ class ClusterBook {
   /// From the store: as good as learned, until evidence says otherwise; an operator's word stays one. Of what
   /// is known already, the newer `since` stays.
   void restore(const Binding& binding, MonoTime now);
-  /// Ages, merges and looks again at a bounded part of the table at each call: all of it in a minute, when
-  /// called four times a second.
+  /// Ages, merges and looks again at a bounded part of the table at each call. Called four times a second, it
+  /// has seen 60,000 clusters in a minute, and a million in a quarter of an hour.
   void advance(MonoTime now);
 
   /// Since the last call, in order. A cluster that is learning is no news, unless it may lie in a bound one:
