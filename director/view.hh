@@ -58,6 +58,10 @@ struct View {
 
   /// No allocation, no lock.
   [[nodiscard]] Decision decide(const IpAddress& client) const noexcept;
+  /// Asks for the memory that decide() will read, and does not wait for it: for the clients of a burst.
+  void prepare(const IpAddress& client) const noexcept {
+    for (std::size_t t = 0; t < kMostTables && tables.at(t); ++t) tables.at(t)->prepare(client);
+  }
   /// One of `among` by its weight; none when there is none.
   [[nodiscard]] static std::optional<ServerIndex> draw(ServerMask among, const Weights& weights,
                                                        SeededRandom& lots) noexcept;

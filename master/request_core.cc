@@ -59,6 +59,12 @@ void RequestCore::begin(const BurstTimes& times) noexcept {
   burst_races_ = 0;
 }
 
+void RequestCore::prepare(const IpAddress& client) const noexcept {
+  limit_.prepare(client);
+  if (likely_ >= snapshot_->services.size()) return;
+  if (const director::View* const view = snapshot_->services[likely_].view.get()) view->prepare(client);
+}
+
 void RequestCore::query(Bytes packet, const Endpoint& client, RealTime stamp, std::uint8_t address,
                         RequestOutput& output) noexcept {
   assert(queries_ < kMostQueries);
@@ -94,6 +100,7 @@ void RequestCore::query(Bytes packet, const Endpoint& client, RealTime stamp, st
 void RequestCore::race_or_answer(const wire::DnsQuery& query, const dns::FrontEnd::Result& result,
                                  RaceQuestion question, const Endpoint& client,
                                  RequestOutput& output) noexcept {
+  likely_ = result.service;
   const auto way = way_of(result.service, query, client.ip);
   if (way && !way->race) {
     ++counters_.bound;

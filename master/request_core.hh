@@ -3,7 +3,7 @@
 // the simulator run exactly this class. One object a loop; nothing allocates
 // between take_over() calls, nothing locks.
 //
-//   begin(times); query(...) up to kMostQueries times; finish(now, output).
+//   begin(times); prepare(...) for each client; query(...) up to kMostQueries times; finish(now, output).
 #pragma once
 
 #include <array>
@@ -71,6 +71,9 @@ class RequestCore {
   void take_over(std::shared_ptr<const Snapshot> snapshot);
 
   void begin(const BurstTimes& times) noexcept;
+  /// May be called for the clients of the burst before the first query: what is known of them then comes from
+  /// memory for all of them at once.
+  void prepare(const IpAddress& client) const noexcept;
   /// One UDP query; `packet` stays as it is until finish(). `address`: index of the address it was sent to.
   void query(Bytes packet, const Endpoint& client, RealTime stamp, std::uint8_t address,
              RequestOutput& output) noexcept;
@@ -80,6 +83,8 @@ class RequestCore {
   /// An ICMP error that came to service address `address`. Any time between bursts or within one.
   void error(const net::UdpError& error, std::uint8_t address, MonoTime at) noexcept;
 
+  /// Before finish().
+  [[nodiscard]] bool burst_has_races() const { return raced_ != 0; }
   /// Of the last burst.
   [[nodiscard]] unsigned burst_queries() const { return queries_; }
   /// Those whose clients wait for their instant.
@@ -136,6 +141,7 @@ class RequestCore {
   RequestCounters counters_;
 
   BurstTimes times_;
+  std::uint16_t likely_ = 0;  // the service of the last query that had one
   unsigned queries_ = 0;
   unsigned burst_races_ = 0;
   std::uint64_t raced_ = 0;   // bit i: query i of this burst is a race

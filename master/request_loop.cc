@@ -17,6 +17,7 @@
 #include "common/net/steering.hh"
 #include "common/net/udp.hh"
 #include "common/net/udp_errors.hh"
+#include "master/attend.hh"
 #include "master/gather.hh"
 
 namespace flagfall::master {
@@ -24,6 +25,10 @@ namespace {
 
 /// Rests without a round of the event loop between them: TCP waits 8 ms at most.
 constexpr int kRestRounds = 4;
+/// Answers of this size pass everywhere in one piece (DNS flag day 2020): an IPv6 link's least MTU without
+/// the headers. Then they may say "don't fragment" (RFC 9715 wants no fragments), as slaves' answers do; the
+/// kernel also need not draw them an identification.
+constexpr std::uint16_t kOnePiece = 1232;
 constexpr Nanos kGaugeInterval = std::chrono::seconds(1);
 /// A bracket this narrow needs no second try; three reads of a vDSO clock take about 0.1 us.
 constexpr Nanos kNarrow = std::chrono::microseconds(2);
@@ -78,6 +83,7 @@ struct RequestLoop::Shell final : RequestOutput, RaceLog {
   };
   const net::Fd* answer_from = nullptr;
   Gather gather;
+  Attend attend;
   net::Watch gauges;
   std::thread thread;
 
@@ -91,13 +97,18 @@ struct RequestLoop::Shell final : RequestOutput, RaceLog {
         orders(o.core.order_size),
         gather(first_gather) {}
 
+  /// At one socket one can wait.
+  [[nodiscard]] bool attends() const { return options.listen.size() == 1; }
+
   void open_service(const Endpoint& at, std::uint8_t address) {
     const bool shared = options.count > 1;
     Service& s = services.emplace_back();
     s.address = address;
     s.fd = net::udp_socket(at, {.reuse_port = shared,
                                 .receive_stamps = true,
+                                .dont_fragment = options.dns.udp_size <= kOnePiece,
                                 .receive_errors = true,
+                                .receive_wait = attends() ? Attend::kWait : Nanos(0),
                                 .receive_buffer = options.receive_buffer});
     s.local = net::local_endpoint(s.fd);
     net::Fd listener = net::tcp_listener(s.local, shared);
@@ -157,11 +168,13 @@ struct RequestLoop::Shell final : RequestOutput, RaceLog {
     counters.answers_failed.add(result.failed);
   }
 
-  /// `readable`: the loop said so; then an empty socket has something in its error queue.
-  void burst(Service& s, bool readable) {
-    const std::span<net::Datagram> got = s.receiver.receive(s.fd);
+  /// What is there. `readable`: the loop said so; then an empty socket has something in its error queue.
+  void burst(Service& s, bool readable) { answer_all(s, s.receiver.receive(s.fd), readable); }
+
+  void answer_all(Service& s, std::span<net::Datagram> got, bool readable) {
     if ((got.empty() && readable) || s.receiver.errors() != s.errors_seen) drain_errors(s);
     if (got.empty()) return;
+    for (const net::Datagram& d : got) core.prepare(d.from.ip);
     const BurstTimes times = read_times(clock);
     answer_from = &s.fd;
     core.begin(times);
@@ -173,10 +186,11 @@ struct RequestLoop::Shell final : RequestOutput, RaceLog {
       const RealTime stamp = d.stamp == RealTime() ? d.stamp : clock.stamp(d.stamp);
       core.query(d.data, d.from, stamp, s.address, *this);
     }
-    core.finish(clock.mono(), *this);
+    core.finish(core.burst_has_races() ? clock.mono() : times.now, *this);
     flush_answers();
     ++counters.bursts;
     gather.burst(times.now, core.burst_queries(), core.burst_races(), got.size() == net::UdpReceiver::kBatch);
+    attend.burst(times.now, core.burst_queries(), core.burst_races());
     if (s.receiver.kernel_drops() != s.drops_seen) {
       counters.receive_queue_drops.add(s.receiver.kernel_drops() -
                                        s.drops_seen);  // modulo 2^32, as the kernel counts
@@ -208,17 +222,30 @@ struct RequestLoop::Shell final : RequestOutput, RaceLog {
     loop.run([this] { rest(); });
   }
 
-  /// Lets queries gather, then takes them without asking the loop first; the
-  /// loop's other work gets its turn every few rounds.
+  /// Between two rounds of the event loop. Lets races gather, then takes them without asking the loop first;
+  /// the loop's other work gets its turn every few rounds.
   void rest() {
+    attend.turn();
     for (int round = 0; round < kRestRounds; ++round) {
       const MonoTime until = gather.rest();
-      if (until == MonoTime()) return;
+      if (until == MonoTime()) return stay();
       const timespec at = to_timespec(clock.arm(until).time_since_epoch());
       while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, nullptr) == EINTR) {
       }
       for (Service& s : services) burst(s, false);
     }
+  }
+
+  /// Waits for the next queries at the socket, while they come densely.
+  void stay() {
+    if (!attends()) return;
+    Service& s = services.front();
+    if (!attend.again()) return;
+    s.watch.pause();  // or the kernel tells epoll of each answer that has left
+    do {
+      answer_all(s, s.receiver.wait(s.fd), false);
+    } while (attend.again());
+    s.watch.resume();
   }
 };
 

@@ -35,11 +35,17 @@ class BucketTable {
     Slot* free = nullptr;
     for (Slot* slot = set; slot != set + kWays; ++slot) {
       if (slot->hash == hash) return &slot->full_at;
-      if (slot->full_at <= now) free = slot;
+      if (free == nullptr && slot->full_at <= now) free = slot;  // the first: a set's first line is enough
     }
     if (free == nullptr) return nullptr;
     *free = {hash, MonoTime()};
     return &free->full_at;
+  }
+  /// Asks for the memory that find() will look at, and does not wait for it.
+  void prepare(std::uint64_t hash) const {
+    const Slot* const set = &slots_[(hash & (slots_.size() / kWays - 1)) * kWays];
+    __builtin_prefetch(set);
+    __builtin_prefetch(set + kWays / 2);
   }
   /// About how many buckets are not full: keys are spread evenly, so a part of
   /// a large table tells. Each call looks at the next part.

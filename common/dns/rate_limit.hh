@@ -26,6 +26,10 @@ class RateLimit {
 
   /// What becomes of one more answer to this client.
   [[nodiscard]] Verdict judge(const IpAddress& client, MonoTime now) noexcept;
+  /// Asks for the memory that judge() will look at, and does not wait for it.
+  void prepare(const IpAddress& client) const noexcept {
+    if (limited_) networks_.prepare(hash_(client));
+  }
 
  private:
   bool limited_;

@@ -38,6 +38,13 @@ void Watch::Deleter::operator()(State* state) const {
   }
 }
 
+void Watch::pause() {
+  event_del(state_->handle);
+}
+void Watch::resume() {
+  event_add(state_->handle, nullptr);
+}
+
 struct Loop::Mailbox {
   Fd wake{check(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), "eventfd")};
   std::mutex mutex;

@@ -19,6 +19,9 @@ using Callback = std::function<void()>;
 class Watch {
  public:
   Watch() = default;
+  /// Of on_readable(): the loop lets it be until resume(). Allocates nothing; the loop's thread.
+  void pause();
+  void resume();
 
  private:
   friend class Loop;

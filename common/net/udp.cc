@@ -55,7 +55,14 @@ int check(int result, const char* what) {
 
 Fd udp_socket(const Endpoint& local, const UdpOptions& options) {
   const bool v6 = local.ip.family == Family::v6;
-  Fd fd(check(socket(v6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket"));
+  const bool waits = options.receive_wait > Nanos(0);
+  const int type = SOCK_DGRAM | SOCK_CLOEXEC | (waits ? 0 : SOCK_NONBLOCK);
+  Fd fd(check(socket(v6 ? AF_INET6 : AF_INET, type, 0), "socket"));
+  if (waits) {
+    const timespec t = to_timespec(options.receive_wait);
+    const timeval wait{t.tv_sec, t.tv_nsec / 1000};
+    check(setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait), "SO_RCVTIMEO");
+  }
   if (v6) option(fd, SOL_IPV6, IPV6_V6ONLY, 1, "IPV6_V6ONLY");
   if (options.reuse_port) option(fd, SOL_SOCKET, SO_REUSEPORT, 1, "SO_REUSEPORT");
   if (options.foreign_source) {
@@ -106,6 +113,9 @@ int granted_receive_buffer(const Fd& fd) {
   return bytes / 2;  // it reports twice what was asked for, for its own bookkeeping (socket(7))
 }
 
+/// Between two datagrams, lest their first octets share a few lines of the cache: sizes are powers of two.
+constexpr std::size_t kApart = 192;
+
 struct UdpReceiver::Slot {
   sockaddr_in6 from{};
   iovec vector{};
@@ -114,10 +124,10 @@ struct UdpReceiver::Slot {
 };
 
 UdpReceiver::UdpReceiver(std::size_t datagram_size)
-    : storage_(datagram_size * kBatch), slots_(kBatch), headers_(kBatch), out_(kBatch) {
+    : storage_((datagram_size + kApart) * kBatch), slots_(kBatch), headers_(kBatch), out_(kBatch) {
   for (std::size_t i = 0; i < kBatch; ++i) {
     Slot& slot = slots_[i];
-    slot.vector = {storage_.data() + i * datagram_size, datagram_size};
+    slot.vector = {storage_.data() + i * (datagram_size + kApart), datagram_size};
     msghdr& h = headers_[i].msg_hdr;
     h.msg_iov = &slot.vector;
     h.msg_iovlen = 1;
@@ -129,7 +139,7 @@ UdpReceiver::~UdpReceiver() = default;
 UdpReceiver::UdpReceiver(UdpReceiver&&) noexcept = default;
 UdpReceiver& UdpReceiver::operator=(UdpReceiver&&) noexcept = default;
 
-std::span<Datagram> UdpReceiver::receive(const Fd& fd) {
+std::span<Datagram> UdpReceiver::take(const Fd& fd, int flags) {
   for (std::size_t i = 0; i < used_; ++i) {
     msghdr& h = headers_[i].msg_hdr;
     h.msg_namelen = sizeof(sockaddr_in6);
@@ -138,9 +148,10 @@ std::span<Datagram> UdpReceiver::receive(const Fd& fd) {
   int n = 0;
   // Each pending error fails one call and is gone; a flood of them is bounded.
   for (unsigned tries = 0; tries < kBatch; ++tries) {
-    n = recvmmsg(fd.get(), headers_.data(), kBatch, MSG_DONTWAIT, nullptr);
+    n = recvmmsg(fd.get(), headers_.data(), kBatch, flags, nullptr);
     if (n >= 0 || (errno != EINTR && !icmp_error(errno))) break;
     ++errors_;
+    flags = MSG_DONTWAIT;  // the errors shall be looked at
   }
   used_ = static_cast<std::size_t>(std::max(n, 0));
   std::size_t used = 0;

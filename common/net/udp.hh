@@ -28,13 +28,15 @@ struct UdpOptions {
   bool dont_fragment = false;
   /// IP_RECVERR: ICMP errors reach the error queue, which must then be drained (udp_errors.hh).
   bool receive_errors = false;
+  /// SO_RCVTIMEO: how long UdpReceiver::wait() waits, in the kernel's ticks; 0: it does not.
+  Nanos receive_wait{};
   int receive_buffer = 0;  // bytes, 0: the system's default
   int send_buffer = 0;
   int dscp = 0;  // 0..63
 };
 
-/// A bound, unconnected, non-blocking socket. Throws std::system_error that names
-/// the address and, for EADDRINUSE, EACCES and EPERM, says what to do.
+/// A bound, unconnected socket, non-blocking except for UdpReceiver::wait(). Throws std::system_error that
+/// names the address and, for EADDRINUSE, EACCES and EPERM, says what to do.
 Fd udp_socket(const Endpoint& local, const UdpOptions& options);
 
 /// The address that a socket is bound to (its port, when 0 was asked for).
@@ -58,13 +60,16 @@ class UdpReceiver {
   /// Up to kBatch datagrams that are there; fewer than kBatch mean that the
   /// socket is empty. A pending ICMP error (ECONNREFUSED and kin) is retried,
   /// counted in `errors()`, and never ends the batch.
-  std::span<Datagram> receive(const Fd& fd);
+  std::span<Datagram> receive(const Fd& fd) { return take(fd, MSG_DONTWAIT); }
+  /// The same, but waits for the first of them, for UdpOptions::receive_wait at most.
+  std::span<Datagram> wait(const Fd& fd) { return take(fd, MSG_WAITFORONE); }
   [[nodiscard]] std::uint64_t errors() const { return errors_; }
   /// Datagrams the kernel dropped on a full socket queue, as SO_RXQ_OVFL last said.
   [[nodiscard]] std::uint32_t kernel_drops() const { return kernel_drops_; }
 
  private:
   struct Slot;
+  std::span<Datagram> take(const Fd& fd, int flags);
   std::vector<std::uint8_t> storage_;
   std::vector<Slot> slots_;
   std::vector<mmsghdr> headers_;

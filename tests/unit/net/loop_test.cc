@@ -26,6 +26,23 @@ BOOST_AUTO_TEST_CASE(timers_fire_in_order_and_stop_ends_it) {
   BOOST_TEST(order == "ab");
 }
 
+BOOST_AUTO_TEST_CASE(a_paused_watch_waits_until_it_is_resumed) {
+  Loop loop;
+  const flagfall::net::Fd fd(eventfd(1, EFD_NONBLOCK));
+  int fired = 0;
+  Watch watch = loop.on_readable(fd.get(), [&] {
+    ++fired;
+    loop.stop();
+  });
+  watch.pause();
+  const Watch later = loop.after(10ms, [&] {
+    BOOST_TEST(fired == 0);
+    watch.resume();
+  });
+  loop.run();
+  BOOST_TEST(fired == 1);
+}
+
 BOOST_AUTO_TEST_CASE(a_destroyed_watch_never_fires) {
   Loop loop;
   bool fired = false;

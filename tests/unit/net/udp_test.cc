@@ -53,6 +53,26 @@ BOOST_AUTO_TEST_CASE(a_batch_arrives_whole_with_stamps_in_both_families) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(waiting_takes_what_comes_and_ends_without) {
+  const net::Fd receiver = net::udp_socket(loopback(false), {.receive_wait = std::chrono::milliseconds(20)});
+  const net::Fd sender = net::udp_socket(loopback(false), {});
+  UdpReceiver in(64);
+  BOOST_TEST(in.receive(receiver).empty());  // at once
+  const MonoTime before = SystemClock().mono();
+  BOOST_TEST(in.wait(receiver).empty());
+  BOOST_TEST((SystemClock().mono() - before >= std::chrono::milliseconds(10)));
+  UdpSender out(64);
+  for (std::uint8_t i = 0; i < 3; ++i) {
+    out.room()[0] = i;
+    out.commit(1, net::local_endpoint(receiver));
+  }
+  BOOST_TEST(out.flush(sender).sent == 3U);
+  wait(receiver);
+  const auto got = in.wait(receiver);
+  BOOST_REQUIRE(got.size() == 3U);  // and does not wait for more
+  for (std::uint8_t i = 0; i < 3; ++i) BOOST_TEST(got[i].data[0] == i);
+}
+
 BOOST_AUTO_TEST_CASE(a_datagram_longer_than_the_room_is_marked_as_cut) {
   const net::Fd fd = net::udp_socket(loopback(false), {});
   UdpSender out(128);
