@@ -1,6 +1,7 @@
 // What a cluster book may be told, and what it counts. Values only.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <vector>
@@ -28,6 +29,7 @@ struct BookOptions {
 
 struct BookCounters {
   Counter wins, ties, measures, refused, bound, rebound, split, merged, aged, evicted;
+  std::array<Counter, kKindNames.size()> taken, not_taken;  // evidence, by its kind
   template <class F>
   void for_each(F f) const {
     f("wins", wins);

@@ -98,10 +98,13 @@ void ClusterBook::asked(const IpAddress& client, MonoTime now) {
 void ClusterBook::win(const Win& win, MonoTime now) {
   if (!enter(now)) return;
   Cluster* const c = sane(win) ? around_or_new(win.client, 128) : nullptr;
+  constexpr auto kRace = static_cast<std::size_t>(Kind::race);
   if (c == nullptr) {
     ++counters_.refused;
+    ++counters_.not_taken[kRace];
     return;
   }
+  ++counters_.taken[kRace];
   ++(win.within_error ? counters_.ties : counters_.wins);
   Piece piece;
   piece.place = bits_after(win.client, c->prefix.length);
@@ -122,10 +125,13 @@ void ClusterBook::win(const Win& win, MonoTime now) {
 void ClusterBook::measure(const Measure& m, MonoTime now) {
   if (!enter(now)) return;
   Cluster* const c = sane(m) ? around_or_new(m.about.ip, m.about.length) : nullptr;
+  const auto kind = static_cast<std::size_t>(m.kind);
   if (c == nullptr) {
     ++counters_.refused;
+    if (kind < counters_.not_taken.size()) ++counters_.not_taken.at(kind);
     return;
   }
+  ++counters_.taken.at(kind);
   ++counters_.measures;
   Piece piece;
   piece.place = bits_after(m.about.ip, c->prefix.length);
@@ -196,6 +202,15 @@ void ClusterBook::restore(const Binding& binding, MonoTime now) {
   tell(*c);
   // Of what is only being learned there, somebody knows more. At a start there is nothing to look through.
   if (hand || tree_.oldest(Rank::learning) != nullptr) drop_inside(binding.prefix, hand);
+}
+
+void ClusterBook::reconfigure(BookOptions options) {
+  options.coarsest_v4 = options_.coarsest_v4;
+  options.coarsest_v6 = options_.coarsest_v6;
+  options.finest_v4 = options_.finest_v4;
+  options.finest_v6 = options_.finest_v6;
+  options.most = options_.most;
+  options_ = bounded(std::move(options));  // the judge looks at these
 }
 
 std::vector<Change> ClusterBook::take_changes() {

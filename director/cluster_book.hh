@@ -44,6 +44,9 @@ class ClusterBook {
   /// has seen 60,000 clusters in a minute, and a million in a quarter of an hour.
   void advance(MonoTime now);
 
+  /// Other rules for what binds from now on; which lengths there are and how many clusters stays.
+  void reconfigure(BookOptions options);
+
   /// Since the last call, in order. A cluster that is learning is no news, unless it may lie in a bound one:
   /// then it is told with an empty order, and hides the one around it.
   std::vector<Change> take_changes();

@@ -124,6 +124,22 @@ void ServiceDirector::fill(std::shared_ptr<const PrefixTable>& table, const Pref
   changed_ = true;
 }
 
+void ServiceDirector::reconfigure(ServiceOptions options) {
+  options_.policies = std::move(options.policies);
+  options_.capacities = std::move(options.capacities);
+  options_.capacities.resize(servers_);
+  options_.load = options.load;
+  options_.sample = options.sample;
+  options_.book.verdicts = options.book.verdicts;
+  options_.book.share = options.book.share;
+  options_.book.remember = options.book.remember;
+  options_.book.forget = options.book.forget;
+  options_.book.hysteresis = options.book.hysteresis;
+  options_.book.least_gain = options.book.least_gain;
+  book_.reconfigure(with_kinds(options_));
+  changed_ = true;
+}
+
 void ServiceDirector::set_fixed(const PrefixOrders& entries) {
   fill(fixed_, entries);
 }

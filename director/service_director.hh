@@ -64,7 +64,9 @@ class ServiceDirector {
   void ping_through(BorderIndex border, const Measure& measure, MonoTime now);
 
   // What is configured and loaded: replaces what was there.
-  void set_fixed(const PrefixOrders& entries);
+  /// Policies, capacities, and what evidence binds. Nothing that is bound is forgotten; sizes of tables stay.
+  void reconfigure(ServiceOptions options);
+  void set_fixed(const PrefixOrders& entries);  // empty: there is no such file
   void set_geo(const PrefixOrders& entries);
 
   // What is now

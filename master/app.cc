@@ -4,17 +4,13 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <cstring>
-#include <nlohmann/json.hpp>
 #include <thread>
 #include <utility>
 
 #include "common/base/log.hh"
 #include "common/net/privileges.hh"
 #include "common/net/tls.hh"
-#include "master/metrics.hh"
 #include "master/zones.hh"
-#include "web/page.hh"
 
 namespace flagfall::master {
 namespace {
@@ -27,15 +23,6 @@ constexpr Nanos kPingTurn = std::chrono::seconds(1);
 constexpr Nanos kPingWithin = std::chrono::seconds(1);
 /// Between two looks at how many answers each server has led.
 constexpr Nanos kCount = std::chrono::seconds(2);
-constexpr auto kReportPath = "/client-report";
-constexpr int kTooMany = 429;  // RFC 6585 §4
-
-net::AdminOptions admin_options(const AdminConfig& admin) {
-  net::AdminOptions out = daemon::admin_options(admin);
-  out.files.report_token = admin.report_token_file.text;
-  out.report_path = kReportPath;
-  return out;
-}
 
 unsigned thread_count(const Config& config) {
   if (config.dns.threads != 0) return config.dns.threads;
@@ -73,51 +60,13 @@ LoopOptions loop_options(const Config& config, const std::vector<Endpoint>& list
   return o;
 }
 
-/// From the configured file, or a random one that nobody shares.
-Result<std::shared_ptr<const dns::Cookies>> load_cookies(const Config& config, Random& random) {
-  if (!config.cookies.secrets.empty()) {
-    auto loaded = dns::Cookies::load(config.cookies.secrets.text);
-    if (!loaded) return Error{loaded.error()};
-    return std::make_shared<const dns::Cookies>(std::move(*loaded));
-  }
-  dns::Cookies::Secret secret{};
-  for (std::size_t i = 0; i < secret.size(); i += 8) {
-    const std::uint64_t word = random.next();
-    std::memcpy(secret.data() + i, &word, sizeof word);
-  }
-  return std::make_shared<const dns::Cookies>(std::vector{secret});
-}
-
-net::AdminReply reply(int status, const nlohmann::json& body) {
-  return {status, body.dump()};
-}
-
-/// What an operator's command was, and how it ended: refusals say why in "error".
-daemon::AuditEntry audit_entry(RealTime now, const net::AdminRequest& request, const net::AdminReply& reply) {
-  daemon::AuditEntry entry;
-  entry.at = now;
-  entry.command = "POST " + request.path;
-  entry.peer = "the admin socket";
-  if (const auto& process = request.peer.process) {
-    entry.uid = process->uid;
-    entry.pid = process->pid;
-  } else if (request.peer.address.port != 0) {
-    entry.peer = to_string(request.peer.address);
-  }
-  entry.done = reply.status == 200;
-  entry.result = "done";
-  if (entry.done) return entry;
-  const auto body = nlohmann::json::parse(reply.body, nullptr, false);
-  entry.result = body.is_object() && body.contains("error") && body["error"].is_string()
-                     ? body["error"].get<std::string>()
-                     : fmt::format("HTTP status {}", reply.status);
-  return entry;
-}
-
 }  // namespace
 
-Result<std::unique_ptr<daemon::Program>> App::load(const Config& config) {
+Result<std::unique_ptr<daemon::Program>> App::load(const Config& given,
+                                                   daemon::ReadAgain<Config> read_again) {
   SystemRandom random;
+  auto own = std::make_unique<Config>(given);
+  const Config& config = *own;
   Delegation delegation(config);
   auto zones = load_zones(config, random, delegation.all());
   if (!zones) return Error{zones.error()};
@@ -135,13 +84,17 @@ Result<std::unique_ptr<daemon::Program>> App::load(const Config& config) {
   if (const auto serve = clocksync::time_servers(config.clock.serve); !serve) return Error{serve.error()};
   auto director = DirectorDesk::open(config, random);
   if (!director) return Error{director.error()};
-  return std::unique_ptr<daemon::Program>(
-      new App(config, std::move(delegation), std::move(*zones), std::move(*cookies), std::move(*director)));
+  return std::unique_ptr<daemon::Program>(new App(std::move(own), std::move(read_again),
+                                                  std::move(delegation), std::move(*zones),
+                                                  std::move(*cookies), std::move(*director)));
 }
 
-App::App(const Config& config, Delegation delegation, std::shared_ptr<const Zones> zones,
-         std::shared_ptr<const dns::Cookies> cookies, std::unique_ptr<DirectorDesk> director)
-    : config_(config),
+App::App(std::unique_ptr<Config> config, daemon::ReadAgain<Config> read_again, Delegation delegation,
+         std::shared_ptr<const Zones> zones, std::shared_ptr<const dns::Cookies> cookies,
+         std::unique_ptr<DirectorDesk> director)
+    : own_config_(std::move(config)),
+      config_(*own_config_),
+      read_again_(std::move(read_again)),
       delegation_(std::move(delegation)),
       zones_for_(delegation_.all()),
       zones_(std::move(zones)),
@@ -250,6 +203,7 @@ void App::open_control(net::Loop& loop) {
   };
   callbacks.evidence = [this](const SlaveState& slave, const wire::Evidence& evidence) {
     director_->evidence(slave, evidence);
+    pings_.heard(slave.name, evidence);
   };
   callbacks.clock = [this] {
     const clocksync::RefMap& map = source_->current();
@@ -259,68 +213,11 @@ void App::open_control(net::Loop& loop) {
   hub_ = std::make_unique<SlaveHub>(loop, clock_, std::move(options), std::move(callbacks));
 }
 
-void App::open_admin(net::Loop& loop) {
-  admin_ = std::make_unique<net::AdminServer>(loop, admin_options(config_.admin));
-  audit_commands();
-  web::add_page(*admin_);
-  open_sources();
-  admin_->get("/status", [this] {
-    return net::AdminReply{200, with_status([this](const StatusSource& s) {
-                             auto status = status_json(s);
-                             status["director"] = director_routes_->status();
-                             return status.dump();
-                           })};
-  });
-  admin_->get("/metrics", [this] {
-    return net::AdminReply{200, metrics_text(), metrics::Families::kContentType};
-  });
-  admin_->get("/races", [this] { return net::AdminReply{200, races_->races_json()}; });
-  tune_->add_to(*admin_);
-  director_routes_.emplace(*director_, *director_keeper_, clock_);
-  director_routes_->add_to(*admin_);
-  admin_->post(kReportPath, [this](const net::AdminRequest& request) { return client_report(request); });
-  const auto pausing = [this](bool paused) {
-    return [this, paused] {
-      pause(paused);
-      return reply(200, {{"paused", paused}});
-    };
-  };
-  admin_->post("/pause-racing", pausing(true));
-  admin_->post("/resume-racing", pausing(false));
-  admin_->post_slow("/reload", [this](const net::AdminServer::Answer& answer) {
-    reload([this, answer](const std::string& error) {
-      answer(error.empty() ? reply(200, {{"reloaded", true}, {"zones", zones_->size()}})
-                           : reply(409, {{"error", error}}));
-    });
-  });
-}
-
-void App::audit_commands() {
-  audit_.emplace(config_.admin.audit.text);
-  admin_->on_command([this](const net::AdminRequest& request, const net::AdminReply& reply) {
-    // What a client saw: no operator's command, it steers nothing, and may come ten times a second.
-    if (request.path == kReportPath) return;
-    audit_->write(audit_entry(clock_.real(), request, reply));
-  });
-}
-
-net::AdminReply App::client_report(const net::AdminRequest& request) {
-  if (request.peer.reports && !report_limit_.take(request.peer.address.ip, clock_.mono())) {
-    ++reports_limited_;
-    return net::admin_error(kTooMany, "too many reports; report fewer races a second");
-  }
-  const auto reports = parse_client_reports(request.body);
-  if (!reports) return net::admin_error(400, reports.error());
-  std::size_t known = 0;
-  for (const ClientReport& report : *reports)
-    known += races_->client_report(report, (*question_hash_)(report.name, report.type)) ? 1 : 0;
-  return reply(200, {{"races", reports->size()}, {"known", known}});
-}
-
 void App::stop() {
   ticker_ = net::Watch();
   reader_.reset();
   admin_.reset();
+  lookup_.reset();
   // Slaves hear no more; what they have queued still fires. Queries that are in
   // the sockets are answered until the loops end.
   hub_.reset();
@@ -353,58 +250,6 @@ void App::publish() {
   log_clock();
 }
 
-void App::pause(bool paused) {
-  if (paused_ != paused) log::warn("racing is {} by an operator", paused ? "paused" : "resumed");
-  paused_ = paused;
-  publish();
-}
-
-void App::reload(const Reloaded& done) {
-  if (reader_->busy()) {
-    const std::string error = "another reload is under way; try again when it is done";
-    log::warn("reload: {}", error);
-    return done(error);
-  }
-  // A million records take seconds, and slaves want their heartbeats.
-  zones_for_ = delegation_.all();
-  reader_->start([this, done, delegated = zones_for_]() -> net::Callback {
-    SystemRandom random;
-    auto files = std::make_shared<Files>(
-        Files{load_zones(config_, random, delegated), std::shared_ptr<const dns::Cookies>()});
-    if (!config_.cookies.secrets.empty()) files->cookies = load_cookies(config_, random);
-    return [this, done, files] { done(take_over(std::move(*files))); };
-  });
-}
-
-void App::hang_up() {
-  reload([this](const std::string& error) {
-    audit_->write(
-        {clock_.real(), "SIGHUP", "a signal", {}, {}, error.empty(), error.empty() ? "done" : error});
-  });
-}
-
-std::string App::take_over(Files files) {
-  if (!files.zones || !files.cookies) {
-    std::string error = files.zones ? files.cookies.error() : files.zones.error();
-    log::error("reload: {}; all stays as it is", error);
-    return error;
-  }
-  if (const Status read = hub_->reload_certificates(); !read) {
-    log::error("reload: {}; all stays as it is", read.error());
-    return read.error();
-  }
-  if (const Status read = admin_->reload(); !read) {
-    log::error("reload: {}; the admin listener's stay as they are", read.error());
-    return read.error();
-  }
-  retired_.push_back(std::exchange(zones_, std::move(*files.zones)));
-  if (*files.cookies != nullptr) cookies_ = std::move(*files.cookies);
-  publish();
-  log::info("reload: {} zones{} and the certificates are read again", zones_->size(),
-            config_.cookies.secrets.empty() ? "" : ", the cookie secrets");
-  return {};
-}
-
 void App::tick() {
   log_clock();
   log_failed_orders();
@@ -423,22 +268,10 @@ void App::tick() {
   if (const MonoTime now = clock_.mono(); now - pinged_ >= kPingTurn) {
     pinged_ = now;
     for (const auto& [slave, clients] : director_->pings())
-      (void)hub_->order_pings(slave, clients, kPingWithin);
+      pings_.ordered(slave, hub_->order_pings(slave, clients, kPingWithin));
   }
   // Large zones take their time to free: not on the path of a query.
   std::erase_if(retired_, [](const auto& zones) { return zones.use_count() == 1; });
-}
-
-void App::open_sources() {
-  if (!delegation_.error().empty()) log::warn("{}", delegation_.error());
-  admin_->get("/sources", [this] { return net::AdminReply{200, delegation_.json()}; });
-  admin_->post("/sources", [this](const net::AdminRequest& request) {
-    const auto seen = delegation_.parse(request.body);
-    if (!seen) return net::admin_error(400, seen.error());
-    delegation_.take(*seen);
-    if (const Status kept = delegation_.keep(); !kept) log::warn("{}", kept.error());
-    return net::AdminReply{200, delegation_.json()};
-  });
 }
 
 /// Once for each change: zones that cannot be read stay as they are until somebody reloads them.
@@ -453,7 +286,7 @@ void App::follow_delegation() {
     else
       log::info("service {}: raced from now on, since packets of all its slaves arrive", service.name);
   }
-  reload([](const std::string&) {});
+  reload(Reload::zones, [](const Reloaded&) {});
 }
 
 void App::follow_delays() {
@@ -511,29 +344,6 @@ void App::log_failed_orders() {
   log::warn("{} order datagrams could not be sent (the last: {})", failed - failed_orders_,
             std::generic_category().message(error));
   failed_orders_ = failed;
-}
-
-std::string App::metrics_text() const {
-  return with_status([this](const StatusSource& s) {
-    metrics::Families out;
-    add_metrics(out, {s,
-                      {hub_->certificate_expires(), hub_->ca_expires(), admin_->certificate_expires()},
-                      [this](const std::string& slave) { return hub_->slave_certificate_expires(slave); },
-                      admin_->counters(),
-                      *wins_});
-    return out.text();
-  });
-}
-
-std::string App::with_status(const std::function<std::string(const StatusSource&)>& tell) const {
-  const auto slaves = hub_->slaves();
-  const auto statistics = statistics_->health();
-  auto control = hub_->counters();
-  control.emplace_back("operator_commands", audit_->counters().commands.get());
-  control.emplace_back("audit_lost", audit_->counters().lost.get());
-  control.emplace_back("client_reports_limited", reports_limited_);
-  return tell({config_, *builder_, *delays_, published_, *source_, slaves, control, stats_, loops_, listen_,
-               *races_, clock_.mono(), started_, read_real_minus_mono(clock_).offset, statistics});
 }
 
 std::string App::status() const {

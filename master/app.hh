@@ -13,6 +13,7 @@
 #include "common/base/random.hh"
 #include "common/daemon/audit.hh"
 #include "common/daemon/daemon.hh"
+#include "common/daemon/reloadable.hh"
 #include "common/dns/cookies.hh"
 #include "common/net/admin.hh"
 #include "common/net/worker.hh"
@@ -20,10 +21,13 @@
 #include "master/delay_control.hh"
 #include "master/delegation.hh"
 #include "master/director_desk.hh"
+#include "master/director_metrics.hh"
 #include "master/director_routes.hh"
 #include "master/known_networks.hh"
+#include "master/lookup.hh"
 #include "master/race_keeper.hh"
 #include "master/race_statistics.hh"
+#include "master/reload_plan.hh"
 #include "master/report_limit.hh"
 #include "master/request_loop.hh"
 #include "master/slave_hub.hh"
@@ -37,17 +41,27 @@ namespace flagfall::master {
 
 class App final : public daemon::Program {
  public:
-  /// Reads zones, cookie secrets and certificates. `config` outlives the program.
-  static Result<std::unique_ptr<daemon::Program>> load(const Config& config);
+  /// Reads zones, cookie secrets and certificates.
+  static Result<std::unique_ptr<daemon::Program>> load(const Config& config,
+                                                       daemon::ReadAgain<Config> read_again);
 
   void start(net::Loop& loop) override;
   void stop() override;
   void hang_up() override;
   [[nodiscard]] std::string status() const override;
 
+  struct Reloaded {
+    std::string error;  // why nothing has changed; empty: it has
+    bool dry_run = false;
+    std::size_t zones = 0;
+    std::vector<config::Difference> changed;  // of the configuration
+    std::vector<config::Difference> needs_restart;
+  };
+
  private:
-  App(const Config& config, Delegation delegation, std::shared_ptr<const Zones> zones,
-      std::shared_ptr<const dns::Cookies> cookies, std::unique_ptr<DirectorDesk> director);
+  App(std::unique_ptr<Config> config, daemon::ReadAgain<Config> read_again, Delegation delegation,
+      std::shared_ptr<const Zones> zones, std::shared_ptr<const dns::Cookies> cookies,
+      std::unique_ptr<DirectorDesk> director);
 
   void open(net::Loop& loop);
   void open_loops();
@@ -63,15 +77,17 @@ class App final : public daemon::Program {
   void publish();
   [[nodiscard]] Snapshot snapshot_now() const;
   void pause(bool paused);
-  using Reloaded = std::function<void(const std::string& error)>;
-  /// Reads zones and cookie secrets again, in another thread. `done`, on this one: why the old ones stay;
-  /// empty when they do not.
-  void reload(const Reloaded& done);
-  struct Files {
-    Result<std::shared_ptr<const Zones>> zones;
-    Result<std::shared_ptr<const dns::Cookies>> cookies;  // null: those that there are stay
+  enum class Reload : std::uint8_t {
+    all,
+    dry_run,  // reads all, and changes nothing
+    zones,    // not the configuration
   };
+  using WhenReloaded = std::function<void(const Reloaded&)>;
+  /// Reads the files again, in another thread. `done` is called on this one.
+  void reload(Reload what, const WhenReloaded& done);
+  struct Files;
   std::string take_over(Files files);
+  void log_reload(const Reloaded& told) const;
   void tick();
   /// Lets the delays follow what the slaves report.
   void follow_delays();
@@ -81,7 +97,9 @@ class App final : public daemon::Program {
   [[nodiscard]] std::string metrics_text() const;
   [[nodiscard]] std::string with_status(const std::function<std::string(const StatusSource&)>& tell) const;
 
-  const Config& config_;
+  std::unique_ptr<Config> own_config_;  // a reload changes some of it, in place
+  const Config& config_;                // the same
+  daemon::ReadAgain<Config> read_again_;
   Delegation delegation_;
   std::vector<bool> zones_for_;  // what zones_ are, or are being, loaded for: delegation_.all()
   std::shared_ptr<const Zones> zones_;
@@ -94,12 +112,14 @@ class App final : public daemon::Program {
   bool paused_ = false;
   MonoTime pinged_;
   MonoTime counted_;
+  PingTally pings_;
 
   std::vector<Endpoint> listen_;
   std::optional<SnapshotBuilder> builder_;
   std::optional<KnownNetworks> known_;
   std::optional<DirectorKeeper> director_keeper_;
   std::optional<DirectorRoutes> director_routes_;
+  std::optional<Lookup> lookup_;
   std::optional<DelayControl> delays_;
   std::optional<TuneRoutes> tune_;
   std::vector<SlaveStats> stats_;
@@ -124,5 +144,10 @@ class App final : public daemon::Program {
   std::uint64_t failed_orders_ = 0;
   LogLimit failed_orders_limit_{1};
 };
+
+/// [admin], with the master's own token.
+net::AdminOptions admin_options(const AdminConfig& admin);
+/// From the configured file, or a random one that nobody shares.
+Result<std::shared_ptr<const dns::Cookies>> load_cookies(const Config& config, Random& random);
 
 }  // namespace flagfall::master

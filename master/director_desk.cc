@@ -3,9 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "director/geo.hh"
-#include "director/static_map.hh"
-
 namespace flagfall::master {
 namespace {
 
@@ -59,6 +56,8 @@ director::ServiceOptions options_of(const Config& config, const ServiceConfig& s
 }  // namespace
 
 Result<std::unique_ptr<DirectorDesk>> DirectorDesk::open(const Config& config, Random& random) {
+  const auto files = read_director_files(config);
+  if (!files) return Error{files.error()};
   std::unique_ptr<DirectorDesk> desk(new DirectorDesk(config));
   desk->names_ = slave_names(config);
   for (const ServiceConfig& service : config.services) {
@@ -71,42 +70,25 @@ Result<std::unique_ptr<DirectorDesk>> DirectorDesk::open(const Config& config, R
     if (service.director.policies.empty()) continue;
     out.director = std::make_unique<director::ServiceDirector>(options_of(config, service),
                                                                service.slaves.size(), random);
-    if (const Status read = desk->read_geo(desk->services_.size() - 1); !read) return Error{read.error()};
-    if (service.director.prefixes.empty()) continue;
-    std::vector<std::string> servers;
-    for (const SlaveConfig& slave : service.slaves) servers.push_back(slave.name);
-    const auto fixed = director::load_static_map(service.director.prefixes.text, servers);
-    if (!fixed) return Error{fixed.error()};
-    out.director->set_fixed(*fixed);
   }
+  desk->take(*files);
   desk->judge();
   return desk;
 }
 
-Status DirectorDesk::read_geo(std::size_t service) {
-  const auto& policies = config_.services[service].director.policies;
-  if (std::ranges::find(policies, director::Policy::geo) == policies.end()) return Ok{};
-  const auto place_of = [&](const std::string& site) -> std::optional<director::Place> {
-    const auto at = std::ranges::find(config_.sites, site, &director::SiteConfig::name);
-    if (at == config_.sites.end() || !at->latitude || !at->longitude) return std::nullopt;
-    return director::Place{*at->latitude, *at->longitude};
-  };
-  const auto& slaves = config_.services[service].slaves;
-  director::GeoOptions options;
-  for (const SlaveConfig& slave : slaves) options.places.push_back(place_of(slave.site));
-  for (const director::GeoRegionConfig& region : config_.geo.regions) {
-    director::GeoRegion out;
-    out.continent = region.country.empty();
-    out.code = out.continent ? region.continent : region.country;
-    out.at = place_of(region.site);
-    for (std::size_t i = 0; i < slaves.size(); ++i)
-      if (slaves[i].site == region.site) out.servers |= bit(static_cast<ServerIndex>(i));
-    options.regions.push_back(std::move(out));
+void DirectorDesk::take(const DirectorFiles& files) {
+  for (std::size_t s = 0; s < services_.size(); ++s) {
+    if (!services_[s].director) continue;
+    services_[s].director->set_fixed(files.services[s].fixed.value_or(director::PrefixOrders{}));
+    services_[s].director->set_geo(files.services[s].geo.value_or(director::PrefixOrders{}));
   }
-  const auto orders = director::load_geo(config_.geo.database.text, options);
-  if (!orders) return Error{orders.error()};
-  services_[service].director->set_geo(*orders);
-  return Ok{};
+}
+
+void DirectorDesk::reconfigure(const DirectorFiles& files) {
+  for (std::size_t s = 0; s < services_.size(); ++s)
+    if (services_[s].director) services_[s].director->reconfigure(options_of(config_, config_.services[s]));
+  take(files);
+  judge();
 }
 
 void DirectorDesk::asked(std::uint16_t service, const IpAddress& client, std::uint32_t queries) {

@@ -13,6 +13,7 @@
 #include "director/health_rules.hh"
 #include "director/service_director.hh"
 #include "master/config.hh"
+#include "master/director_files.hh"
 #include "master/evidence_intake.hh"
 #include "master/race_observer.hh"
 #include "master/slave_state.hh"
@@ -27,6 +28,9 @@ class DirectorDesk final : public RaceObserver {
 
   void asked(std::uint16_t service, const IpAddress& client, std::uint32_t queries) override;
   void settled(const race::FinishedRace& race) override;
+
+  /// The configuration has changed where a reload may change it, and these are the files that it names now.
+  void reconfigure(const DirectorFiles& files);
 
   /// What a slave's collectors say; its last loads and checks stand in the state.
   void evidence(const SlaveState& slave, const wire::Evidence& evidence);
@@ -75,7 +79,7 @@ class DirectorDesk final : public RaceObserver {
   explicit DirectorDesk(const Config& config)
       : config_(config), pingers_(pingers(config)), wants_(config.director.ping_every) {}
   void judge();
-  Status read_geo(std::size_t service);
+  void take(const DirectorFiles& files);
   [[nodiscard]] bool has(std::size_t service, director::Policy policy) const;
 
   const Config& config_;  // NOLINT(*-ref-data-members)

@@ -102,12 +102,23 @@ json DirectorRoutes::binding_json(std::size_t service, const Binding& b) const {
 
 json DirectorRoutes::status() const {
   json services = json::array();
+  const auto& counted = census();
   for (std::size_t s = 0; s < desk_.config().services.size(); ++s) {
     const director::ServiceDirector* const director = desk_.of(s);
     if (director == nullptr) continue;
     json counters = json::object();
     director->book().counters().for_each(
         [&](const char* name, const Counter& c) { counters[name] = c.get(); });
+    json servers = json::array();
+    const DirectorCensus::Service& census = counted.at(s);
+    for (std::size_t i = 0; i < director->servers(); ++i) {
+      const auto server = static_cast<director::ServerIndex>(i);
+      const std::string why = desk_.why_not(desk_.name(s, server));
+      servers.push_back({{"server", desk_.name(s, server)},
+                         {"bound", census.of(server)},
+                         {"fit", why.empty()},
+                         {"why_not", why.empty() ? json() : json(why)}});
+    }
     json policies = json::array();
     for (const director::Policy policy : director->options().policies)
       policies.push_back(director::name_of(policy));
@@ -117,6 +128,9 @@ json DirectorRoutes::status() const {
     services.push_back({{"service", desk_.config().services[s].name},
                         {"policies", policies},
                         {"clusters", director->book().size()},
+                        {"clusters_limit", director->options().book.most},
+                        {"learning", census.learning},
+                        {"servers", servers},
                         {"counters", counters},
                         {"shed", shed}});
   }

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "common/net/admin.hh"
+#include "master/director_census.hh"
 #include "master/director_desk.hh"
 #include "master/director_keeper.hh"
 
@@ -21,9 +22,13 @@ class DirectorRoutes {
 
   /// All outlive the routes and the server's use of them.
   DirectorRoutes(DirectorDesk& desk, DirectorKeeper& keeper, const Clock& clock)
-      : desk_(desk), keeper_(keeper), clock_(clock) {}
+      : desk_(desk), keeper_(keeper), clock_(clock), census_(desk) {}
   void add_to(net::AdminServer& server);
 
+  /// How many networks each server has, by service.
+  [[nodiscard]] const std::vector<DirectorCensus::Service>& census() const {
+    return census_.look(clock_.mono());
+  }
   /// `director` in GET /status; null: no service has one.
   [[nodiscard]] nlohmann::json status() const;
   [[nodiscard]] net::AdminReply bindings(const net::AdminRequest& request) const;
@@ -42,9 +47,10 @@ class DirectorRoutes {
   /// Binds as a request's object says; an error in words.
   Status bind(const nlohmann::json& wish);
 
-  DirectorDesk& desk_;      // NOLINT(*-ref-data-members)
-  DirectorKeeper& keeper_;  // NOLINT(*-ref-data-members)
-  const Clock& clock_;      // NOLINT(*-ref-data-members)
+  DirectorDesk& desk_;             // NOLINT(*-ref-data-members)
+  DirectorKeeper& keeper_;         // NOLINT(*-ref-data-members)
+  const Clock& clock_;             // NOLINT(*-ref-data-members)
+  mutable DirectorCensus census_;  // a memory of the last count
 };
 
 }  // namespace flagfall::master

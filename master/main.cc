@@ -1,5 +1,5 @@
 // flagfall-master: answers DNS queries, and starts the races.
-#include "common/daemon/daemon.hh"
+#include "common/daemon/reloadable.hh"
 #include "master/app.hh"
 #include "master/config.hh"
 
@@ -8,5 +8,7 @@ int main(int argc, char** argv) {
   return daemon::run(
       {argv + 1, argv + argc},
       {.name = "flagfall-master", .summary = "Answers DNS queries, and starts races between slaves"},
-      daemon::bind(master::schema(), [](const master::Config& config) { return master::App::load(config); }));
+      daemon::bind_reloadable(master::schema(), [](const master::Config& config, const auto& read_again) {
+        return master::App::load(config, read_again);
+      }));
 }

@@ -272,6 +272,7 @@ void add_metrics(Families& out, const MetricsSource& source) {
   add_services(out, s);
   add_verdicts(out, s);
   source.wins.add_to(out);
+  add_director(out, source.director);
   add_statistics(out, s.statistics);
   add_clock(out, s);
   for (const SlaveState* slave : s.slaves) {

@@ -7,6 +7,7 @@
 
 #include "common/metrics/families.hh"
 #include "common/metrics/process.hh"
+#include "master/director_metrics.hh"
 #include "master/status.hh"
 #include "master/win_metrics.hh"
 
@@ -20,6 +21,7 @@ struct MetricsSource {
   std::function<RealTime(const std::string& slave)> slave_certificate;
   net::AdminCounters admin;
   const WinMetrics& wins;
+  DirectorMetrics director;
 };
 
 void add_metrics(metrics::Families& out, const MetricsSource& source);

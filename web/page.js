@@ -94,6 +94,46 @@ function showTables(status) {
   say("fallbacks-note", reasons.length ? "" : "Every query for a raced name was raced.");
 }
 
+// What the machine or the server's cgroup reports, and the checks that are not up.
+function loadOf(slave) {
+  const load = slave && slave.loads.length ? slave.loads.find((l) => l.name !== "machine") || slave.loads[0] : null;
+  if (!load) return "–";
+  const parts = [known(load.idle_cpu) ? `${share(1 - load.idle_cpu)} CPU` : "",
+                 known(load.connections) ? `${count(load.connections)} connections` : "",
+                 known(load.free_memory) ? `${(load.free_memory / 2 ** 30).toFixed(1)} GiB free` : ""];
+  return parts.filter((text) => text).join(", ") || "–";
+}
+function checksOf(slave) {
+  const checks = slave ? slave.checks : [];
+  if (!checks.length) return ["none", "quiet"];
+  const bad = checks.filter((check) => check.state !== "up");
+  return bad.length ? [bad.map((check) => `${check.name} ${check.state}`).join(", "), "bad"] : [`${checks.length} up`, "good"];
+}
+
+function showDirector(status) {
+  $("director").hidden = !status.director;
+  if (!status.director) return;
+  const slaves = new Map(status.slaves.map((slave) => [slave.name, slave]));
+  const rows = status.director.services.flatMap((service) => {
+    const all = sum(service.servers.map((server) => server.bound));
+    return service.servers.map((server) => ({...server, service: service.service, all, slave: slaves.get(server.server)}));
+  });
+  fill($("servers"), [
+    ["service", "text", (s) => s.service],
+    ["server", "text", (s) => slaveName(s.server)],
+    ["networks bound", "", (s) => count(s.bound)],
+    ["of all", "", (s) => (s.all > 0 ? share(s.bound / s.all) : "–")],
+    ["clients", "text long", (s) => (s.fit ? ["are sent there", "good"] : [s.why_not || "are not sent there", "bad"])],
+    ["checks", "text", (s) => checksOf(s.slave)],
+    ["load", "text", (s) => loadOf(s.slave)],
+  ], rows);
+  const {store} = status.director;
+  const tables = status.director.services.map((s) => `${s.service}: ${count(s.clusters)} networks known, ${count(s.learning)} not bound yet, ${count(s.clusters_limit)} at most`);
+  const keeping = !store.enabled ? "Bindings are not kept." : store.why_not ? `Bindings are not kept: ${store.why_not}.`
+    : `${count(store.kept)} changes kept, ${count(store.waiting)} wait.`;
+  say("director-note", `${tables.join("; ")}. ${keeping}`);
+}
+
 function showClocks(status) {
   const all = [{name: "master", clock: status.clock}, ...status.slaves];
   const bars = (label, key, tint) => ({label, data: all.map((s) => s.clock[key]), backgroundColor: tint, maxBarThickness: 12});
@@ -276,6 +316,7 @@ async function askStatus() {
     showState(status);
     showTiles(status);
     showTables(status);
+    showDirector(status);
     showClocks(status);
     showLive();
     if (first) redraw();

@@ -60,3 +60,25 @@ class Load:
                 self.answered += 1
         except BlockingIOError:
             pass
+
+
+class Counted(Load):
+    """Counts the questions that were answered, 65,536 at most: a race answers one several times."""
+
+    def __init__(self, *words):
+        super().__init__(*words)
+        self.answers = set()
+
+    def __exit__(self, *_):
+        self._stop.set()
+        self._thread.join()
+        time.sleep(0.5)  # what was asked last is on its way
+        self._read()
+        self._socket.close()
+
+    def _read(self):
+        try:
+            while True:
+                self.answers.add(struct.unpack(">H", self._socket.recv(2048)[:2])[0])
+        except BlockingIOError:
+            pass

@@ -98,7 +98,7 @@ class MetricsTest(unittest.TestCase):
         cls.lab = harness.Lab("race.toml")
         cls.addClassCleanup(cls.lab.stop)
         cls.lab.start_lab()
-        cls.site = deployment.Deployment(cls.lab, SLAVES)
+        cls.site = deployment.Deployment(cls.lab, SLAVES, names=("race", "slow"))
         token = cls.lab.directory / "admin.token"
         token.write_text(TOKEN + "\n")
         token.chmod(0o600)
@@ -108,11 +108,15 @@ class MetricsTest(unittest.TestCase):
             cls.site.slaves[host]["admin"] = {"listen": deployment.endpoint(cls.lab.address(host), 4981),
                                               "certificate": f"{host}.crt", "key": f"{host}.key",
                                               "token_file": "admin.token"}
+        # And a director with a store, so that its are.
+        cls.site.services[1]["director"] = {"policies": ["race", "ping"]}
+        cls.site.masters["master"]["director"] = {"store": {"database": "run/director.db"}}
         cls.site.start()
         cls.start_prometheus()
         cls.load = digs.Digs(cls.lab)
         for client in CLIENTS:
             cls.load.ask(client, cls.lab.address("master"), [f"{client}-{n}.race.example.test" for n in range(400)])
+            cls.load.ask(client, cls.lab.address("master"), [f"{client}-{n}.slow.example.test" for n in range(40)])
         cls.addClassCleanup(cls.load.finish)
         time.sleep(8)
 
@@ -173,7 +177,7 @@ class MetricsTest(unittest.TestCase):
                     self.assertNotIn(self.lab.address(client, family), text)
         labels = set(re.findall(r'[{,](\w+)="', self.master_text()))
         self.assertEqual(labels - {"certificate", "event", "fate", "le", "of", "program", "reason", "service", "slave",
-                                   "version", "way", "certainty", "mode"}, set())
+                                   "version", "way", "certainty", "mode", "kind", "change"}, set())
 
     def test_prometheus_scrapes_all_of_them(self):
         harness.wait_until(lambda: self.query("sum(up)")[0]["value"][1] == "4", 20, "all four to be up")

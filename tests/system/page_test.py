@@ -31,7 +31,8 @@ class PageTest(unittest.TestCase):
         cls.site = deployment.Deployment(cls.lab, SLAVES)
         service = cls.site.services[0]
         # What is raced is named by the configuration; a name may be anything printable.
-        cls.site.services.append({**service, "name": HOSTILE, "names": ["*.slow.example.test"], "delay": "40ms"})
+        cls.site.services.append({**service, "name": HOSTILE, "names": ["*.slow.example.test"], "delay": "40ms",
+                                  "director": {"policies": ["race"]}})
         cls.site.start()
         cls.browser = subprocess.Popen(
             cls.lab.inside("master", ["/usr/bin/python3", "-B", BROWSER, "http://127.0.0.1:4980/", "--stay"]),
@@ -107,6 +108,9 @@ class PageTest(unittest.TestCase):
         self.assertEqual([row[0] for row in view["rows"]["slaves"]], list(SLAVES))
         self.assertEqual([row[1] for row in view["rows"]["slaves"]], ["races"] * 3)
         self.assertEqual([row[0] for row in view["rows"]["services"]], ["race", HOSTILE])
+        self.assertEqual([row[:2] for row in view["rows"]["servers"]], [[HOSTILE, slave] for slave in SLAVES])
+        self.assertEqual([row[4] for row in view["rows"]["servers"]], ["are sent there"] * 3)
+        self.assertIn("at most", texts["director-note"])
         for chart in ("live", "oneway", "clocks"):
             drawn = view["charts"][chart]
             self.assertIsNotNone(drawn, chart)

@@ -48,28 +48,6 @@ class Site(deployment.Deployment):
         return self.curl(host, "/status")["director"]["store"]
 
 
-class Counted(load.Load):
-    """Counts the questions that were answered: a race answers one several times."""
-
-    def __init__(self, *words):
-        super().__init__(*words)
-        self.answers = set()
-
-    def _read(self):
-        try:
-            while True:
-                self.answers.add(struct.unpack(">H", self._socket.recv(2048)[:2])[0])
-        except BlockingIOError:
-            pass
-
-    def __exit__(self, *_):
-        self._stop.set()
-        self._thread.join()
-        time.sleep(0.5)  # what was asked last is on its way
-        self._read()
-        self._socket.close()
-
-
 def addresses(message):
     """Of the A records of a DNS answer (RFC 1035 section 4.1), whose names are compressed."""
     count = struct.unpack(">H", message[6:8])[0]
@@ -110,7 +88,7 @@ class StoreTest(unittest.TestCase):
         print(f"{text} ... ", end="", flush=True)
 
     def load(self, master):
-        return Counted(self.lab, "berlin", self.lab.address(master), ["race"], RATE)
+        return load.Counted(self.lab, "berlin", self.lab.address(master), ["race"], RATE)
 
     def bind(self, host, prefix, server):
         self.assertTrue(self.site.curl(host, "/bind", {"prefix": prefix, "server": server})["done"])
