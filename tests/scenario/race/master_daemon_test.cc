@@ -16,6 +16,7 @@
 #include <set>
 
 #include "common/daemon/daemon.hh"
+#include "common/daemon/reloadable.hh"
 #include "common/net/certificates.hh"
 #include "common/net/udp.hh"
 #include "master/app.hh"
@@ -45,8 +46,10 @@ class MasterProcess {
     std::ofstream err(errors);
     const int status = daemon::run(
         {"--config", config, "--log-level", "error"}, {.name = "flagfall-master", .summary = "test"},
-        daemon::bind(master::schema(), [](const master::Config& c) { return master::App::load(c); }), err,
-        err);
+        daemon::bind_reloadable(
+            master::schema(),
+            [](const master::Config& c, const auto& read_again) { return master::App::load(c, read_again); }),
+        err, err);
     err.close();
     _exit(status);
   }
