@@ -42,7 +42,7 @@ namespace flagfall::master {
 class App final : public daemon::Program {
  public:
   /// Reads zones, cookie secrets and certificates.
-  static Result<std::unique_ptr<daemon::Program>> load(const Config& config,
+  static Result<std::unique_ptr<daemon::Program>> load(const Config& given,
                                                        daemon::ReadAgain<Config> read_again);
 
   void start(net::Loop& loop) override;

@@ -16,12 +16,12 @@ struct Fixture : master::TwoDirectors {
   Fixture() { remake(); }
   void remake() { lookup = std::make_unique<master::Lookup>(*desk, published, random); }
 
-  net::AdminReply ask(net::AdminRequest::Query query) {
+  net::AdminReply ask(net::AdminRequest::Query query) const {
     net::AdminRequest request;
     request.query = std::move(query);
     return lookup->look_up(request);
   }
-  json told(const std::string& client, const std::string& service = "web") {
+  json told(const std::string& client, const std::string& service = "web") const {
     const auto reply = ask({{"client", client}, {"service", service}});
     BOOST_REQUIRE_MESSAGE(reply.status == 200, reply.body);
     return json::parse(reply.body);

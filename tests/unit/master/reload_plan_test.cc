@@ -20,6 +20,7 @@ Config config_of() {
 
 std::vector<std::string> keys(const std::vector<config::Difference>& all) {
   std::vector<std::string> out;
+  out.reserve(all.size());
   for (const config::Difference& one : all) out.push_back(one.key);
   return out;
 }
@@ -98,14 +99,14 @@ BOOST_AUTO_TEST_CASE(a_director_is_neither_made_nor_dropped_without_a_restart) {
 }
 
 BOOST_AUTO_TEST_CASE(taking_over_leaves_services_where_they_are_in_memory) {
-  const master::ServiceConfig* const web = &now.services[0];
+  const master::ServiceConfig* const web = now.services.data();
   const master::SlaveConfig* const nyc = &web->slaves[1];
   fresh.services[0].ttl_bound = 99;
   fresh.services[0].slaves[1].capacity.weight = 7;
   fresh.services.pop_back();
   master::adopt(now, fresh);
   BOOST_TEST(now.services.size() == 3U);
-  BOOST_TEST(&now.services[0] == web);
+  BOOST_TEST(now.services.data() == web);
   BOOST_TEST(web->ttl_bound == 99U);
   BOOST_TEST(nyc->capacity.weight == 7);
 }
