@@ -347,7 +347,9 @@ def main():
     except HarnessError as error:
         sys.exit(f"system tests: {error}")
     with stalls.Stalls() as Result.stalls:
-        for _ in range(ROUNDS):
+        for n in range(ROUNDS):
+            if n > 0:
+                Result.stalls.wait_for_quiet(5, 60)
             result = unittest.main(exit=False, testRunner=unittest.TextTestRunner(resultclass=Result, verbosity=2)).result
             failed = len(result.errors) + len(result.failures)
             if failed > result.excused:

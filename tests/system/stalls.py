@@ -45,6 +45,13 @@ class Stalls:
         found = [seconds for seconds in found if seconds > 0]
         return sum(found) / max(1e-9, (end - begin) * self._cpus), max(found, default=0.0)
 
+    def wait_for_quiet(self, at_least, at_most):
+        """Returns when the machine has not stood still for `at_least` seconds, or after `at_most`."""
+        deadline = time.monotonic() + at_most
+        time.sleep(at_least)
+        while self.between(time.monotonic() - at_least, time.monotonic())[0] > 0 and time.monotonic() < deadline:
+            time.sleep(0.5)
+
 
 def watch(cpu):
     """Forever, on one CPU."""
