@@ -25,7 +25,8 @@ class Stalls:
 
     def __enter__(self):
         self._cpus = len(os.sched_getaffinity(0))
-        self._out = tempfile.TemporaryFile("w+")
+        self._out = tempfile.TemporaryFile()
+        self._seen, self._stalls = 0, []
         self._watch = subprocess.Popen([sys.executable, "-B", __file__], stdin=subprocess.DEVNULL, stdout=self._out)
         return self
 
@@ -36,14 +37,17 @@ class Stalls:
 
     def between(self, begin, end):
         """(share of the CPUs' time in which they stood still, the longest stall in seconds)."""
-        text = os.pread(self._out.fileno(), os.fstat(self._out.fileno()).st_size, 0).decode()
-        found = []
-        for line in text.splitlines(keepends=True):
-            if line.endswith("\n"):
-                start, stop = (float(word) for word in line.split())
-                found.append(min(stop, end) - max(start, begin))
+        self._read()
+        found = [min(stop, end) - max(start, begin) for start, stop in self._stalls]
         found = [seconds for seconds in found if seconds > 0]
         return sum(found) / max(1e-9, (end - begin) * self._cpus), max(found, default=0.0)
+
+    def _read(self):
+        """What the watch has written since the last time."""
+        text = os.pread(self._out.fileno(), os.fstat(self._out.fileno()).st_size - self._seen, self._seen)
+        whole = text[:text.rfind(b"\n") + 1]
+        self._seen += len(whole)
+        self._stalls += [tuple(map(float, line.split())) for line in whole.splitlines()]
 
     def wait_for_quiet(self, at_least, at_most):
         """Returns when the machine has not stood still for `at_least` seconds, or after `at_most`."""
