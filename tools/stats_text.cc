@@ -17,22 +17,6 @@ namespace {
 using Json = nlohmann::json;
 using Rows = std::vector<std::vector<std::string>>;
 
-/// The value at a path of keys; null when any step is missing.
-const Json& at(const Json& json, std::initializer_list<std::string_view> path) {
-  static const Json null;
-  const Json* here = &json;
-  for (const std::string_view key : path) {
-    if (!here->is_object()) return null;
-    const auto found = here->find(key);
-    if (found == here->end()) return null;
-    here = &*found;
-  }
-  return *here;
-}
-const Json& at(const Json& json, std::string_view key) {
-  return at(json, {key});
-}
-
 std::int64_t count(const Json& json) {
   return json.is_number_integer() ? json.get<std::int64_t>() : 0;
 }
@@ -62,7 +46,7 @@ std::string ways(const Json& json) {
   for (const auto& [way, certainties] : json.items()) {
     std::string of;
     for (const std::string_view certainty : {"certain", "likely"})
-      if (const std::int64_t n = count(at(certainties, certainty)); n > 0)
+      if (const std::int64_t n = count(json_at(certainties, certainty)); n > 0)
         of += fmt::format("{}{} {}", of.empty() ? "" : ", ", n, certainty);
     if (!of.empty()) out += fmt::format("{}{} {}", out.empty() ? ": " : "; ", way, of);
   }
@@ -81,28 +65,31 @@ std::string reasons(const Json& json) {
 }
 
 std::string head(const Json& stats) {
-  const Json& totals = at(stats, "totals");
-  Rows rows{
-      {"since",
-       when(at(stats, "since")) +
-           (at(stats, "first").is_string() ? "; the first counted race: " + when(at(stats, "first")) : "")}};
-  if (at(stats, "service").is_string()) rows.push_back({"service", text(at(stats, "service"))});
-  rows.push_back({"races", text(at(totals, "races")) +
-                               (count(at(totals, "shadow")) > 0
-                                    ? fmt::format(", and {} in the shadow", count(at(totals, "shadow")))
+  const Json& totals = json_at(stats, "totals");
+  Rows rows{{"since", when(json_at(stats, "since")) +
+                          (json_at(stats, "first").is_string()
+                               ? "; the first counted race: " + when(json_at(stats, "first"))
+                               : "")}};
+  if (json_at(stats, "service").is_string()) rows.push_back({"service", text(json_at(stats, "service"))});
+  rows.push_back({"races", text(json_at(totals, "races")) +
+                               (count(json_at(totals, "shadow")) > 0
+                                    ? fmt::format(", and {} in the shadow", count(json_at(totals, "shadow")))
                                     : "")});
-  rows.push_back({"verdicts", fmt::format("{}, {}{}", text(at(totals, "verdicts")),
-                                          percent(at(totals, "verdict_share")), ways(at(totals, "ways")))});
-  rows.push_back({"within error", text(at(totals, "within_error")) +
+  rows.push_back(
+      {"verdicts", fmt::format("{}, {}{}", text(json_at(totals, "verdicts")),
+                               percent(json_at(totals, "verdict_share")), ways(json_at(totals, "ways")))});
+  rows.push_back({"within error", text(json_at(totals, "within_error")) +
                                       " of the verdicts: those wins say nothing of the paths"});
-  rows.push_back({"no verdict", text(at(totals, "without_verdict"))});
-  rows.push_back({"late", percent(at(totals, "late_share")) + " of the answers that were due"});
-  rows.push_back({"not raced", reasons(at(totals, "fallback")) +
-                                   "; refused by the guard: " + text(at(totals, "guard_refused"))});
-  const Json& keeping = at(stats, "keeping");
-  if (at(keeping, "why_not").is_string()) rows.push_back({"not kept now", text(at(keeping, "why_not"))});
-  if (count(at(keeping, "races_not_kept")) > 0)
-    rows.push_back({"not kept", text(at(keeping, "races_not_kept")) + " races since the master's start"});
+  rows.push_back({"no verdict", text(json_at(totals, "without_verdict"))});
+  rows.push_back({"late", percent(json_at(totals, "late_share")) + " of the answers that were due"});
+  rows.push_back({"not raced", reasons(json_at(totals, "fallback")) +
+                                   "; refused by the guard: " + text(json_at(totals, "guard_refused"))});
+  const Json& keeping = json_at(stats, "keeping");
+  if (json_at(keeping, "why_not").is_string())
+    rows.push_back({"not kept now", text(json_at(keeping, "why_not"))});
+  if (count(json_at(keeping, "races_not_kept")) > 0)
+    rows.push_back(
+        {"not kept", text(json_at(keeping, "races_not_kept")) + " races since the master's start"});
   return text_table(rows);
 }
 
@@ -111,8 +98,8 @@ std::string winners(const Json& wins) {
   std::vector<std::pair<std::int64_t, std::string>> all;
   if (wins.is_object())
     for (const auto& [server, c] : wins.items())
-      all.emplace_back(-count(at(c, "won")),
-                       fmt::format("{} {}/{}", server, count(at(c, "won")), count(at(c, "judged"))));
+      all.emplace_back(-count(json_at(c, "won")), fmt::format("{} {}/{}", server, count(json_at(c, "won")),
+                                                              count(json_at(c, "judged"))));
   std::ranges::sort(all);
   std::string out;
   for (const auto& [order, part] : all)
@@ -127,17 +114,18 @@ std::pair<std::string, std::string> places(const Json& arrivals) {
   std::int64_t samples = 0;
   if (!arrivals.is_array() || arrivals.empty()) return {"-", "-"};
   for (const Json& place : arrivals) {
-    const bool first = out.empty() || text(at(place, "service")) != service;
-    service = text(at(place, "service"));
-    samples = out.empty() ? count(at(place, "samples")) : std::min(samples, count(at(place, "samples")));
-    out += fmt::format("{}{}", out.empty() ? "" : first ? "; " : ", ", text(at(place, "server")));
-    if (!first) out += " +" + ms(at(place, "behind_ms"));
+    const bool first = out.empty() || text(json_at(place, "service")) != service;
+    service = text(json_at(place, "service"));
+    samples =
+        out.empty() ? count(json_at(place, "samples")) : std::min(samples, count(json_at(place, "samples")));
+    out += fmt::format("{}{}", out.empty() ? "" : first ? "; " : ", ", text(json_at(place, "server")));
+    if (!first) out += " +" + ms(json_at(place, "behind_ms"));
   }
   return {std::to_string(samples), out};
 }
 
 std::string key_of(const Json& row, const std::string& by) {
-  return by == "hour" ? when(at(row, by)) : text(at(row, by));
+  return by == "hour" ? when(json_at(row, by)) : text(json_at(row, by));
 }
 
 Rows win_rows(const Json& rows, const std::string& by) {
@@ -145,18 +133,18 @@ Rows win_rows(const Json& rows, const std::string& by) {
     Rows out{{"server", ">ran", ">judged", ">won", ">share", ">within error", ">margin p50", ">p90",
               ">mean, ms", ">late", ">share"}};
     for (const Json& row : rows)
-      out.push_back({key_of(row, by), text(at(row, "ran")), text(at(row, "judged")), text(at(row, "won")),
-                     percent(at(row, "won_share")), text(at(row, "within_error")),
-                     ms(at(row, {"margin_ms", "p50"})), ms(at(row, {"margin_ms", "p90"})),
-                     ms(at(row, {"margin_ms", "mean"})), text(at(row, "late")),
-                     percent(at(row, "late_share"))});
+      out.push_back({key_of(row, by), text(json_at(row, "ran")), text(json_at(row, "judged")),
+                     text(json_at(row, "won")), percent(json_at(row, "won_share")),
+                     text(json_at(row, "within_error")), ms(json_at(row, {"margin_ms", "p50"})),
+                     ms(json_at(row, {"margin_ms", "p90"})), ms(json_at(row, {"margin_ms", "mean"})),
+                     text(json_at(row, "late")), percent(json_at(row, "late_share"))});
     return out;
   }
   Rows out{{by, ">races", ">verdicts", ">within error", ">mean margin, ms", ">late", "won, of the judged"}};
   for (const Json& row : rows)
-    out.push_back({key_of(row, by), text(at(row, "races")), text(at(row, "verdicts")),
-                   text(at(row, "within_error")), ms(at(row, {"margin_ms", "mean"})),
-                   percent(at(row, "late_share")), winners(at(row, "wins"))});
+    out.push_back({key_of(row, by), text(json_at(row, "races")), text(json_at(row, "verdicts")),
+                   text(json_at(row, "within_error")), ms(json_at(row, {"margin_ms", "mean"})),
+                   percent(json_at(row, "late_share")), winners(json_at(row, "wins"))});
   return out;
 }
 
@@ -165,12 +153,12 @@ Rows benefit_rows(const Json& rows, const std::string& by) {
   Rows out{{by, ">races", ">judged", ">saved: second best, ms", ">random, ms"}};
   if (prefix) out[0].insert(out[0].end(), {">samples", "measured arrivals, ms behind the first"});
   for (const Json& row : rows) {
-    const Json& saved = at(row, "saved_ms");
-    auto& line = out.emplace_back(
-        std::vector<std::string>{key_of(row, by), text(at(saved, "races")), text(at(saved, "judged")),
-                                 ms(at(saved, "second_best")), ms(at(saved, "random"))});
+    const Json& saved = json_at(row, "saved_ms");
+    auto& line = out.emplace_back(std::vector<std::string>{
+        key_of(row, by), text(json_at(saved, "races")), text(json_at(saved, "judged")),
+        ms(json_at(saved, "second_best")), ms(json_at(saved, "random"))});
     if (!prefix) continue;
-    const auto [samples, order] = places(at(row, "arrivals"));
+    const auto [samples, order] = places(json_at(row, "arrivals"));
     line.insert(line.end(), {samples, order});
   }
   return out;
@@ -178,7 +166,7 @@ Rows benefit_rows(const Json& rows, const std::string& by) {
 
 Result<Json> parsed(std::string_view json) {
   Json stats = Json::parse(json, nullptr, false);
-  if (stats.is_discarded() || !stats.is_object() || !at(stats, "rows").is_array())
+  if (stats.is_discarded() || !stats.is_object() || !json_at(stats, "rows").is_array())
     return Error{"the statistics are not a JSON object with rows"};
   return stats;
 }
@@ -210,7 +198,7 @@ std::vector<Column> columns(const Json& rows, const std::string& by) {
     out.push_back({fmt::format("saved_{}_ms", name), {"saved_ms", name}});
   std::set<std::string> servers;
   for (const Json& row : rows)
-    if (const Json& wins = at(row, "wins"); wins.is_object())
+    if (const Json& wins = json_at(row, "wins"); wins.is_object())
       for (const auto& [name, c] : wins.items()) servers.insert(name);
   for (const std::string& name : servers)
     for (const char* what : {"judged", "won", "within_error"})
@@ -223,12 +211,12 @@ std::vector<Column> columns(const Json& rows, const std::string& by) {
 Result<std::string> stats_text(std::string_view json, bool benefit) {
   const auto stats = parsed(json);
   if (!stats) return Error{stats.error()};
-  const std::string by = text(at(*stats, "by"));
-  const Json& rows = at(*stats, "rows");
+  const std::string by = text(json_at(*stats, "by"));
+  const Json& rows = json_at(*stats, "rows");
   std::string out = head(*stats);
   if (rows.empty()) return out + "\nno races\n";
   out += "\n" + text_table(benefit ? benefit_rows(rows, by) : win_rows(rows, by));
-  if (const std::int64_t left = count(at(*stats, "rows_left_out")); left > 0)
+  if (const std::int64_t left = count(json_at(*stats, "rows_left_out")); left > 0)
     out += fmt::format("and {} more\n", left);
   return out;
 }
@@ -236,8 +224,8 @@ Result<std::string> stats_text(std::string_view json, bool benefit) {
 Result<std::string> stats_csv(std::string_view json) {
   const auto stats = parsed(json);
   if (!stats) return Error{stats.error()};
-  const Json& rows = at(*stats, "rows");
-  const std::vector<Column> all = columns(rows, text(at(*stats, "by")));
+  const Json& rows = json_at(*stats, "rows");
+  const std::vector<Column> all = columns(rows, text(json_at(*stats, "by")));
   std::string out;
   for (const Column& column : all) out += (out.empty() ? "" : ",") + csv_cell(Json(column.name));
   out += "\r\n";
@@ -245,7 +233,7 @@ Result<std::string> stats_csv(std::string_view json) {
     std::string line;
     for (const Column& column : all) {
       const Json* here = &row;
-      for (const std::string& key : column.path) here = &at(*here, key);
+      for (const std::string& key : column.path) here = &json_at(*here, key);
       line += (&column == &all.front() ? "" : ",") + csv_cell(*here);
     }
     out += line + "\r\n";
