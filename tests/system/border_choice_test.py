@@ -69,13 +69,7 @@ class BorderChoiceTest(unittest.TestCase):
             {"name": "by-sin", "gateways": [cls.lab.management("sin")], "pinger": "sin", "table": 1002}]}]
         cls.site.slaves["fra"]["collect"] = {"ping_keep": "0ms"}
         cls.site.start()
-        cls.site.make_keys("sin")
-        collector = cls.site._slave_config("sin", ("master",))
-        collector["collect"] = {"ping_keep": "0ms"}
-        path = cls.lab.directory / "sin.toml"
-        path.write_text(deployment.toml(collector))
-        cls.site.start_chronyd("sin")
-        cls.lab.start("sin", "sin", [harness.BIN / "flagfall-slave", "--collect-only", "--config", path])
+        cls.site.start_collector("sin", {"ping_keep": "0ms"})
         lines = subprocess.run([harness.BIN / "flagfall", "borders", "--config", cls.lab.directory / "master.toml",
                                 "fra"], capture_output=True, text=True, check=True, cwd=cls.lab.directory).stdout
         cls.lab.run("fra", ["sh", "-ec", lines], check=True)

@@ -66,13 +66,7 @@ class CompositeTest(unittest.TestCase):
                                                 "tcp_interval": "500ms"}
         cls.site.start()
         # A collector alone, at a site without a server.
-        cls.site.make_keys("sin")
-        collector = cls.site._slave_config("sin", ("master",))
-        collector["collect"] = {"ping_keep": "0ms"}
-        path = cls.lab.directory / "sin.toml"
-        path.write_text(deployment.toml(collector))
-        cls.site.start_chronyd("sin")
-        cls.lab.start("sin", "sin", [harness.BIN / "flagfall-slave", "--collect-only", "--config", path])
+        cls.site.start_collector("sin", {"ping_keep": "0ms"})
         for host in ("fra", "nyc"):
             cls.lab.start(host, f"{host}-server", [sys.executable, "-c", SERVER, cls.lab.address(host),
                                                    PORT]).wait_for("listening")

@@ -186,6 +186,16 @@ class Deployment:
     def start_master(self, host="master"):
         return self._daemon("flagfall-master", host, self.masters[host])
 
+    def start_collector(self, host, collect):
+        """flagfall-slave --collect-only in a host without a server, with its own chronyd and this [collect]."""
+        self.make_keys(host)
+        collector = self._slave_config(host, ("master",))
+        collector["collect"] = collect
+        path = self.directory / f"{host}.toml"
+        path.write_text(toml(collector))
+        self.start_chronyd(host)
+        return self.lab.start(host, host, [harness.BIN / "flagfall-slave", "--collect-only", "--config", path])
+
     def start_slave(self, host):
         # At real-time priority: each slave really has processors of its own, here ten hosts share two.
         return self._daemon("flagfall-slave", host, self.slaves[host], ["chrt", "--fifo", "1"])
