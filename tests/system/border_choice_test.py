@@ -134,4 +134,3 @@ class BorderChoiceTest(unittest.TestCase):
 
 if __name__ == "__main__":
     harness.main()
-    unittest.main()

@@ -168,4 +168,3 @@ class CompositeTest(unittest.TestCase):
 
 if __name__ == "__main__":
     harness.main()
-    unittest.main()

@@ -339,14 +339,15 @@ class Result(unittest.TextTestResult):
             self._excuse(err)
 
 
-def main():
+def main(awake=True):
     """What a test file ends with. A machine that cannot make labs fails, and says why. A file whose failures all
-    came while the machine stood still is run again; if it has no quiet time at all, it ends as not judged."""
+    came while the machine stood still is run again; if it has no quiet time at all, it ends as not judged.
+    `awake`: idle processors are kept busy, so that the machine's host does not take them away."""
     try:
         require()
     except HarnessError as error:
         sys.exit(f"system tests: {error}")
-    with stalls.Stalls() as Result.stalls:
+    with stalls.Stalls(awake=awake) as Result.stalls:
         for n in range(ROUNDS):
             if n > 0:
                 Result.stalls.wait_for_quiet(5, 60)

@@ -160,4 +160,3 @@ class OverloadTest(unittest.TestCase):
 
 if __name__ == "__main__":
     harness.main()
-    unittest.main()

@@ -54,4 +54,3 @@ class PoliciesTest(unittest.TestCase):
 
 if __name__ == "__main__":
     harness.main()
-    unittest.main()

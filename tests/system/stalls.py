@@ -4,13 +4,13 @@ flagfall.
 
 A process on each CPU sleeps 2 ms at a time at the highest priority, above all
 programs of a lab; while it oversleeps nobody on that CPU runs. The command
-`stalls.py LEAST` prints one line for each time that this took LEAST seconds: its
+`stalls.py LEAST [awake]` prints one line for each time that this took LEAST seconds: its
 begin and end, in seconds of CLOCK_MONOTONIC.
 
 An idle CPU of a virtual machine is given away by the host, and comes back late: in
 ten seconds up to 1,000 stalls of up to 29 ms were seen on idle CPUs, and one of
-0.7 ms in the same minute while something ran on each. So another process on each
-CPU keeps it awake, at a priority below that of everything else."""
+0.7 ms in the same minute while something ran on each. So with `awake` another
+process on each CPU keeps it busy, at a priority below that of everything else."""
 
 import ctypes
 import os
@@ -27,14 +27,14 @@ PR_SET_PDEATHSIG = 1
 class Stalls:
     """`with Stalls() as stalls:` watches from then on for stalls of `least` seconds."""
 
-    def __init__(self, least=0.003):
-        self._least = least
+    def __init__(self, least=0.003, awake=True):
+        self._words = [str(least), *(["awake"] if awake else [])]
 
     def __enter__(self):
         self._cpus = len(os.sched_getaffinity(0))
         self._out = tempfile.TemporaryFile()
         self._seen, self._stalls = 0, []
-        self._watch = subprocess.Popen([sys.executable, "-B", __file__, str(self._least)],
+        self._watch = subprocess.Popen([sys.executable, "-B", __file__, *self._words],
                                        stdin=subprocess.DEVNULL, stdout=self._out)
         return self
 
@@ -91,18 +91,19 @@ def keep_awake(cpu):
 
 
 def main():
-    """Two processes a CPU; all end with who started us."""
+    """A process or two a CPU; all end with who started us."""
     def end_with_parent(parent):
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
             os._exit(1)
     end_with_parent(os.getppid())
     ours, least = os.getpid(), float(sys.argv[1])
-    cpus = os.sched_getaffinity(0)
-    for job in [lambda cpu=cpu: watch(cpu, least) for cpu in cpus] + [lambda cpu=cpu: keep_awake(cpu) for cpu in cpus]:
-        if os.fork() == 0:
-            end_with_parent(ours)
-            job()
+    jobs = [lambda cpu: watch(cpu, least)] + ([keep_awake] if "awake" in sys.argv[2:] else [])
+    for cpu in os.sched_getaffinity(0):
+        for job in jobs:
+            if os.fork() == 0:
+                end_with_parent(ours)
+                job(cpu)
     signal.pause()
 
 
