@@ -10,8 +10,9 @@ namespace {
 
 /// The document's two seconds.
 constexpr Nanos kReport = std::chrono::seconds(2);
-/// Results of pings are gathered for so long: a message for each would be many.
-constexpr Nanos kGather = std::chrono::milliseconds(50);
+/// Results of pings are gathered for so long: a message for each would be many, and queries may wait for
+/// them.
+constexpr Nanos kGather = std::chrono::milliseconds(20);
 /// Results that wait for a master; it has ordered no more than it can wait for.
 constexpr std::size_t kMostWaiting = 8192;
 

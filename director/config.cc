@@ -258,6 +258,11 @@ config::Schema<PolicyConfig> policy_schema() {
         {.help = "A server whose last load report is older is unknown, and behind all that are known",
          .least = "2s",
          .most = "1h"});
+  s.key("wait", &PolicyConfig::wait,
+        {.help = "Of policies \"ping\" and \"composite\": so long may a network's first query wait for the "
+                 "pings of its client",
+         .least = "0ms",
+         .most = "1s"});
   s.key("all_down", &PolicyConfig::all_down,
         {.help = R"(What is answered when no server is fit: "all" of them, those that were "last", "refuse" )"
                  "the request, or these addresses"});
@@ -271,6 +276,8 @@ config::Schema<PolicyConfig> policy_schema() {
       where.error("policies", R"("static" needs `prefixes`, the file to read)");
     if (!has(Policy::fixed) && !c.prefixes.empty())
       where.error("prefixes", R"(nothing reads it: `policies` has no "static")");
+    if (c.wait > Nanos(0) && !has(Policy::ping) && !has(Policy::composite))
+      where.error("wait", R"(nothing is pinged: `policies` has neither "ping" nor "composite")");
     if (c.all_down.addresses.size() > kMostAddresses)
       where.error("all_down", fmt::format("at most {} addresses", kMostAddresses));
   });

@@ -77,6 +77,7 @@ struct PolicyConfig {
   double fuzz = 0.05;
   double near = LoadOptions().near;
   Nanos load_fresh = LoadOptions().fresh;
+  Nanos wait{};  // for the first pings of an unknown network
   AllDown all_down;
 };
 

@@ -79,6 +79,7 @@ ServiceDirector::ServiceDirector(ServiceOptions options, std::size_t servers, Ra
   options_.capacities.resize(servers_);
   if (has(Policy::composite) && options_.paths.network.borders() > 0)
     paths_ = std::make_unique<PathBook>(options_.paths, options_.book, random);
+  ways_changed_ = paths_ != nullptr;
   for (std::size_t i = 0; i < servers_; ++i) fit_ |= bit(static_cast<ServerIndex>(i));
   publish();
 }

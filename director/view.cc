@@ -13,6 +13,7 @@ Decision View::decide(const IpAddress& client) const noexcept {
     const Entry* const entry = found.value == 0 ? nullptr : &(*entries)[found.value - 1];
     const bool known = entry != nullptr && !entry->order.empty();
     if (t == book) out.race = races && (!known || entry->doubt);
+    if (!known && (t == book || t == paths)) out.measured = false;
     if (!known) continue;
     out.order = entry->order;
     out.bound = t == book;

@@ -20,6 +20,7 @@ constexpr Nanos kTick = std::chrono::milliseconds(250);
 constexpr Nanos kRestore = std::chrono::seconds(5);
 /// Between two orders of pings to a slave, and how long an echo may take: hosts on Earth are nearer.
 constexpr Nanos kPingTurn = std::chrono::seconds(1);
+constexpr Nanos kHurry = std::chrono::milliseconds(20);
 constexpr Nanos kPingWithin = std::chrono::seconds(1);
 /// Between two looks at how many answers each server has led.
 constexpr Nanos kCount = std::chrono::seconds(2);
@@ -132,6 +133,7 @@ void App::open(net::Loop& loop) {
   for (const auto& each : loops_) each->start();
   races_->start(loop);
   ticker_ = loop.every(kTick, [this] { tick(); });
+  hurrier_ = loop.every(kHurry, [this] { hurry(); });
   reader_ = std::make_unique<net::Worker>(loop);
   for (const Endpoint& at : listen_) log::info("answering on {} (UDP and TCP)", to_string(at));
   for (const Endpoint& at : hub_->local()) log::info("slaves dial {}", to_string(at));
@@ -215,6 +217,7 @@ void App::open_control(net::Loop& loop) {
 
 void App::stop() {
   ticker_ = net::Watch();
+  hurrier_ = net::Watch();
   reader_.reset();
   admin_.reset();
   lookup_.reset();
@@ -267,11 +270,25 @@ void App::tick() {
   director_keeper_->tick();
   if (const MonoTime now = clock_.mono(); now - pinged_ >= kPingTurn) {
     pinged_ = now;
-    for (const auto& [slave, clients] : director_->pings())
-      pings_.ordered(slave, hub_->order_pings(slave, clients, kPingWithin));
+    order(director_->pings());
   }
   // Large zones take their time to free: not on the path of a query.
   std::erase_if(retired_, [](const auto& zones) { return zones.use_count() == 1; });
+}
+
+void App::order(const DirectorDesk::Pings& pings) {
+  for (const auto& [slave, clients] : pings)
+    pings_.ordered(slave, hub_->order_pings(slave, clients, kPingWithin));
+}
+
+/// While queries wait for pings.
+void App::hurry() {
+  if (std::ranges::all_of(config_.services, [](const auto& s) { return s.director.wait == Nanos(0); }))
+    return;
+  races_->drain();
+  if (!director_->hurries()) return;
+  order(director_->hurried_pings());
+  if (director_->tick()) publish();
 }
 
 /// Once for each change: zones that cannot be read stay as they are until somebody reloads them.

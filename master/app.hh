@@ -89,6 +89,8 @@ class App final : public daemon::Program {
   std::string take_over(Files files);
   void log_reload(const Reloaded& told) const;
   void tick();
+  void hurry();
+  void order(const DirectorDesk::Pings& pings);
   /// Lets the delays follow what the slaves report.
   void follow_delays();
   void log_clock();
@@ -136,6 +138,7 @@ class App final : public daemon::Program {
   std::unique_ptr<net::Worker> reader_;
   Snapshot published_;
   net::Watch ticker_;
+  net::Watch hurrier_;
 
   std::optional<std::string> clock_said_;  // the last clock_why_not() in the log
   std::vector<std::string> slave_said_;    // and what the master held against each slave

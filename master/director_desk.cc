@@ -91,13 +91,14 @@ void DirectorDesk::reconfigure(const DirectorFiles& files) {
   judge();
 }
 
-void DirectorDesk::asked(std::uint16_t service, const IpAddress& client, std::uint32_t queries) {
-  auto* const director = of(service);
+void DirectorDesk::asked(const NetworkAsked& asked) {
+  auto* const director = of(asked.service);
   if (director == nullptr) return;
   const MonoTime now = clock_.mono();
-  director->asked(client, queries, now);
-  if (has(service, director::Policy::ping) || has(service, director::Policy::composite))
-    wants_.want(service, client, now);
+  director->asked(asked.client, asked.queries, now);
+  if (asked.waits) hurry_until_ = std::max(hurry_until_, now + config_.services[asked.service].director.wait);
+  if (has(asked.service, director::Policy::ping) || has(asked.service, director::Policy::composite))
+    wants_.want(asked.service, asked.client, now, asked.waits);
 }
 
 bool DirectorDesk::has(std::size_t service, director::Policy policy) const {
@@ -106,8 +107,16 @@ bool DirectorDesk::has(std::size_t service, director::Policy policy) const {
 }
 
 DirectorDesk::Pings DirectorDesk::pings() {
+  return orders(wants_.turn(clock_.mono()));
+}
+
+DirectorDesk::Pings DirectorDesk::hurried_pings() {
+  return orders(wants_.hurry(clock_.mono()));
+}
+
+DirectorDesk::Pings DirectorDesk::orders(const std::vector<PingWants::Want>& wants) const {
   Pings out;
-  for (const PingWants::Want& want : wants_.turn(clock_.mono())) {
+  for (const PingWants::Want& want : wants) {
     // A border's pinger need not have a server, of this service or at all.
     std::set<std::string> who;
     if (has(want.service, director::Policy::ping))

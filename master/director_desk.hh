@@ -26,7 +26,7 @@ class DirectorDesk final : public RaceObserver {
   /// Reads the prefix files of policy "static", and the database of "geo". `config` outlives it.
   static Result<std::unique_ptr<DirectorDesk>> open(const Config& config, Random& random);
 
-  void asked(std::uint16_t service, const IpAddress& client, std::uint32_t queries) override;
+  void asked(const NetworkAsked& asked) override;
   void settled(const race::FinishedRace& race) override;
 
   /// The configuration has changed where a reload may change it, and these are the files that it names now.
@@ -37,6 +37,10 @@ class DirectorDesk final : public RaceObserver {
   /// Clients to be pinged by these slaves now; once a second.
   using Pings = std::map<std::string, std::vector<IpAddress>>;
   Pings pings();
+  /// Those of them that queries wait for; any time.
+  Pings hurried_pings();
+  /// Queries may be waiting for what is measured.
+  [[nodiscard]] bool hurries() const { return clock_.mono() < hurry_until_; }
   /// Who has a session now.
   void slaves(const std::vector<const SlaveState*>& slaves);
   /// How many answers a server of a service has led until now; every two seconds.
@@ -79,6 +83,7 @@ class DirectorDesk final : public RaceObserver {
   explicit DirectorDesk(const Config& config)
       : config_(config), pingers_(pingers(config)), wants_(config.director.ping_every) {}
   void judge();
+  [[nodiscard]] Pings orders(const std::vector<PingWants::Want>& wants) const;
   void take(const DirectorFiles& files);
   [[nodiscard]] bool has(std::size_t service, director::Policy policy) const;
 
@@ -91,6 +96,7 @@ class DirectorDesk final : public RaceObserver {
   std::set<std::string> drained_;
   std::map<std::string, std::vector<wire::Check>> checks_;  // by slave
   PingWants wants_;
+  MonoTime hurry_until_;
   std::optional<MonoTime> counted_;
   bool changed_ = true;
   std::vector<std::shared_ptr<const director::View>> retired_;  // freed here, and not by a request loop

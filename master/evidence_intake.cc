@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 namespace flagfall::master {
 namespace {
@@ -66,7 +67,7 @@ void PingWants::queue(const Key& key, Network& network) {
   queue_.push_back(key);
 }
 
-void PingWants::want(std::uint16_t service, const IpAddress& client, MonoTime now) {
+void PingWants::want(std::uint16_t service, const IpAddress& client, MonoTime now, bool waits) {
   const Key key{service, masked(client, client.family == Family::v4 ? 24 : 56)};
   auto at = networks_.find(key);
   if (at == networks_.end()) {
@@ -75,20 +76,35 @@ void PingWants::want(std::uint16_t service, const IpAddress& client, MonoTime no
   }
   at->second.client = client;
   at->second.asked = now;
-  if (now >= at->second.next) queue(key, at->second);
+  if (now < at->second.next) return;
+  queue(key, at->second);
+  if (waits && at->second.queued && waited_for_.size() < kTurn) waited_for_.push_back(key);
+}
+
+std::optional<PingWants::Want> PingWants::take(std::deque<Key>& queue, MonoTime now) {
+  const Key key = queue.front();
+  queue.pop_front();
+  const auto network = networks_.find(key);
+  if (network == networks_.end() || !std::exchange(network->second.queued, false)) return std::nullopt;
+  network->second.next = now + every_;
+  return Want{key.service, network->second.client};
+}
+
+std::vector<PingWants::Want> PingWants::hurry(MonoTime now) {
+  std::vector<Want> out;
+  while (!waited_for_.empty() && bucket_.may_take(budget_, now)) {
+    budget_ = bucket_.take(budget_, now);
+    if (const auto want = take(waited_for_, now)) out.push_back(*want);
+  }
+  return out;
 }
 
 std::vector<PingWants::Want> PingWants::turn(MonoTime now) {
   for (auto& [key, network] : networks_)
     if (now >= network.next && now - network.asked < kStay) queue(key, network);
   std::vector<Want> out;
-  while (!queue_.empty() && out.size() < kTurn) {
-    Network& network = networks_.at(queue_.front());
-    network.queued = false;
-    network.next = now + every_;
-    out.push_back({queue_.front().service, network.client});
-    queue_.pop_front();
-  }
+  while (!queue_.empty() && out.size() < kTurn)
+    if (const auto want = take(queue_, now)) out.push_back(*want);
   std::erase_if(networks_, [&](const auto& entry) {
     const Network& network = entry.second;
     return !network.queued && now >= network.next && now - network.asked >= kStay;

@@ -8,6 +8,7 @@
 #include <optional>
 #include <vector>
 
+#include "common/base/token_bucket.hh"
 #include "common/wire/evidence.hh"
 #include "director/capacity.hh"
 #include "director/evidence.hh"
@@ -27,8 +28,8 @@ std::optional<director::ServerLoad> load_of(const std::vector<wire::Load>& loads
 /// any.
 wire::Health health_of(const std::vector<wire::Check>& checks, const std::vector<IpAddress>& answers);
 
-/// Client networks that are pinged: at once when they are new, and then at a set pace for as long as their
-/// clients ask.
+/// Client networks that are pinged: soon when they are new, at once when a query waits for that, and then at
+/// a set pace for as long as their clients ask.
 class PingWants {
  public:
   /// A network that nobody has asked from for so long is left alone. Known ones are told of by one query in
@@ -42,13 +43,16 @@ class PingWants {
   /// `every`: between two pings of a network.
   explicit PingWants(Nanos every) : every_(every) {}
 
-  void want(std::uint16_t service, const IpAddress& client, MonoTime now);
+  /// `waits`: it is among those that hurry() gives, too.
+  void want(std::uint16_t service, const IpAddress& client, MonoTime now, bool waits = false);
   struct Want {
     std::uint16_t service = 0;
     IpAddress client;
   };
   /// The next ones; once a second.
   std::vector<Want> turn(MonoTime now);
+  /// Those that are waited for, kTurn a second at most; any time.
+  std::vector<Want> hurry(MonoTime now);
   [[nodiscard]] std::size_t waiting() const { return queue_.size(); }
 
  private:
@@ -65,8 +69,13 @@ class PingWants {
   };
   void queue(const Key& key, Network& network);
 
+  [[nodiscard]] std::optional<Want> take(std::deque<Key>& queue, MonoTime now);
+
   Nanos every_;
   std::deque<Key> queue_;
+  std::deque<Key> waited_for_;  // of those in queue_
+  TokenBucket bucket_{BucketLimit{kTurn, kTurn}};
+  MonoTime budget_;
   std::map<Key, Network> networks_;
 };
 

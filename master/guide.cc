@@ -48,6 +48,7 @@ Guide::Way Guide::decide(const RacedService& service, const wire::DnsQuery& quer
   way.spare = own.spare;
   way.bound = own.bound;
   way.learning = own.race || own.order.empty();
+  if (!own.race && !own.measured && way.about == client) way.wait = service.wait;
   way.race = own.race || (own.bound && view.races && view.sample > 0 && lots_.unit() < view.sample);
   return way;
 }

@@ -26,6 +26,7 @@ class Guide {
     bool race = false;       // race it, if that can be; otherwise answer
     bool bound = false;      // evidence or an operator says so; never for a subnet's
     bool learning = false;   // nothing sure is known of the client's network
+    Nanos wait{};            // the answer may be so late, if it is a better one then
     std::uint8_t scope = 0;  // for the answer's client subnet option
     IpAddress about;         // whose network this is about: the subnet's, or the packet's source
   };

@@ -195,8 +195,7 @@ void add_events(Families& out, const StatusSource& s) {
   std::uint64_t sent = 0, failed = 0, icmp = 0, drops = 0, truncated = 0, tracked = 0, open = 0, accepted = 0;
   for (const auto& loop : s.loops) {
     loop->dns().for_each([&](const char* name, const Counter& c) { dns[name] += c.get(); });
-    dns["dns_limited"] += loop->requests().limited.get();
-    dns["dns_slipped"] += loop->requests().slipped.get();
+    loop->requests().for_each_dns([&](const char* name, const Counter& c) { dns[name] += c.get(); });
     const LoopCounters& c = loop->counters();
     sent += c.answers_sent.get();
     failed += c.answers_failed.get();

@@ -51,7 +51,7 @@ void RaceKeeper::drain() {
       if (const auto* started = std::get_if<RaceStarted>(&record)) {
         ledger_.started(*started);
       } else if (const auto* asked = std::get_if<NetworkAsked>(&record)) {
-        for (RaceObserver* const o : observers_) o->asked(asked->service, asked->client, asked->queries);
+        for (RaceObserver* const o : observers_) o->asked(*asked);
       } else {
         fresh_.push_back(record);
       }

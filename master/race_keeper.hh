@@ -32,6 +32,8 @@ class RaceKeeper final : private RaceObserver {
 
   /// Looks into the rings all the time from now on.
   void start(net::Loop& loop);
+  /// Looks into the rings now.
+  void drain();
   /// A slave's report has come.
   void report(std::uint16_t slave, const wire::Report& report);
   /// What a client says that it has seen of a race; `question`: QuestionHash of its name and type. Whether
@@ -50,7 +52,6 @@ class RaceKeeper final : private RaceObserver {
   void timed(const race::OrderTiming& timing) override;
   void settled(const race::FinishedRace& race) override;
   void finished(const race::FinishedRace& race) override;
-  void drain();
 
   const Clock& clock_;  // NOLINT(*-ref-data-members)
   AnswerOwners owners_;

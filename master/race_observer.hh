@@ -3,6 +3,7 @@
 #pragma once
 
 #include "common/race/finished_race.hh"
+#include "master/race_records.hh"
 
 namespace flagfall::master {
 
@@ -11,8 +12,8 @@ class RaceObserver {
   virtual ~RaceObserver() = default;
   /// A slave's report of one order, as soon as it has come and when its race is known.
   virtual void timed(const race::OrderTiming& /*timing*/) {}
-  /// Clients of this one's network have asked so many times since it was told of last.
-  virtual void asked(std::uint16_t /*service*/, const IpAddress& /*client*/, std::uint32_t /*queries*/) {}
+  /// Clients of its network have asked, told of now and then only.
+  virtual void asked(const NetworkAsked& /*asked*/) {}
   /// Once a race, as soon as it has a verdict; at its end when it has none.
   virtual void settled(const race::FinishedRace& /*race*/) {}
   /// Once a race, some seconds after its instant, when nothing more is expected of it.

@@ -64,6 +64,7 @@ struct NetworkAsked {
   IpAddress client;
   std::uint16_t service = 0;
   std::uint32_t queries = 0;  // from it since it was told of last
+  bool waits = false;         // for what is measured of it
 };
 
 using RaceRecord = std::variant<RaceStarted, QuestionRepeated, AnswerUnwanted, NetworkAsked>;

@@ -31,6 +31,7 @@ void take_service(ServiceConfig& service, const ServiceConfig& fresh) {
   }
   service.director.near = fresh.director.near;
   service.director.load_fresh = fresh.director.load_fresh;
+  service.director.wait = fresh.director.wait;
   service.director.all_down = fresh.director.all_down;
   for (SlaveConfig& slave : service.slaves) {
     const auto at = std::ranges::find(fresh.slaves, slave.name, &SlaveConfig::name);

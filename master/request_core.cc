@@ -103,6 +103,13 @@ void RequestCore::race_or_answer(const wire::DnsQuery& query, const dns::FrontEn
   likely_ = result.service;
   const auto way = way_of(result.service, query, client.ip);
   if (way && !way->race) {
+    if (way->wait > Nanos(0)) {
+      if (held_.hold(query.packet, client, result, question.address, question.received + way->wait)) {
+        ++counters_.held;
+        return;
+      }
+      ++counters_.held_not;
+    }
     ++counters_.bound;
     answer(query, result, way, client, output);
     return;
@@ -179,12 +186,16 @@ void RequestCore::order(const RacePlan& plan, const Raced& raced, std::uint8_t a
 std::optional<Guide::Way> RequestCore::way_of(std::uint16_t service, const wire::DnsQuery& query,
                                               const IpAddress& client) noexcept {
   if (!snapshot_->services[service].view) return std::nullopt;
-  const Guide::Way way = guide_.decide(snapshot_->services[service], query, client);
+  Guide::Way way = guide_.decide(snapshot_->services[service], query, client);
+  const Nanos wait = std::exchange(way.wait, Nanos(0));
   if (log_ == nullptr) return way;
   const Nanos again =
       snapshot_->services[service].counted ? AskedNetworks::kAgainCounted : AskedNetworks::kAgain;
-  if (const auto queries = asked_.tell(service, way.about, !way.learning, times_.now, again); queries > 0)
-    log_->log(NetworkAsked{way.about, service, queries});
+  const bool known = !way.learning && wait == Nanos(0);
+  if (const auto queries = asked_.tell(service, way.about, known, times_.now, again); queries > 0) {
+    log_->log(NetworkAsked{way.about, service, queries, wait > Nanos(0)});
+    way.wait = wait;
+  }
   return way;
 }
 
@@ -248,6 +259,21 @@ void RequestCore::log_started(std::uint64_t races, MonoTime now) noexcept {
     s.dispatch = now - (s.due - s.delay);
     log_->log(s);
   }
+}
+
+void RequestCore::release(std::uint8_t address, const BurstTimes& times, RequestOutput& output) noexcept {
+  times_ = times;
+  held_.release(address, [&](const HeldQuery& held) {
+    wire::DnsQuery query;
+    if (wire::parse_query(held.packet(), query) != wire::QueryVerdict::ok) return true;
+    const Guide::Way way = guide_.decide(snapshot_->services[held.result.service], query, held.client.ip);
+    const bool known = way.wait == Nanos(0);
+    if (!known && times.now < held.until) return false;
+    if (!known) ++counters_.held_in_vain;
+    ++counters_.bound;
+    answer(query, held.result, way, held.client, output);
+    return true;
+  });
 }
 
 void RequestCore::error(const net::UdpError& error, std::uint8_t address, MonoTime at) noexcept {

@@ -17,6 +17,7 @@
 #include "common/net/udp_errors.hh"
 #include "master/asked_networks.hh"
 #include "master/guide.hh"
+#include "master/held_queries.hh"
 #include "master/order_book.hh"
 #include "master/race_core.hh"
 #include "master/race_records.hh"
@@ -31,6 +32,9 @@ struct RequestCounters {
   Counter beacon_races;  // of `races`, those with beacons
   Counter bound;         // answered by what the director knows
   Counter raced_again;   // of `races`, those of clients that are bound
+  Counter held;          // queries that waited for what was measured of their clients,
+  Counter held_in_vain;  // of these, until their time was over
+  Counter held_not;      // should have, and there was no room
   FallbackCounters fallback;
   Counter limited;              // answers that a client network had too many of: dropped, or cut to TC
   Counter slipped;              // of these, the ones that were cut
@@ -38,6 +42,16 @@ struct RequestCounters {
   Histogram queue_age;          // dequeue minus the kernel's stamp
   Counter errors_elsewhere;     // ICMP errors that are no word of the client's host about its port
   Counter errors_unreadable;    // of the others: what they quote is no answer of a race
+
+  /// What became of queries, as counters beside the front end's: f(name, counter).
+  template <class F>
+  void for_each_dns(F f) const {
+    f("dns_limited", limited);
+    f("dns_slipped", slipped);
+    f("dns_held", held);
+    f("dns_held_in_vain", held_in_vain);
+    f("dns_held_not", held_not);
+  }
 };
 
 /// Where answers and orders go.
@@ -79,6 +93,11 @@ class RequestCore {
              RequestOutput& output) noexcept;
   /// Sends the burst's orders, stamped with `now`, and answers what could not be ordered.
   void finish(MonoTime now, RequestOutput& output) noexcept;
+
+  /// Answers the queries to service address `address` that have waited for the snapshot as it is now, or for
+  /// long enough. After take_over(), and every few milliseconds while there are some; not within a burst.
+  void release(std::uint8_t address, const BurstTimes& times, RequestOutput& output) noexcept;
+  [[nodiscard]] bool holds() const { return held_.size() > 0; }
 
   /// An ICMP error that came to service address `address`. Any time between bursts or within one.
   void error(const net::UdpError& error, std::uint8_t address, MonoTime at) noexcept;
@@ -124,7 +143,7 @@ class RequestCore {
   std::size_t ordinary(const wire::DnsQuery& query, const dns::FrontEnd::Result& result,
                        const std::optional<Guide::Way>& way, dns::Transport transport,
                        MutableBytes room) noexcept;
-  /// None: the service has no director.
+  /// None: the service has no director. Who shall wait has been told of, so that it is not for nothing.
   [[nodiscard]] std::optional<Guide::Way> way_of(std::uint16_t service, const wire::DnsQuery& query,
                                                  const IpAddress& client) noexcept;
 
@@ -135,6 +154,7 @@ class RequestCore {
   QuestionHash question_hash_;
   Guide guide_;
   AskedNetworks asked_;
+  HeldQueries held_;
   std::vector<std::array<Counter, director::kMostServers>> led_;  // by service and server
   RaceLog* log_;
   std::shared_ptr<const Snapshot> snapshot_;

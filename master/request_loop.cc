@@ -29,6 +29,8 @@ constexpr int kRestRounds = 4;
 /// the headers. Then they may say "don't fragment" (RFC 9715 wants no fragments), as slaves' answers do; the
 /// kernel also need not draw them an identification.
 constexpr std::uint16_t kOnePiece = 1232;
+/// How exactly queries that wait are answered when their time is over.
+constexpr Nanos kRelease = std::chrono::milliseconds(10);
 constexpr Nanos kGaugeInterval = std::chrono::seconds(1);
 /// A bracket this narrow needs no second try; three reads of a vDSO clock take about 0.1 us.
 constexpr Nanos kNarrow = std::chrono::microseconds(2);
@@ -85,6 +87,8 @@ struct RequestLoop::Shell final : RequestOutput, RaceLog {
   Gather gather;
   Attend attend;
   net::Watch gauges;
+  net::Watch releases;     // while queries wait,
+  bool releasing = false;  // then this is set
   std::thread thread;
 
   Shell(const LoopOptions& o, const std::vector<std::unique_ptr<dns::Zone>>& zones,
@@ -188,6 +192,10 @@ struct RequestLoop::Shell final : RequestOutput, RaceLog {
     }
     core.finish(core.burst_has_races() ? clock.mono() : times.now, *this);
     flush_answers();
+    if (core.holds() && !releasing) {
+      releasing = true;
+      releases = loop.every(kRelease, [this] { release(); });
+    }
     ++counters.bursts;
     gather.burst(times.now, core.burst_queries(), core.burst_races(), got.size() == net::UdpReceiver::kBatch);
     attend.burst(times.now, core.burst_queries(), core.burst_races());
@@ -196,6 +204,19 @@ struct RequestLoop::Shell final : RequestOutput, RaceLog {
                                        s.drops_seen);  // modulo 2^32, as the kernel counts
       s.drops_seen = s.receiver.kernel_drops();
     }
+  }
+
+  void release() {
+    if (!core.holds()) return;
+    const BurstTimes times = read_times(clock);
+    for (const Service& s : services) {
+      answer_from = &s.fd;
+      core.release(s.address, times, *this);
+      flush_answers();
+    }
+    if (core.holds()) return;
+    releasing = false;
+    releases = net::Watch();
   }
 
   /// At most a few batches: what is left makes the socket readable again.
@@ -283,6 +304,7 @@ void RequestLoop::publish(std::shared_ptr<const Snapshot> snapshot) {
   shell_->loop.post([s = shell_.get(), snapshot = std::move(snapshot)] {
     s->gather.set_most(snapshot->gather);
     s->core.take_over(snapshot);
+    s->release();
   });
 }
 

@@ -57,6 +57,7 @@ struct RacedService {
   std::shared_ptr<const director::View> view;
   std::shared_ptr<const ServerAnswers> servers;  // with a view
   std::vector<std::uint16_t> slaves;             // by server: its slave
+  Nanos wait{};                                  // for pings of a network of which nothing is known
   bool nobody_fit = false;                       // the view's servers are what is answered all the same
   bool counted = false;                          // its servers have limits: who asks how much is wanted
   bool refuse = false;                           // and then nothing is answered: REFUSED

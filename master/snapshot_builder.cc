@@ -119,6 +119,7 @@ Snapshot SnapshotBuilder::build(const std::vector<const SlaveState*>& slaves, co
     service.race_share = config_.services[s].race_share;
     service.counted = std::ranges::any_of(config_.services[s].slaves,
                                           [](const SlaveConfig& slave) { return slave.capacity.limited(); });
+    service.wait = config_.services[s].director.wait;
     service.beacon = beacon_wish(config_.services[s]);
     if (!config_.services[s].director.policies.empty()) service.servers = servers_[s];
     if (config_.services[s].late == wire::LatePolicy::drop) service.retry_window = kDropRetry;

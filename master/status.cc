@@ -225,8 +225,7 @@ json counters_json(const StatusSource& s) {
     sums["receive_queue_drops"] += c.receive_queue_drops.get();
     sums["icmp_errors_elsewhere"] += loop->requests().errors_elsewhere.get();
     sums["icmp_errors_unreadable"] += loop->requests().errors_unreadable.get();
-    sums["dns_limited"] += loop->requests().limited.get();
-    sums["dns_slipped"] += loop->requests().slipped.get();
+    loop->requests().for_each_dns([&](const char* name, const Counter& n) { sums[name] += n.get(); });
     sums["truncated_datagrams"] += loop->requests().truncated_datagrams.get();
     count_tcp(sums, *loop);
   }

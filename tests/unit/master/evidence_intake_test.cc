@@ -102,6 +102,33 @@ BOOST_AUTO_TEST_CASE(a_network_is_pinged_once_in_a_while_as_long_as_it_asks) {
   BOOST_TEST(wants.turn(kNow + 201s).size() == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(what_is_waited_for_is_pinged_at_once_and_once) {
+  PingWants wants(20s);
+  wants.want(0, ip("192.0.2.1"), kNow);
+  wants.want(0, ip("198.51.100.1"), kNow, true);
+  const auto now = wants.hurry(kNow);
+  BOOST_REQUIRE(now.size() == 1U);
+  BOOST_TEST(to_string(now[0].client) == "198.51.100.1");
+  BOOST_TEST(wants.hurry(kNow).empty());
+  const auto later = wants.turn(kNow + 1s);
+  BOOST_REQUIRE(later.size() == 1U);
+  BOOST_TEST(to_string(later[0].client) == "192.0.2.1");
+  // It has been pinged a moment ago: nothing is to be waited for.
+  wants.want(0, ip("198.51.100.1"), kNow + 2s, true);
+  BOOST_TEST(wants.hurry(kNow + 2s).empty());
+  // And no faster than its turn allows, whoever waits.
+  std::size_t given = 0;
+  for (unsigned i = 0; i < 1000; ++i) {
+    IpAddress client = ip("10.0.0.1");
+    client.octets[1] = static_cast<std::uint8_t>(i >> 8);
+    client.octets[2] = static_cast<std::uint8_t>(i);
+    wants.want(0, client, kNow + 3s, true);
+    given += wants.hurry(kNow + 3s).size();
+  }
+  BOOST_TEST(given <= PingWants::kTurn);
+  BOOST_TEST(given > PingWants::kTurn / 2);
+}
+
 BOOST_AUTO_TEST_CASE(a_flood_of_networks_waits_in_bounded_room) {
   PingWants wants(20s);
   for (unsigned i = 0; i < 100'000; ++i) {

@@ -146,6 +146,29 @@ BOOST_AUTO_TEST_CASE(while_nobody_is_fit_the_service_says_what_is_answered) {
   BOOST_TEST(answer(way("198.51.100.7")) == "7 192.0.2.99");
 }
 
+BOOST_AUTO_TEST_CASE(who_is_not_raced_and_not_measured_yet_may_wait) {
+  service.wait = 200ms;
+  BOOST_TEST(way("203.0.113.1").wait.count() == 0);  // raced
+  view.races = false;
+  publish();
+  BOOST_TEST((way("203.0.113.1").wait == 200ms));
+  BOOST_TEST(way("198.51.100.7").wait.count() == 0);
+  // The subnet's clients cannot be measured by its address.
+  const std::vector<std::uint8_t> unknown{0, 1, 24, 0, 192, 88, 99};
+  BOOST_TEST(way("203.0.113.1", unknown).wait.count() == 0);
+  // A word that comes before the measuring policies does not wait for them; one that comes after does.
+  view.tables = {view.tables[0], view.tables[0]};
+  view.book = 1;
+  publish();
+  BOOST_TEST(way("198.51.100.7").wait.count() == 0);
+  director::PrefixTableEditor nothing;
+  view.tables = {nothing.publish(), view.tables[0]};
+  view.book = 0;
+  publish();
+  BOOST_TEST((way("198.51.100.7").wait == 200ms));
+  BOOST_TEST(!way("198.51.100.7").order.empty());
+}
+
 BOOST_AUTO_TEST_CASE(a_share_of_bound_requests_is_raced_again) {
   view.sample = 0.1;
   publish();

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "allocation_count.hh"
+#include "master/config.hh"
 #include "tests/unit/dns/dns_text.hh"
 
 using namespace flagfall;  // NOLINT(google-build-using-namespace): a test
@@ -143,9 +144,9 @@ struct Fixture {
     core->take_over(snapshot);
   }
   /// One burst of one query that came 2 ms ago.
-  void ask(const std::vector<std::uint8_t>& query) {
+  void ask(const std::vector<std::uint8_t>& query, const Endpoint& client = kClient) {
     core->begin(times);
-    core->query(query, kClient, RealTime(kNow.time_since_epoch() + kRealMinusMono - 2ms), 0, output);
+    core->query(query, client, RealTime(kNow.time_since_epoch() + kRealMinusMono - 2ms), 0, output);
     core->finish(kNow + 100us, output);
   }
   [[nodiscard]] std::uint64_t fallback(Fallback reason) const {
@@ -404,6 +405,102 @@ BOOST_AUTO_TEST_CASE(a_network_that_asks_too_much_is_told_to_come_over_tcp_or_he
     f.ask(query);
     BOOST_TEST(!f.output.last().tc);
   }
+}
+
+/// Service 1 of a director that pings: nothing is known of anybody, until know() is called.
+struct WaitingFixture : Fixture {
+  master::ServiceConfig config;
+  std::shared_ptr<master::Snapshot> waiting = std::make_shared<master::Snapshot>(*snapshot);
+  director::View view;
+
+  explicit WaitingFixture(Nanos wait = 200ms) {
+    config.name = "race";
+    config.slaves = {{"fra", {*parse_ip("192.0.2.10")}, {}}, {"nyc", {*parse_ip("192.0.2.20")}, {}}};
+    auto& service = waiting->services[1];
+    service.servers = std::make_shared<const master::ServerAnswers>(config);
+    service.slaves = {0, 1};
+    service.wait = wait;
+    view.tables = {director::PrefixTableEditor().publish()};
+    view.book = 0;
+    view.entries = std::make_shared<const std::vector<director::Entry>>(
+        std::vector<director::Entry>{{director::Order::of(1)}});
+    view.fit = 0b11;
+    view.otherwise = director::Order::of(0);
+    options.services = 2;
+    core = std::make_unique<RequestCore>(options, *front_end, random, &log);
+    publish();
+  }
+  void publish() {
+    auto next = std::make_shared<master::Snapshot>(*waiting);
+    next->services[1].view = std::make_shared<const director::View>(view);
+    core->take_over(next);
+  }
+  /// The pings are in: nyc is the nearest of the client's network.
+  void know() {
+    director::PrefixTableEditor book;
+    book.set(*parse_prefix("192.0.2.0/24"), 1);
+    view.tables = {book.publish()};
+    publish();
+    core->release(0, times, output);
+  }
+  [[nodiscard]] std::string answered() const { return output.last().answer.at(0); }
+};
+
+BOOST_AUTO_TEST_CASE(a_query_waits_until_its_client_is_measured) {
+  WaitingFixture f;
+  f.ask(make_query("x.race.example.test", kA));
+  BOOST_TEST(f.output.answers == 0U);
+  BOOST_TEST(f.core->holds());
+  const auto asked = f.log.all<master::NetworkAsked>();
+  BOOST_REQUIRE(asked.size() == 1U);
+  BOOST_TEST(asked[0].waits);
+  f.times.now += 100ms;
+  f.core->release(0, f.times, f.output);
+  BOOST_TEST(f.output.answers == 0U);
+  f.core->release(1, f.times, f.output);  // not its address
+  f.know();
+  BOOST_REQUIRE(f.output.answers == 1U);
+  BOOST_TEST((f.output.last_to == kClient));
+  BOOST_TEST(f.answered().ends_with("192.0.2.20"), f.answered());
+  BOOST_TEST(!f.core->holds());
+  BOOST_TEST(f.core->counters().held.get() == 1U);
+  BOOST_TEST(f.core->counters().held_in_vain.get() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(who_is_not_measured_in_time_is_answered_all_the_same_and_waits_once) {
+  WaitingFixture f;
+  f.ask(make_query("x.race.example.test", kA));
+  f.ask(make_query("x.race.example.test", kA));  // asked again: answered at once
+  BOOST_TEST(f.output.answers == 1U);
+  BOOST_TEST(f.answered().ends_with("192.0.2.10"), f.answered());
+  f.times.now += 200ms;
+  f.core->release(0, f.times, f.output);
+  BOOST_TEST(f.output.answers == 2U);
+  BOOST_TEST(f.core->counters().held_in_vain.get() == 1U);
+  // Over TCP nobody waits.
+  std::vector<std::uint8_t> room(65535);
+  BOOST_TEST(f.core->stream_query(make_query("y.race.example.test", kA), {*parse_ip("198.51.100.9"), 1},
+                                  f.times, room) > 0U);
+}
+
+BOOST_AUTO_TEST_CASE(only_so_many_wait_and_the_others_are_answered) {
+  WaitingFixture f;
+  const unsigned count = 2 * master::HeldQueries::kMost;
+  for (unsigned i = 0; i < count; ++i) {
+    IpAddress client = *parse_ip("10.0.0.1");
+    client.octets[1] = static_cast<std::uint8_t>(i >> 8);
+    client.octets[2] = static_cast<std::uint8_t>(i);
+    f.ask(make_query("x.race.example.test", kA), {client, 53});
+  }
+  const auto& counters = f.core->counters();
+  BOOST_TEST(counters.held.get() == master::HeldQueries::kMost);
+  BOOST_TEST(counters.held_not.get() > 0U);
+  BOOST_TEST(f.output.answers == count - master::HeldQueries::kMost);
+  f.times.now += 1s;
+  const std::size_t before = test::allocations();
+  f.core->release(0, f.times, f.output);
+  BOOST_TEST(test::allocations() == before);
+  BOOST_TEST(f.output.answers == count);
 }
 
 BOOST_AUTO_TEST_CASE(races_are_not_limited_and_neither_is_who_shows_our_cookie) {
