@@ -106,13 +106,14 @@ void ServiceDirector::win(const Win& win, MonoTime now) {
   const ServerIndex best = bound.order.best();
   const auto at = doubted_.find(bound.prefix);
   if (win.winner == best) {
-    if (at == doubted_.end()) return;
+    // To win against others says nothing of who won before.
+    if (at == doubted_.end() || (at->second.by &= ~win.losers) != 0) return;
     doubted_.erase(at);
   } else if (at != doubted_.end()) {
-    at->second = now + options_.doubt;
+    at->second = {now + options_.doubt, at->second.by | bit(win.winner)};
     return;
   } else if (doubted_.size() < kMostDoubts) {
-    doubted_.emplace(bound.prefix, now + options_.doubt);
+    doubted_.emplace(bound.prefix, Doubt{now + options_.doubt, bit(win.winner)});
   }
   if (book_.find(win.client, bound)) put(bound);
 }
@@ -262,7 +263,7 @@ bool ServiceDirector::advance(MonoTime now) {
     changes_.push_back(change);
   }
   for (auto at = doubted_.begin(); at != doubted_.end();) {
-    if (at->second > now) {
+    if (at->second.until > now) {
       ++at;
       continue;
     }

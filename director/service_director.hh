@@ -139,7 +139,11 @@ class ServiceDirector {
   std::shared_ptr<const PrefixTable> geo_;
   std::vector<Entry> entries_;
   std::unordered_map<std::uint64_t, std::vector<std::uint32_t>> values_;  // by a hash of the order
-  std::map<Prefix, MonoTime> doubted_;                                    // until when
+  struct Doubt {
+    MonoTime until;
+    ServerMask by = 0;  // who won instead, and has not lost since
+  };
+  std::map<Prefix, Doubt> doubted_;
   std::vector<Change> changes_;
   std::shared_ptr<const std::vector<Entry>> published_entries_;
   std::shared_ptr<const View> view_;

@@ -119,6 +119,8 @@ void RequestCore::race_or_answer(const wire::DnsQuery& query, const dns::FrontEn
     question.known.bound = slaves[way->order.best()];
     if (way->order.count > 1) question.known.next = slaves[way->order.servers[1]];
     question.known.doubt = way->learning;
+  } else if (way) {
+    question.known.learning = true;
   }
   const RacePlan plan = race_.decide(*snapshot_, question, times_);
   if (!plan.race) {

@@ -26,6 +26,7 @@ struct KnownSlaves {
   std::optional<std::uint16_t> bound{};
   std::optional<std::uint16_t> next{};  // the second best
   bool doubt = false;                   // the latest evidence is against this
+  bool learning = false;                // of nobody yet, and a director wants to know
 };
 
 class Teaching {
@@ -39,12 +40,17 @@ class Teaching {
   /// `runners` of a race for this client are put into another order when it is to teach; count 0 when it is
   /// not. `most`: answers of one race, the echo included.
   /// `known`: whom the client's network is bound to. Then it teaches whatever the share is, if it is not 0;
-  /// that slave runs, most often against the next best, and without an echo: who won is more than by how
-  /// much. As long as nothing is in doubt it does so half as often as the client's host could.
+  /// that slave runs, more often against the next best than against others, and without an echo: who won is
+  /// more than by how much. As long as nothing is in doubt it does so half as often as the client's host
+  /// could. A client of which nothing is known teaches with as many slaves as its host can tell of, without
+  /// an echo.
   Lesson lesson(std::span<Runner> runners, unsigned most, const IpAddress& client, const KnownSlaves& known,
                 MonoTime now) noexcept;
 
  private:
+  /// Errors that the client's host has left, `most` at most; they are taken.
+  [[nodiscard]] unsigned take(const IpAddress& client, unsigned most, MonoTime now) noexcept;
+  [[nodiscard]] std::uint64_t state_of(const IpAddress& client) const noexcept;
   [[nodiscard]] bool pay(const IpAddress& client, unsigned errors, bool watch, MonoTime now) noexcept;
 
   TeachOptions options_;

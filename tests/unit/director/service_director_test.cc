@@ -69,6 +69,24 @@ BOOST_AUTO_TEST_CASE(a_verdict_against_a_binding_puts_it_in_doubt_and_one_for_it
   BOOST_TEST(!rig.decide("198.51.100.7").race);
 }
 
+BOOST_AUTO_TEST_CASE(a_doubt_does_not_end_by_a_win_against_others) {
+  Rig rig({Policy::race});
+  rig.wins("198.51.100.7", 1, 6);
+  rig.wins("198.51.100.7", 2, 1);
+  const auto against = [&](ServerMask losers) {
+    Win win;
+    win.client = *parse_ip("198.51.100.7");
+    win.winner = 1;
+    win.losers = losers;
+    rig.director.win(win, rig.now);
+    rig.step(1s);
+  };
+  against(bit(0));
+  BOOST_TEST(rig.decide("198.51.100.7").race);
+  against(bit(2));
+  BOOST_TEST(!rig.decide("198.51.100.7").race);
+}
+
 BOOST_AUTO_TEST_CASE(a_doubt_that_nothing_feeds_ends_by_itself) {
   Rig rig({Policy::race});
   rig.wins("198.51.100.7", 1, 6);

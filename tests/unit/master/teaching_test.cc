@@ -125,9 +125,40 @@ BOOST_AUTO_TEST_CASE(a_bound_client_always_teaches_and_its_slave_always_runs) {
   }
   BOOST_TEST(others.size() == 4U);
   BOOST_TEST(!others.contains(3));
-  BOOST_TEST((others[1] > 550 && others[1] < 700), others[1]);  // half, and its share of the rest
+  BOOST_TEST((others[1] > 380 && others[1] < 500), others[1]);  // a quarter, and its share of the rest
   auto runners = slaves(2);                                     // its slave is not fit
   BOOST_TEST(teaching.lesson(runners, 2, kV4, {3, 4}, now + 3s).count == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(a_client_that_nothing_is_known_of_has_as_many_run_as_its_host_can_tell_of) {
+  Teaching teaching({0.001, 2}, random);
+  const master::KnownSlaves unknown{.learning = true};
+  const auto runners = [&](std::uint16_t of, const IpAddress& client) {
+    auto all = slaves(of);
+    const auto lesson = teaching.lesson(all, 8, client, unknown, now);
+    BOOST_TEST(lesson.echo == kNoEcho);
+    return lesson.count;
+  };
+  // Its host tells of six at once, then of one a second.
+  for (int i = 0; i < 3; ++i) BOOST_TEST(runners(3, kV4) == 3U);
+  BOOST_TEST(runners(3, kV4) == 0U);  // all run, and none of them is told of
+  now += 1s;
+  BOOST_TEST(runners(3, kV4) == 2U);
+  BOOST_TEST(runners(3, kV4) == 0U);
+  now += 2s;
+  BOOST_TEST(runners(3, kV4) == 3U);
+  BOOST_TEST(runners(16, kV6) == 7U);
+  std::set<unsigned> ran;
+  for (int i = 0; i < 200; ++i) {
+    now += 1s;
+    auto all = slaves(8);
+    BOOST_REQUIRE(teaching.lesson(all, 8, kV4, unknown, now).count == 2U);
+    for (int k = 0; k < 2; ++k) ran.insert(all[static_cast<std::size_t>(k)].slave);
+  }
+  BOOST_TEST(ran.size() == 8U);
+  Teaching off({0, 2}, random);
+  auto all = slaves(3);
+  BOOST_TEST(off.lesson(all, 8, kV4, unknown, now).count == 0U);
 }
 
 BOOST_AUTO_TEST_CASE(what_a_bound_client_does_not_need_today_is_there_when_its_binding_is_in_doubt) {
