@@ -61,6 +61,22 @@ LoopOptions loop_options(const Config& config, const std::vector<Endpoint>& list
   return o;
 }
 
+HttpLoopOptions http_options(const Config& config) {
+  const HttpConfig& c = config.http;
+  return {.listen = c.listen,
+          .limits = {.header = static_cast<std::size_t>(c.header.bytes),
+                     .target = static_cast<std::size_t>(c.target.bytes),
+                     .body = static_cast<std::uint64_t>(c.body.bytes)},
+          .connections = c.connections,
+          .network_connections = c.network_connections,
+          .prefix_v4 = config.guard.prefix_v4,
+          .prefix_v6 = config.guard.prefix_v6,
+          .requests = c.requests,
+          .header_timeout = c.header_timeout,
+          .idle_timeout = c.idle_timeout,
+          .services = config.services.size()};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<daemon::Program>> App::load(const Config& given,
@@ -131,11 +147,13 @@ void App::open(net::Loop& loop) {
   races_->add(*statistics_);
   publish();
   for (const auto& each : loops_) each->start();
+  if (http_) http_->start();
   races_->start(loop);
   ticker_ = loop.every(kTick, [this] { tick(); });
   hurrier_ = loop.every(kHurry, [this] { hurry(); });
   reader_ = std::make_unique<net::Worker>(loop);
   for (const Endpoint& at : listen_) log::info("answering on {} (UDP and TCP)", to_string(at));
+  for (const Endpoint& at : config_.http.listen) log::info("redirecting on {} (HTTP)", to_string(at));
   for (const Endpoint& at : hub_->local()) log::info("slaves dial {}", to_string(at));
   for (const Endpoint& at : admin_->local()) log::info("operators: {}", daemon::admin_url(at));
   log::info("{} request loops", loops_.size());
@@ -160,7 +178,7 @@ void App::open_loops() {
   const unsigned count = thread_count(config_);
   if (count > 1) require_free_ports(listen_);
   const std::uint64_t epoch = random_.next();
-  races_.emplace(config_, count, clock_, random_);
+  races_.emplace(config_, count + 1, clock_, random_);  // one ring more: of HTTP
   question_hash_.emplace(epoch);
   delay_feed_.emplace(*delays_, clock_);
   races_->add(*delay_feed_);
@@ -177,8 +195,16 @@ void App::open_loops() {
     options.core.race.known = &*known_;
     loops_.push_back(std::make_unique<RequestLoop>(options, *zones_, *cookies_, clock_, random_, first));
   }
+  open_http(first);
   if (count > 1)
     loops_.front()->steer(race_options(config_).guard, static_cast<std::uint32_t>(random_.next()));
+}
+
+void App::open_http(const std::shared_ptr<const Snapshot>& first) {
+  if (config_.http.listen.empty()) return;
+  HttpLoopOptions options = http_options(config_);
+  options.records = &races_->ring(static_cast<unsigned>(loops_.size()));
+  http_ = std::make_unique<HttpLoop>(options, clock_, random_, first);
 }
 
 void App::open_control(net::Loop& loop) {
@@ -227,6 +253,7 @@ void App::stop() {
   source_.reset();
   if (statistics_) statistics_->sample();
   loops_.clear();
+  http_.reset();
   if (races_) races_->close();
   if (director_keeper_) director_keeper_->tick();
   director_routes_.reset();
@@ -250,6 +277,7 @@ void App::publish() {
   published_ = std::move(now);
   const auto shared = std::make_shared<const Snapshot>(published_);
   for (const auto& loop : loops_) loop->publish(shared);
+  if (http_) http_->publish(shared);
   log_clock();
 }
 
@@ -261,7 +289,7 @@ void App::tick() {
   if (const MonoTime now = clock_.mono(); now - counted_ >= kCount) {
     counted_ = now;
     director_->count([this](std::size_t service, director::ServerIndex server) {
-      std::uint64_t sum = 0;
+      std::uint64_t sum = http_ ? http_->led(service, server) : 0;
       for (const auto& loop : loops_) sum += loop->led(service, server);
       return sum;
     });

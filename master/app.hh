@@ -23,6 +23,7 @@
 #include "master/director_desk.hh"
 #include "master/director_metrics.hh"
 #include "master/director_routes.hh"
+#include "master/http_loop.hh"
 #include "master/known_networks.hh"
 #include "master/lookup.hh"
 #include "master/race_keeper.hh"
@@ -65,6 +66,7 @@ class App final : public daemon::Program {
 
   void open(net::Loop& loop);
   void open_loops();
+  void open_http(const std::shared_ptr<const Snapshot>& first);
   void open_control(net::Loop& loop);
   void open_admin(net::Loop& loop);
   void audit_commands();
@@ -130,6 +132,7 @@ class App final : public daemon::Program {
   std::optional<RaceKeeper> races_;  // outlives the loops
   std::optional<QuestionHash> question_hash_;
   std::vector<std::unique_ptr<RequestLoop>> loops_;
+  std::unique_ptr<HttpLoop> http_;  // null: nobody is redirected
   std::unique_ptr<clocksync::ClockSource> source_;
   std::unique_ptr<SlaveHub> hub_;
   std::unique_ptr<RaceStatistics> statistics_;

@@ -7,6 +7,7 @@
 
 #include "common/base/log.hh"
 #include "master/app.hh"
+#include "master/http_metrics.hh"
 #include "master/metrics.hh"
 #include "master/readiness.hh"
 #include "web/page.hh"
@@ -164,6 +165,7 @@ std::string App::metrics_text() const {
                       admin_->counters(),
                       *wins_,
                       {*director_, *director_keeper_, pings_, director_routes_->census()}});
+    if (http_) add_http(out, *http_, config_);
     return out.text();
   });
 }

@@ -19,6 +19,7 @@ class AskedNetworks {
   static constexpr Nanos kAgain = std::chrono::seconds(20);
   /// or within this, for services whose servers have limits.
   static constexpr Nanos kAgainCounted = std::chrono::seconds(2);
+  static constexpr Nanos again(bool counted) { return counted ? kAgainCounted : kAgain; }
   /// Told in a second at most, by one loop: a fraction of what its ring holds.
   static constexpr double kRate = 4000;
 

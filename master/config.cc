@@ -98,6 +98,7 @@ void check_all(const Config& c, const Where& where) {
   check_names(c, where);
   check_name_servers(c, where);
   check_network(c, where);
+  check_http(c, where);
 }
 
 config::Schema<DnsConfig> dns_schema() {
@@ -317,6 +318,11 @@ config::Schema<ServiceConfig> service_schema() {
   slave.key("site", &SlaveConfig::site, {.help = "Where its content server is", .example = R"("fra")"});
   slave.list("border", &SlaveConfig::borders, director::border_answers_schema(),
              {.help = "Addresses of the same server that stand for a way out of the network"});
+  slave.key(
+      "location", &SlaveConfig::location,
+      {.help = "Where redirects to this server lead: {scheme}, {host} and {path} (with the query) are the "
+               "request's",
+       .example = R"("{scheme}://fra.example.test{path}")"});
   slave.check([](const SlaveConfig& c, const Where& where) {
     if (c.answers.size() > 16) where.error("answers", "at most 16 addresses");
   });
@@ -384,6 +390,7 @@ config::Schema<ServiceConfig> service_schema() {
         {.help = "While no server is fit", .least = "0", .most = "86400"});
   s.section("director", &ServiceConfig::director, director::policy_schema(),
             "How the requests of this service are answered; without policies every one is raced");
+  s.section("http", &ServiceConfig::http, service_http_schema(), "Which web requests are redirected");
   s.list("slave", &ServiceConfig::slaves, slave, {.help = "Who races for this service", .required = true});
   return s;
 }
@@ -416,6 +423,7 @@ config::Schema<Config> schema() {
   config::Schema<Config> s;
   s.section("log", &Config::log, daemon::log_schema());
   s.section("dns", &Config::dns, dns_schema(), "The DNS service");
+  s.section("http", &Config::http, http_schema(), "Redirects of web clients");
   s.list("zone", &Config::zones, zone, {.help = "What this master is authoritative for", .required = true});
   s.section("cookies", &Config::cookies, cookies, "DNS cookies (RFC 7873, RFC 9018)");
   s.section("control", &Config::control, control_schema(), "Sessions with the slaves, and orders to them");

@@ -19,6 +19,7 @@
 #include "director/borders.hh"
 #include "director/config.hh"
 #include "director/store/config.hh"
+#include "master/http_config.hh"
 #include "master/race_core.hh"
 #include "master/stats_config.hh"
 
@@ -122,6 +123,7 @@ struct SlaveConfig {
   director::Capacity capacity{};
   std::string site{};
   std::vector<director::BorderAnswersConfig> borders{};
+  std::string location{};  // of redirects; empty: none lead there
 };
 
 /// Whom clients are bound to, and how that is learned.
@@ -166,11 +168,13 @@ struct ServiceConfig {
   std::uint32_t ttl_learning = 5;
   std::uint32_t ttl_bound = 60;
   std::uint32_t ttl_fallback = 5;
+  ServiceHttpConfig http{};
 };
 
 struct Config {
   daemon::LogConfig log;
   DnsConfig dns;
+  HttpConfig http;
   std::vector<ZoneConfig> zones;
   CookieConfig cookies;
   ControlConfig control;

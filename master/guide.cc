@@ -26,46 +26,60 @@ Guide::Guide(const GuideOptions& options, Random& random) : options_(options), l
 Guide::Way Guide::decide(const RacedService& service, const wire::DnsQuery& query,
                          const IpAddress& client) noexcept {
   assert(service.view);
+  const auto subnet = options_.client_subnet ? wire::client_subnet(query) : std::nullopt;
+  if (!subnet) return decide(service, client);
+  const director::Decision told = service.view->decide(subnet->ip);
+  if (told.order.empty()) {
+    // A race measures the way to the packet's source, so it is the source that is looked at, and what is
+    // found is not the subnet's: scope 0.
+    Way way = decide(service, client);
+    way.about = subnet->ip;
+    if (subnet->ip != client) way.wait = Nanos(0);
+    return way;
+  }
+  Way way;
+  way.about = subnet->ip;
+  way.order = told.order;
+  way.ways = told.ways;
+  way.spare = told.spare;
+  way.scope = told.scope;
+  return way;
+}
+
+Guide::Way Guide::decide(const RacedService& service, const IpAddress& client) noexcept {
+  assert(service.view);
   const director::View& view = *service.view;
   Way way;
   way.about = client;
-  if (const auto subnet = options_.client_subnet ? wire::client_subnet(query) : std::nullopt) {
-    const director::Decision told = view.decide(subnet->ip);
-    way.about = subnet->ip;
-    if (!told.order.empty()) {
-      way.order = told.order;
-      way.ways = told.ways;
-      way.spare = told.spare;
-      way.scope = told.scope;
-      return way;
-    }
-    // A race measures the way to the packet's source, so it is the source that is looked at, and what is
-    // found is not the subnet's: scope 0.
-  }
   const director::Decision own = view.decide(client);
   way.order = own.order;
   way.ways = own.ways;
   way.spare = own.spare;
   way.bound = own.bound;
   way.learning = own.race || own.order.empty();
-  if (!own.race && !own.measured && way.about == client) way.wait = service.wait;
+  if (!own.race && !own.measured) way.wait = service.wait;
   way.race = own.race || (own.bound && view.races && view.sample > 0 && lots_.unit() < view.sample);
   return way;
 }
 
-Guide::Answer Guide::answer(const RacedService& service, const Way& way, bool v6) noexcept {
-  const director::View& view = *service.view;
-  const ServerAnswers& servers = *service.servers;
+Guide::Line Guide::line_up(const RacedService& service, const Way& way, director::ServerMask able,
+                           unsigned most) noexcept {
   if (service.nobody_fit) {
-    if (service.refuse) return {nullptr, true};
-    if (servers.has_instead()) return {&servers.instead(v6)};
+    if (service.refuse) return {.refuse = true};
+    if (service.servers->has_instead()) return {.instead = true};
   }
-  const director::Order line =
-      view.line_up(way.order, servers.able(v6) & view.fit, servers.count(), lots_, way.spare);
+  const director::View& view = *service.view;
+  return {view.line_up(way.order, able & view.fit, most, lots_, way.spare)};
+}
+
+Guide::Answer Guide::answer(const RacedService& service, const Way& way, bool v6) noexcept {
+  const ServerAnswers& servers = *service.servers;
+  const Line told = line_up(service, way, servers.able(v6), servers.count());
+  if (told.refuse) return {nullptr, true};
+  if (told.instead) return {&servers.instead(v6)};
+  const director::Order& line = told.servers;
   if (line.empty()) return {};
-  const Standing standing = service.nobody_fit ? Standing::nobody_fit
-                            : way.learning     ? Standing::learning
-                                               : Standing::bound;
+  const Standing standing = Guide::standing(service, way);
   if (line.count == 1)
     return {&servers.of(line.best(), way_by(way, line.best()), v6, standing), false, line.best()};
   several_.bytes.clear();

@@ -1,5 +1,6 @@
-// A request loop's way to the director: what a query for a service deserves by the view in the snapshot, and
-// the records of the answer. Pure; one object a loop; nothing allocates after construction.
+// A request loop's way to the director: what a request for a service deserves by the view in the snapshot,
+// which servers answer it, and with what DNS records. Pure; one object a loop; nothing allocates after
+// construction.
 #pragma once
 
 #include <optional>
@@ -30,9 +31,24 @@ class Guide {
     std::uint8_t scope = 0;  // for the answer's client subnet option
     IpAddress about;         // whose network this is about: the subnet's, or the packet's source
   };
-  /// Only for services with a view.
+  /// Only for services with a view. Of a DNS query, whose client subnet may be what counts;
   [[nodiscard]] Way decide(const RacedService& service, const wire::DnsQuery& query,
                            const IpAddress& client) noexcept;
+  /// and by the client's address alone.
+  [[nodiscard]] Way decide(const RacedService& service, const IpAddress& client) noexcept;
+
+  struct Line {
+    director::Order servers{};  // to answer with, best first; empty: nobody can be named
+    bool refuse = false;        // nobody is fit, and the service then refuses,
+    bool instead = false;       // or has addresses to be named instead
+  };
+  /// Of the servers that are `able`, at most `most`.
+  [[nodiscard]] Line line_up(const RacedService& service, const Way& way, director::ServerMask able,
+                             unsigned most) noexcept;
+  [[nodiscard]] static Standing standing(const RacedService& service, const Way& way) noexcept {
+    if (service.nobody_fit) return Standing::nobody_fit;
+    return way.learning ? Standing::learning : Standing::bound;
+  }
 
   struct Answer {
     const wire::PreparedRecords* records = nullptr;  // until the next call; none: the zone's own

@@ -93,7 +93,7 @@ net::AdminReply Lookup::look_up(const net::AdminRequest& request) {
   const RacedService& service = published_.services[*s];
   const director::Explanation why = desk_.of(*s)->explain(*address);
   const auto [method, reason] = method_of(why);
-  const Guide::Way way = guide_.decide(service, wire::DnsQuery{}, *address);
+  const Guide::Way way = guide_.decide(service, *address);
   json out{{"service", desk_.config().services[*s].name},
            {"client", to_string(*address)},
            {"method", method},

@@ -25,6 +25,7 @@ void take_service(ServiceConfig& service, const ServiceConfig& fresh) {
   service.ttl_bound = fresh.ttl_bound;
   service.ttl_fallback = fresh.ttl_fallback;
   service.answers = fresh.answers;
+  service.http = fresh.http;
   if (same_kind(service, fresh)) {
     service.director.policies = fresh.director.policies;
     service.director.prefixes = fresh.director.prefixes;
@@ -35,7 +36,9 @@ void take_service(ServiceConfig& service, const ServiceConfig& fresh) {
   service.director.all_down = fresh.director.all_down;
   for (SlaveConfig& slave : service.slaves) {
     const auto at = std::ranges::find(fresh.slaves, slave.name, &SlaveConfig::name);
-    if (at != fresh.slaves.end()) slave.capacity = at->capacity;
+    if (at == fresh.slaves.end()) continue;
+    slave.capacity = at->capacity;
+    slave.location = at->location;
   }
 }
 

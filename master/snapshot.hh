@@ -66,9 +66,12 @@ struct RacedService {
 
 using Zones = dns::Zones;
 
+class HttpSites;  // master/http_sites.hh
+
 struct Snapshot {
   std::shared_ptr<const Zones> zones;           // none: those that the front end has stay
   std::shared_ptr<const dns::Cookies> cookies;  // the same
+  std::shared_ptr<const HttpSites> http;        // which service a web request is for
   std::vector<SlaveSession> slaves;
   std::vector<RacedService> services;
   clocksync::RefMap clock;  // the master's own
@@ -78,9 +81,10 @@ struct Snapshot {
 
   /// Nothing but the clock differs, and not by a new measurement either.
   [[nodiscard]] bool same_as(const Snapshot& o) const {
-    return zones == o.zones && cookies == o.cookies && slaves == o.slaves && services == o.services &&
-           paused == o.paused && gather == o.gather && clock.status == o.clock.status &&
-           clock.measured == o.clock.measured && clock.offset == o.clock.offset;
+    return zones == o.zones && cookies == o.cookies && http == o.http && slaves == o.slaves &&
+           services == o.services && paused == o.paused && gather == o.gather &&
+           clock.status == o.clock.status && clock.measured == o.clock.measured &&
+           clock.offset == o.clock.offset;
   }
 };
 

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "master/http_sites.hh"
+
 namespace flagfall::master {
 
 bool has_family(const SlaveConfig& slave, Family family) {
@@ -18,7 +20,10 @@ BeaconWish beacon_wish(const ServiceConfig& service) {
 }
 
 SnapshotBuilder::SnapshotBuilder(const Config& config, std::vector<Endpoint> listen)
-    : config_(config), listen_(std::move(listen)), names_(slave_names(config)) {
+    : config_(config),
+      listen_(std::move(listen)),
+      names_(slave_names(config)),
+      http_(std::make_shared<const HttpSites>(config)) {
   std::vector<std::uint16_t> next(names_.size(), 0);
   const std::vector<std::string> borders = director::border_names(config.sites);
   for (const ServiceConfig& service : config.services) {
@@ -95,6 +100,7 @@ Snapshot SnapshotBuilder::build(const std::vector<const SlaveState*>& slaves, co
                                 bool paused, std::shared_ptr<const Zones> zones) const {
   Snapshot out;
   out.zones = std::move(zones);
+  out.http = http_;
   out.clock = clock;
   out.max_error = config_.clock.max_error;
   out.paused = paused;

@@ -44,6 +44,7 @@ class SnapshotBuilder {
   std::vector<std::string> names_;
   std::vector<std::vector<Part>> parts_;  // one a service
   std::vector<std::shared_ptr<const ServerAnswers>> servers_;
+  std::shared_ptr<const HttpSites> http_;
 };
 
 BeaconWish beacon_wish(const ServiceConfig& service);

@@ -93,6 +93,13 @@ Watch Loop::on_readable(int fd, Callback callback) {
   return watch;
 }
 
+Watch Loop::on_writable(int fd, Callback callback) {
+  Watch watch(new Watch::State{nullptr, std::move(callback)});
+  watch.state_->handle = event_new(base_, fd, EV_WRITE | EV_PERSIST, Watch::State::fire, watch.state_.get());
+  event_add(watch.state_->handle, nullptr);
+  return watch;
+}
+
 Watch Loop::every(Nanos interval, Callback callback) {
   Watch watch(new Watch::State{nullptr, std::move(callback)});
   watch.state_->handle = event_new(base_, -1, EV_PERSIST, Watch::State::fire, watch.state_.get());

@@ -19,7 +19,8 @@ using Callback = std::function<void()>;
 class Watch {
  public:
   Watch() = default;
-  /// Of on_readable(): the loop lets it be until resume(). Allocates nothing; the loop's thread.
+  /// Of on_readable() and on_writable(): the loop lets it be until resume(). Allocates nothing; the loop's
+  /// thread.
   void pause();
   void resume();
 
@@ -47,6 +48,8 @@ class Loop {
 
   /// While `fd` is readable (level triggered).
   [[nodiscard]] Watch on_readable(int fd, Callback callback);
+  /// While `fd` can be written to (level triggered).
+  [[nodiscard]] Watch on_writable(int fd, Callback callback);
   /// Every `interval`, first after one interval.
   [[nodiscard]] Watch every(Nanos interval, Callback callback);
   /// Once, after `delay`. Milliseconds late at worst: never for a race's instant.

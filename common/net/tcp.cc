@@ -18,7 +18,6 @@
 namespace flagfall::net {
 namespace {
 
-constexpr int kBacklog = 256;
 /// Read ahead of the protocol at most: one DNS message with its length (RFC 1035 §4.2.2).
 constexpr std::size_t kMostRead = 65'535 + 2;
 /// After running out of descriptors, do not try again before.
@@ -33,7 +32,7 @@ struct ListenerDeleter {
 
 }  // namespace
 
-Fd tcp_listener(const Endpoint& local, bool reuse_port) {
+Fd tcp_listener(const Endpoint& local, bool reuse_port, int backlog) {
   const bool v6 = local.ip.family == Family::v6;
   Fd fd(check(socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket"));
   const int one = 1;
@@ -42,7 +41,7 @@ Fd tcp_listener(const Endpoint& local, bool reuse_port) {
   if (reuse_port) check(setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &one, sizeof one), "SO_REUSEPORT");
   const SockAddr address(local);
   const std::string where = to_string(local);
-  if (bind(fd.get(), &address.any, address.length) != 0 || listen(fd.get(), kBacklog) != 0) {
+  if (bind(fd.get(), &address.any, address.length) != 0 || listen(fd.get(), backlog) != 0) {
     const int error = errno;
     std::string what = fmt::format("listen on TCP {}", where);
     if (error == EADDRINUSE)

@@ -16,9 +16,9 @@
 
 namespace flagfall::net {
 
-/// A bound, listening, non-blocking socket; `reuse_port` as for UDP. Throws
-/// std::system_error that names the address and says what to do.
-Fd tcp_listener(const Endpoint& local, bool reuse_port);
+/// A bound, listening, non-blocking socket; `reuse_port` as for UDP; `backlog`: connections that nobody has
+/// accepted yet. Throws std::system_error that names the address and says what to do.
+Fd tcp_listener(const Endpoint& local, bool reuse_port, int backlog = 256);
 
 /// What one connection's bytes mean; made anew for each connection.
 class TcpProtocol {

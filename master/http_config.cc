@@ -1,0 +1,160 @@
+#include "master/http_config.hh"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <set>
+
+#include "common/http/authority.hh"
+#include "master/config.hh"
+#include "master/http_location.hh"
+
+namespace flagfall::master {
+namespace {
+
+using config::Where;
+
+constexpr std::array<unsigned, 5> kStatus = {301, 302, 303, 307, 308};
+constexpr std::array<unsigned, 2> kStatusOther = {307, 308};
+constexpr std::size_t kMostHost = 253;
+
+/// One in front stands for any labels.
+std::string_view without_wildcard(std::string_view host) {
+  return host.starts_with("*.") ? host.substr(2) : host;
+}
+
+void check_host(const std::string& host, const std::string& key, const Where& where) {
+  const std::string name = canonical_host(host);
+  const auto parsed = http::parse_authority(without_wildcard(name));
+  if (!parsed || parsed->host.empty() || !parsed->port.empty() || name.size() > kMostHost ||
+      name.ends_with(':') || without_wildcard(name).starts_with('.'))
+    where.error(key, fmt::format("'{}' is no host: write a name, \"*.\" and a name, or an address, without "
+                                 "port",
+                                 host));
+}
+
+void check_location(const ServiceConfig& service, std::size_t index, std::size_t slave, const Where& where) {
+  const std::string key = fmt::format("service.{}.slave.{}.location", index, slave);
+  const std::string& text = service.slaves[slave].location;
+  if (text.empty()) return;
+  if (service.http.hosts.empty()) return where.error(key, "nothing reads it: [service.http] has no hosts");
+  const auto location = HttpLocation::parse(text);
+  if (!location) return where.error(key, location.error());
+  if (location->leads_back()) where.error(key, "leads back to the very address that was asked for");
+  if (location->takes_host() &&
+      std::ranges::any_of(service.http.hosts, [](const std::string& h) { return h.starts_with('['); }))
+    where.error(key, "{host} would be an IPv6 address: write the host");
+}
+
+void check_service(const ServiceConfig& service, std::size_t index, const Where& where) {
+  const std::string key = fmt::format("service.{}.http", index);
+  for (std::size_t i = 0; i < service.slaves.size(); ++i) check_location(service, index, i, where);
+  const ServiceHttpConfig& http = service.http;
+  if (http.hosts.empty()) return;
+  for (std::size_t i = 0; i < http.hosts.size(); ++i)
+    check_host(http.hosts[i], fmt::format("{}.hosts.{}", key, i), where);
+  if (!http.path.starts_with('/') || http.path.find("//") != std::string::npos ||
+      http.path.find('?') != std::string::npos || !std::ranges::all_of(http.path, in_path))
+    where.error(key + ".path", fmt::format("'{}' is no path such as \"/videos\"", http.path));
+  if (service.director.policies.empty())
+    where.error(key + ".hosts", fmt::format("service '{}' redirects by its director's choice: write "
+                                            "[service.director] policies",
+                                            service.name));
+  if (std::ranges::all_of(service.slaves, [](const SlaveConfig& s) { return s.location.empty(); }))
+    where.error(key + ".hosts", fmt::format("no slave of service '{}' has a location", service.name));
+}
+
+}  // namespace
+
+config::Schema<HttpConfig> http_schema() {
+  using C = HttpConfig;
+  config::Schema<C> s;
+  s.key("listen", &C::listen,
+        {.help = "Where web clients ask (HTTP/1.1) and are redirected; none: nowhere",
+         .port = 80,
+         .example = R"(["192.0.2.1:80", "[2001:db8::1]:80"])"});
+  s.key("header", &C::header,
+        {.help = "A request's line and fields at most", .least = "512B", .most = "64KiB"});
+  s.key("target", &C::target, {.help = "Its target at most", .least = "64B", .most = "16KiB"});
+  s.key("body", &C::body,
+        {.help = "Content that is skipped at most; more is refused", .least = "1KiB", .most = "1GiB"});
+  s.key("connections", &C::connections,
+        {.help = "Connections at once; one more closes the one that was idle longest",
+         .least = "1",
+         .most = "1000000"});
+  s.key("network_connections", &C::network_connections,
+        {.help = "Of these, of one client network (guard.prefix_v4, prefix_v6); more are closed at once",
+         .least = "1",
+         .most = "1000000"});
+  s.key("header_timeout", &C::header_timeout,
+        {.help = "A request's header is complete so long after its first octet, or the connection is closed",
+         .least = "100ms",
+         .most = "1h"});
+  s.key("idle_timeout", &C::idle_timeout,
+        {.help = "Between two requests; also for the content of one, and for a client to take its answers",
+         .least = "100ms",
+         .most = "1h"});
+  s.key("requests", &C::requests,
+        {.help = "Of one connection; then it is closed", .least = "1", .most = "1000000000"});
+  s.check([](const C& c, const Where& where) {
+    for (std::size_t i = 0; i < c.listen.size(); ++i)
+      if (std::ranges::count(c.listen, c.listen[i]) > 1)
+        where.error(fmt::format("listen.{}", i), "is there twice");
+    if (c.target.bytes > c.header.bytes) where.error("target", "is more than http.header");
+  });
+  return s;
+}
+
+config::Schema<ServiceHttpConfig> service_http_schema() {
+  using C = ServiceHttpConfig;
+  config::Schema<C> s;
+  s.key("hosts", &C::hosts,
+        {.help = R"(Hosts whose requests are redirected to this service's slaves; "*.x.test" stands for all )"
+                 "names below",
+         .example = R"(["www.example.test"])"});
+  s.key("path", &C::path,
+        {.help = "And paths that begin with these segments; of several services the longest",
+         .example = R"("/videos")"});
+  s.key("status", &C::status, {.help = "Of redirects for GET and HEAD: 301, 302, 303, 307 or 308"});
+  s.key("status_other", &C::status_other, {.help = "For other methods: 307 or 308"});
+  s.check([](const C& c, const Where& where) {
+    if (std::ranges::count(kStatus, c.status) == 0)
+      where.error("status", fmt::format("{} is none of {}", c.status, fmt::join(kStatus, ", ")));
+    if (std::ranges::count(kStatusOther, c.status_other) == 0)
+      where.error("status_other", fmt::format("{} is none of {}: with others clients would send a GET",
+                                              c.status_other, fmt::join(kStatusOther, ", ")));
+  });
+  return s;
+}
+
+void check_http(const Config& config, const Where& where) {
+  std::map<std::pair<std::string, std::string>, std::string> held;  // host and prefix: by which service
+  for (std::size_t s = 0; s < config.services.size(); ++s) {
+    const ServiceConfig& service = config.services[s];
+    check_service(service, s, where);
+    for (std::size_t i = 0; i < service.http.hosts.size(); ++i) {
+      const std::pair key(canonical_host(service.http.hosts[i]), canonical_prefix(service.http.path));
+      const auto [other, fresh] = held.emplace(key, service.name);
+      if (!fresh)
+        where.error(
+            fmt::format("service.{}.http.hosts.{}", s, i),
+            fmt::format("'{}' with this path is service '{}' already", service.http.hosts[i], other->second));
+    }
+  }
+}
+
+std::string canonical_host(std::string host) {
+  std::ranges::transform(host, host.begin(),
+                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  if (host.size() > 1 && host.ends_with('.')) host.pop_back();
+  return host;
+}
+
+std::string canonical_prefix(std::string path) {
+  while (path.ends_with('/')) path.pop_back();
+  return path;
+}
+
+}  // namespace flagfall::master

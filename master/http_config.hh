@@ -1,0 +1,45 @@
+// The part of the master's configuration that is about redirects over HTTP. The meaning of each key stands
+// in the tables, in http_config.cc.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "common/config/schema.hh"
+
+namespace flagfall::master {
+
+struct Config;
+
+/// [http]
+struct HttpConfig {
+  std::vector<Endpoint> listen;
+  config::ByteSize header{8192};
+  config::ByteSize target{2048};
+  config::ByteSize body{1 << 20};
+  unsigned connections = 10000;
+  unsigned network_connections = 1000;
+  Nanos header_timeout = std::chrono::seconds(10);
+  Nanos idle_timeout = std::chrono::seconds(60);
+  unsigned requests = 1000;
+};
+
+/// [service.http]
+struct ServiceHttpConfig {
+  std::vector<std::string> hosts;
+  std::string path = "/";
+  unsigned status = 302;
+  unsigned status_other = 307;
+};
+
+config::Schema<HttpConfig> http_schema();
+config::Schema<ServiceHttpConfig> service_http_schema();
+/// What spans services and slaves; `where` is the whole file's.
+void check_http(const Config& config, const config::Where& where);
+
+/// A host as it is compared: lower case, without the final dot.
+std::string canonical_host(std::string host);
+/// A path prefix as it is compared: without a final "/"; empty for all.
+std::string canonical_prefix(std::string path);
+
+}  // namespace flagfall::master

@@ -1,0 +1,326 @@
+#include "master/http_loop.hh"
+
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <list>
+#include <thread>
+#include <utility>
+
+#include "common/base/quiet_thread.hh"
+#include "common/net/loop.hh"
+#include "common/net/sockaddr.hh"
+#include "common/net/tcp.hh"
+#include "common/net/udp.hh"
+#include "master/http_networks.hh"
+#include "master/http_stream.hh"
+
+namespace flagfall::master {
+namespace {
+
+constexpr int kBacklog = 4096;      // the kernel caps it at net.core.somaxconn
+constexpr int kAcceptsAtOnce = 64;  // then those that are here get their turn
+/// After running out of descriptors, do not try again before.
+constexpr Nanos kAcceptPause = std::chrono::milliseconds(100);
+constexpr Nanos kSweep = std::chrono::milliseconds(100);
+/// What the client still sends after the last answer is read for so long, and so many octets: closed at once,
+/// its host would be told of a reset and might drop the answer (RFC 9112 §9.6).
+constexpr Nanos kLinger = std::chrono::seconds(2);
+constexpr std::size_t kLingerOctets = std::size_t{256} * 1024;
+constexpr std::size_t kRead = std::size_t{16} * 1024;
+constexpr std::size_t kAnswers = std::size_t{64} * 1024;
+
+}  // namespace
+
+struct HttpLoop::Shell final : RaceLog {
+  /// What a connection is doing; those that do the same are in one list, who does it longest in front.
+  enum class Phase : std::uint8_t { idle, header, content, sending, lingering };
+  static constexpr std::size_t kPhases = 5;
+
+  struct Connection;
+  using Connections = std::list<Connection>;
+  struct Connection {
+    Connection(const http::RequestLimits& limits, unsigned requests) : stream(limits, requests) {}
+    Connections::iterator self;
+    net::Fd fd;
+    IpAddress client;
+    HttpStream stream;
+    net::Watch readable;
+    net::Watch writable;  // while something is unsent
+    std::string pending;  // octets of a request that is not complete, or not answered yet
+    std::string unsent;
+    MonoTime since;  // when its phase began
+    std::size_t lingered = 0;
+    Phase phase = Phase::idle;
+    bool ended = false;  // the client sends no more
+    bool last = false;   // when all is sent, it is over
+  };
+  struct Listener {
+    net::Fd fd;
+    Endpoint local;
+    net::Watch watch;
+  };
+
+  HttpLoopOptions options;
+  const Clock& clock;
+  HttpDesk desk;
+  HttpNetworks networks;
+  HttpLoopCounters counters;
+  net::Loop loop{net::Loop::Timers::coarse};
+  std::vector<Listener> listeners;
+  std::array<Connections, kPhases> connections;
+  std::string in;  // what is read, behind what was pending
+  std::vector<std::uint8_t> out;
+  net::Watch sweeper;
+  net::Watch dater;
+  net::Watch resume;
+  std::thread thread;
+
+  Shell(const HttpLoopOptions& o, const Clock& c, Random& random)
+      : options(o),
+        clock(c),
+        desk(o.services, options.limits, random, o.records == nullptr ? nullptr : this),
+        networks(o.prefix_v4, o.prefix_v6, o.network_connections, random),
+        in(options.limits.header + 1 + kRead, '\0'),
+        out(std::max(kAnswers, 2 * desk.most())) {}
+
+  // RaceLog
+  void log(const RaceRecord& record) noexcept override {
+    if (!options.records->ring.push(record)) ++options.records->lost;
+  }
+
+  Connections& in_phase(Phase phase) { return connections.at(static_cast<std::size_t>(phase)); }
+  [[nodiscard]] std::size_t open() const {
+    std::size_t sum = 0;
+    for (const Connections& each : connections) sum += each.size();
+    return sum;
+  }
+
+  void enter(Connection& c, Phase phase, MonoTime now) {
+    Connections& to = in_phase(phase);
+    to.splice(to.end(), in_phase(c.phase), c.self);
+    c.phase = phase;
+    c.since = now;
+  }
+
+  void close(Connection& c) {
+    ++counters.closed;
+    networks.leave(c.client);
+    in_phase(c.phase).erase(c.self);
+  }
+
+  void accept(const Listener& from) {
+    for (int i = 0; i < kAcceptsAtOnce; ++i) {
+      net::SockAddr address;
+      address.length = sizeof address.v6;
+      net::Fd fd(accept4(from.fd.get(), &address.any, &address.length, SOCK_NONBLOCK | SOCK_CLOEXEC));
+      if (!fd) {
+        if (errno == ECONNABORTED || errno == EINTR) continue;
+        if (errno != EAGAIN && errno != EWOULDBLOCK) rest();
+        return;
+      }
+      const auto peer = net::to_endpoint(address.any, address.length);
+      if (peer) welcome(std::move(fd), peer->ip);
+    }
+  }
+
+  /// Out of descriptors or memory.
+  void rest() {
+    ++counters.accept_errors;
+    for (Listener& each : listeners) each.watch.pause();
+    resume = loop.after(kAcceptPause, [this] {
+      for (Listener& each : listeners) each.watch.resume();
+    });
+  }
+
+  void welcome(net::Fd fd, const IpAddress& client) {
+    ++counters.accepted;
+    if (!networks.enter(client)) {
+      ++counters.network_full;
+      ++counters.closed;
+      return;
+    }
+    if (open() >= options.connections) evict();
+    const int one = 1;
+    (void)setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    Connections& idle = in_phase(Phase::idle);
+    Connection& c = idle.emplace_back(options.limits, options.requests);
+    c.self = std::prev(idle.end());
+    c.fd = std::move(fd);
+    c.client = client;
+    c.since = clock.mono();
+    c.readable = loop.on_readable(c.fd.get(), [this, &c] { read(c); });
+  }
+
+  /// Who is idle longest; while nobody is, who takes longest for anything else.
+  void evict() {
+    for (Connections& each : connections)
+      if (!each.empty()) {
+        ++counters.evicted;
+        return close(each.front());
+      }
+  }
+
+  void read(Connection& c) {
+    std::ranges::copy(c.pending, in.begin());
+    const std::size_t held = c.pending.size();
+    const ssize_t got = recv(c.fd.get(), in.data() + held, in.size() - held, 0);
+    if (got < 0) {
+      if (errno == EAGAIN || errno == EINTR) return;
+      ++counters.resets;
+      return close(c);
+    }
+    if (c.phase == Phase::lingering) {
+      c.lingered += static_cast<std::size_t>(got);
+      if (got == 0 || c.lingered > kLingerOctets) close(c);
+      return;
+    }
+    if (got == 0) {
+      c.ended = true;
+      return finish(c);  // nothing is unsent while we read
+    }
+    work(c, {in.data(), held + static_cast<std::size_t>(got)});
+  }
+
+  /// Answers what there is, as long as the client takes the answers.
+  void work(Connection& c, std::string_view octets) {
+    const MonoTime now = clock.mono();
+    unsigned requests = 0;
+    HttpStream::Wait wait = HttpStream::Wait::room;
+    while (wait == HttpStream::Wait::room) {
+      ByteWriter answers(out);
+      const HttpStream::Step step = c.stream.take(octets, desk, c.client, now, answers);
+      octets.remove_prefix(step.consumed);
+      requests += step.requests;
+      wait = step.wait;
+      if (!send(c, as_text(answers.written()))) return;
+      if (!c.unsent.empty()) break;
+    }
+    c.last = wait == HttpStream::Wait::end;
+    if (!octets.empty()) {
+      c.pending.assign(octets);
+    } else if (c.pending.capacity() > std::string().capacity()) {
+      c.pending = {};  // who waits holds no memory
+    }
+    if (!c.unsent.empty()) return wait_to_send(c, now);
+    if (c.last) return finish(c);
+    const Phase next = wait == HttpStream::Wait::request  ? Phase::idle
+                       : wait == HttpStream::Wait::header ? Phase::header
+                                                          : Phase::content;
+    // Octets that complete nothing stretch no time.
+    if (requests > 0 || next != c.phase) enter(c, next, now);
+  }
+
+  /// False: the connection is gone.
+  bool send(Connection& c, std::string_view octets) {
+    if (octets.empty()) return true;
+    const ssize_t sent = ::send(c.fd.get(), octets.data(), octets.size(), MSG_NOSIGNAL);
+    if (sent < 0 && errno != EAGAIN && errno != EINTR) {
+      ++counters.resets;
+      close(c);
+      return false;
+    }
+    octets.remove_prefix(sent < 0 ? 0 : static_cast<std::size_t>(sent));
+    c.unsent.assign(octets);
+    return true;
+  }
+
+  /// A client that does not take its answers is not read from.
+  void wait_to_send(Connection& c, MonoTime now) {
+    if (c.phase == Phase::sending) return;
+    enter(c, Phase::sending, now);
+    c.readable.pause();
+    c.writable = loop.on_writable(c.fd.get(), [this, &c] { write(c); });
+  }
+
+  void write(Connection& c) {
+    const std::string unsent = std::exchange(c.unsent, {});
+    if (!send(c, unsent) || !c.unsent.empty()) return;
+    c.writable = net::Watch();
+    if (c.last) return finish(c);
+    c.readable.resume();
+    enter(c, Phase::idle, clock.mono());
+    const std::string pending = std::exchange(c.pending, {});
+    work(c, pending);
+  }
+
+  /// All is sent. The client may still be sending what nobody reads.
+  void finish(Connection& c) {
+    if (c.ended || shutdown(c.fd.get(), SHUT_WR) != 0) return close(c);
+    c.pending = {};
+    c.readable.resume();
+    enter(c, Phase::lingering, clock.mono());
+  }
+
+  void sweep() {
+    const MonoTime now = clock.mono();
+    sweep(Phase::idle, options.idle_timeout, counters.idle_timeouts, now);
+    sweep(Phase::header, options.header_timeout, counters.header_timeouts, now);
+    sweep(Phase::content, options.idle_timeout, counters.body_timeouts, now);
+    sweep(Phase::sending, options.idle_timeout, counters.send_timeouts, now);
+    Counter nobody;
+    sweep(Phase::lingering, kLinger, nobody, now);
+  }
+  void sweep(Phase phase, Nanos most, Counter& counter, MonoTime now) {
+    Connections& all = in_phase(phase);
+    while (!all.empty() && now - all.front().since >= most) {
+      ++counter;
+      close(all.front());
+    }
+  }
+
+  void run() {
+    pthread_setname_np(pthread_self(), "http");
+    for (Listener& each : listeners)
+      each.watch = loop.on_readable(each.fd.get(), [this, &each] { accept(each); });
+    sweeper = loop.every(kSweep, [this] { sweep(); });
+    desk.set_date(clock.real());
+    dater = loop.every(std::chrono::seconds(1), [this] { desk.set_date(clock.real()); });
+    loop.run();
+  }
+};
+
+HttpLoop::HttpLoop(const HttpLoopOptions& options, const Clock& clock, Random& random,
+                   std::shared_ptr<const Snapshot> first)
+    : shell_(std::make_unique<Shell>(options, clock, random)) {
+  shell_->desk.take_over(std::move(first));
+  for (const Endpoint& at : options.listen) {
+    Shell::Listener& each = shell_->listeners.emplace_back();
+    each.fd = net::tcp_listener(at, false, kBacklog);
+    each.local = net::local_endpoint(each.fd);
+  }
+}
+
+HttpLoop::~HttpLoop() {
+  if (!shell_->thread.joinable()) return;
+  shell_->loop.post([s = shell_.get()] { s->loop.stop(); });
+  shell_->thread.join();
+}
+
+void HttpLoop::start() {
+  shell_->thread = thread_without_signals([s = shell_.get()] { s->run(); });
+}
+
+void HttpLoop::publish(std::shared_ptr<const Snapshot> snapshot) {
+  shell_->loop.post([s = shell_.get(), snapshot = std::move(snapshot)] { s->desk.take_over(snapshot); });
+}
+
+std::vector<Endpoint> HttpLoop::local() const {
+  std::vector<Endpoint> out;
+  for (const Shell::Listener& each : shell_->listeners) out.push_back(each.local);
+  return out;
+}
+const HttpLoopCounters& HttpLoop::counters() const {
+  return shell_->counters;
+}
+const HttpCounters& HttpLoop::requests() const {
+  return shell_->desk.counters();
+}
+std::uint64_t HttpLoop::led(std::size_t service, director::ServerIndex server) const {
+  return shell_->desk.led(service, server);
+}
+
+}  // namespace flagfall::master

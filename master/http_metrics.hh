@@ -1,0 +1,12 @@
+// Redirects of web clients as Prometheus' families (docs/metrics.md). Control thread only.
+#pragma once
+
+#include "common/metrics/families.hh"
+#include "master/config.hh"
+#include "master/http_loop.hh"
+
+namespace flagfall::master {
+
+void add_http(metrics::Families& out, const HttpLoop& http, const Config& config);
+
+}  // namespace flagfall::master

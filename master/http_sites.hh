@@ -1,0 +1,69 @@
+// Which service a web request is for, by its host and its path, and where its servers' clients are sent.
+// Built once for each configuration; immutable; any thread. A look-up allocates nothing.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "common/base/ip.hh"
+#include "director/order.hh"
+#include "master/http_location.hh"
+
+namespace flagfall::master {
+
+struct Config;
+struct ServiceConfig;
+
+/// What a redirect for one service needs.
+struct HttpSite {
+  std::uint16_t service = 0;
+  unsigned status = 302;
+  unsigned status_other = 307;
+  std::uint32_t max_age = 0;  // seconds that a bound client may keep its redirect
+  std::string retry_after;    // the field that says how long to wait while nobody can be named
+  std::vector<std::optional<HttpLocation>> locations;  // by server
+  director::ServerMask able = 0;                       // servers with a location
+  std::vector<HttpLocation> instead;                   // all_down's addresses, one a family at most
+};
+
+class HttpSites {
+ public:
+  explicit HttpSites(const Config& config);
+
+  struct Found {
+    const HttpSite* site = nullptr;  // none: nobody holds it
+    std::string_view host;           // as it is configured and compared: of `room`
+  };
+  /// The exact host, otherwise the longest wildcard that holds it; of its services the one with the longest
+  /// path. `host` and `path`: as http::Request has them.
+  using HostRoom = std::array<char, 256>;
+  [[nodiscard]] Found find(std::string_view host, std::string_view path, HostRoom& room) const noexcept;
+  [[nodiscard]] bool empty() const { return exact_.empty() && below_.empty(); }
+
+ private:
+  struct Path {
+    std::string prefix;  // without a final "/"
+    std::size_t site = 0;
+  };
+  using Paths = std::vector<Path>;  // the longest first
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
+  };
+  using Hosts = std::unordered_map<std::string, Paths, Hash, std::equal_to<>>;
+
+  [[nodiscard]] const Paths* paths_of(std::string_view host) const noexcept;
+
+  std::vector<HttpSite> sites_;
+  Hosts exact_;
+  Hosts below_;  // "x.test" of "*.x.test"
+  std::size_t longest_below_ = 0;
+};
+
+}  // namespace flagfall::master

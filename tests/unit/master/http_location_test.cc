@@ -1,0 +1,86 @@
+#include "master/http_location.hh"
+
+#include <array>
+#include <boost/test/unit_test.hpp>
+
+using namespace flagfall;  // NOLINT(google-build-using-namespace): a test
+using master::HttpLocation;
+
+namespace {
+
+std::string error_of(const std::string& text) {
+  const auto location = HttpLocation::parse(text);
+  return location ? "good" : location.error();
+}
+
+std::string written(const std::string& text, std::string_view path, std::string_view host = "www.x.test") {
+  const auto location = HttpLocation::parse(text);
+  BOOST_REQUIRE_MESSAGE(location.ok(), (location ? "" : location.error()));
+  std::array<std::uint8_t, 4096> room{};
+  ByteWriter out(room);
+  location->write({"http", host, path}, out);
+  BOOST_REQUIRE(out.ok());
+  return std::string(as_text(out.written()));
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(http_location)
+
+BOOST_AUTO_TEST_CASE(a_template_is_filled_with_what_was_asked_for) {
+  BOOST_TEST(written("{scheme}://fra.example.test{path}", "/a/b?c=d") == "http://fra.example.test/a/b?c=d");
+  BOOST_TEST(written("https://fra.example.test:8443{path}", "/") == "https://fra.example.test:8443/");
+  BOOST_TEST(written("{scheme}://fra.{host}{path}", "/x") == "http://fra.www.x.test/x");
+  BOOST_TEST(written("{scheme}://{host}:81/mirror{path}", "/x") == "http://www.x.test:81/mirror/x");
+  BOOST_TEST(written("{scheme}://fra.test/mirror/{path}", "/x") == "http://fra.test/mirror/x");
+  BOOST_TEST(written("http://fra.test/welcome", "/x") == "http://fra.test/welcome");
+  BOOST_TEST(written("http://[2001:db8::1]:81{path}", "/x") == "http://[2001:db8::1]:81/x");
+}
+
+BOOST_AUTO_TEST_CASE(a_path_becomes_no_authority_and_no_line) {
+  const std::string to = "{scheme}://fra.test{path}";
+  BOOST_TEST(written(to, "//evil.test/") == "http://fra.test/evil.test/");
+  BOOST_TEST(written(to, "////evil.test") == "http://fra.test/evil.test");
+  BOOST_TEST(written(to, "/\\evil.test") == "http://fra.test/%5Cevil.test");
+  BOOST_TEST(written(to, "/@evil.test/?//x") == "http://fra.test/@evil.test/?//x");
+  BOOST_TEST(written(to, "/a\r\nSet-Cookie: x") == "http://fra.test/a%0D%0ASet-Cookie:%20x");
+  BOOST_TEST(written(to, "/%0d%0aX:1") == "http://fra.test/%0d%0aX:1");
+  BOOST_TEST(written(to, "/\"<>^`{|}\xc3\xa9") == "http://fra.test/%22%3C%3E%5E%60%7B%7C%7D%C3%A9");
+  BOOST_TEST(written(to, std::string_view("/\0x", 3)) == "http://fra.test/%00x");
+}
+
+BOOST_AUTO_TEST_CASE(what_is_no_template_is_refused) {
+  for (const char* const bad : {"",
+                                "ftp://x/",
+                                "fra.test{path}",
+                                "http:/fra.test{path}",
+                                "http://fra.test",
+                                "http://{path}",
+                                "http:///x",
+                                "{path}",
+                                "http://user@fra.test/",
+                                "http://fra.test:99999/",
+                                "http://fra test/",
+                                "http://fra.test/a b",
+                                "http://fra.test/{query}",
+                                "http://fra.test/{path}{path}",
+                                "http://{host}.{host}/",
+                                "http://{scheme}/",
+                                "http://fra.test/#top",
+                                "http://fra.test/\r\nX: y",
+                                "http://fra.test\\@evil.test/",
+                                "http://fra.test?{path}"})
+    BOOST_TEST(error_of(bad) != "good", bad);
+  BOOST_TEST(error_of("http://fra.test/" + std::string(2000, 'a')) != "good");
+}
+
+BOOST_AUTO_TEST_CASE(a_template_that_leads_back_is_known) {
+  BOOST_TEST(HttpLocation::parse("{scheme}://{host}{path}")->leads_back());
+  BOOST_TEST(HttpLocation::parse("http://{host}{path}")->leads_back());
+  BOOST_TEST(!HttpLocation::parse("https://{host}{path}")->leads_back());
+  BOOST_TEST(!HttpLocation::parse("{scheme}://{host}:8080{path}")->leads_back());
+  BOOST_TEST(!HttpLocation::parse("{scheme}://fra.{host}{path}")->leads_back());
+  BOOST_TEST(HttpLocation::parse("{scheme}://fra.{host}{path}")->takes_host());
+}
+
+BOOST_AUTO_TEST_SUITE_END()
