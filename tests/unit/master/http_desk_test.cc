@@ -14,7 +14,7 @@ namespace {
 struct Fixture : test::HttpScene {
   /// "302 http://nyc.example.test/": the status, and the Location where there is one.
   std::string got(std::string_view request) {
-    const std::string answer = said(request);
+    std::string answer = said(request);
     if (answer.size() < 12) return answer;
     const std::string status = answer.substr(9, 3);
     const auto at = answer.find("Location: ");
