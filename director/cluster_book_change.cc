@@ -8,9 +8,9 @@ namespace flagfall::director {
 namespace {
 
 /// Of the walk through the table at each call: all of it in 240 calls, a minute at four a second, or of a
-/// large one so much that it costs no more than 2 ms a second: 2 us a cluster, most of them cache misses
+/// large one so much that it costs no more than 0.6 ms a second: 2 us a cluster, most of them cache misses
 /// (measured).
-constexpr std::size_t kCalls = 240, kLeastAtOnce = 16, kMostAtOnce = 256;
+constexpr std::size_t kCalls = 240, kLeastAtOnce = 16, kMostAtOnce = 64;
 
 /// The part of `prefix` that an address lies in, `depth` bits finer.
 Prefix part_of(const Prefix& prefix, std::uint32_t place, unsigned depth) {

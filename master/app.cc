@@ -129,6 +129,7 @@ void App::start(net::Loop& loop) {
 }
 
 void App::open(net::Loop& loop) {
+  loop_ = &loop;
   raise_descriptor_limit();
   listen_ = config_.dns.listen;
   builder_.emplace(config_, listen_);
@@ -150,7 +151,7 @@ void App::open(net::Loop& loop) {
   if (http_) http_->start();
   races_->start(loop);
   ticker_ = loop.every(kTick, [this] { tick(); });
-  hurrier_ = loop.every(kHurry, [this] { hurry(); });
+  hurry_or_not();
   reader_ = std::make_unique<net::Worker>(loop);
   for (const Endpoint& at : listen_) log::info("answering on {} (UDP and TCP)", to_string(at));
   for (const Endpoint& at : config_.http.listen) log::info("redirecting on {} (HTTP)", to_string(at));
@@ -309,10 +310,14 @@ void App::order(const DirectorDesk::Pings& pings) {
     pings_.ordered(slave, hub_->order_pings(slave, clients, kPingWithin));
 }
 
-/// While queries wait for pings.
+/// Where queries may wait for pings, somebody looks often.
+void App::hurry_or_not() {
+  const bool any =
+      std::ranges::any_of(config_.services, [](const auto& s) { return s.director.wait > Nanos(0); });
+  hurrier_ = any ? loop_->every(kHurry, [this] { hurry(); }) : net::Watch();
+}
+
 void App::hurry() {
-  if (std::ranges::all_of(config_.services, [](const auto& s) { return s.director.wait == Nanos(0); }))
-    return;
   races_->drain();
   if (!director_->hurries()) return;
   order(director_->hurried_pings());

@@ -91,6 +91,7 @@ class App final : public daemon::Program {
   std::string take_over(Files files);
   void log_reload(const Reloaded& told) const;
   void tick();
+  void hurry_or_not();
   void hurry();
   void order(const DirectorDesk::Pings& pings);
   /// Lets the delays follow what the slaves report.
@@ -141,6 +142,7 @@ class App final : public daemon::Program {
   std::unique_ptr<net::Worker> reader_;
   Snapshot published_;
   net::Watch ticker_;
+  net::Loop* loop_ = nullptr;  // since start()
   net::Watch hurrier_;
 
   std::optional<std::string> clock_said_;  // the last clock_why_not() in the log

@@ -121,6 +121,7 @@ std::string App::take_over(Files files) {
   if (files.cookies != nullptr) cookies_ = std::move(files.cookies);
   adopt(*own_config_, files.plan.next);
   director_->reconfigure(files.director);
+  hurry_or_not();
   if (!files.plan.applied.empty()) {
     // Made anew in their places: who refers to them goes on with the new ones.
     builder_.emplace(config_, listen_);

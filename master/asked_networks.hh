@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "common/base/hash.hh"
@@ -19,25 +20,29 @@ class AskedNetworks {
   static constexpr Nanos kAgain = std::chrono::seconds(20);
   /// or within this, for services whose servers have limits.
   static constexpr Nanos kAgainCounted = std::chrono::seconds(2);
-  static constexpr Nanos again(bool counted) { return counted ? kAgainCounted : kAgain; }
   /// Told in a second at most, by one loop: a fraction of what its ring holds.
   static constexpr double kRate = 4000;
+  /// Queries of known networks that are looked at in a second at most, and of services whose servers have
+  /// limits: a look is a cache miss here, and some more at the control thread.
+  static constexpr double kLooks = 250;
+  static constexpr double kLooksCounted = 2000;
 
   explicit AskedNetworks(Random& random) : hash_(random), slots_(kSlots) {}
 
   /// Whether the network of this client shall be told of now: /24 and /56, as nothing finer is bound unasked.
-  /// 0: no; otherwise its queries since the last time, this one included. Of networks that are `known` only
-  /// one query in sixteen is looked at, and stands for all sixteen: a look is a cache miss.
+  /// 0: no; otherwise its queries since the last time, this one included. A query of a `known` network that
+  /// is looked at stands for those before it that were not. `counted`: the service's servers have limits.
   std::uint32_t tell(std::uint16_t service, const IpAddress& client, bool known, MonoTime now,
-                     Nanos again = kAgain) noexcept {
-    if (known && (++turn_ & 15U) != 0) return 0;
-    const std::uint32_t stands_for = known ? 16 : 1;
+                     bool counted = false) noexcept {
+    Looks& looks = counted ? looks_counted_ : looks_;
+    const std::uint32_t stands_for = known ? looks.take(now) : 1;
+    if (stands_for == 0) return 0;
     const IpAddress network = masked(client, client.family == Family::v4 ? 24 : 56);
     const std::uint64_t key = hash_.finish(hash_.mix(hash_.mix(hash_.start(), service), network.bytes()));
     Slot& slot = slots_[key & (kSlots - 1)];
     const bool same = slot.key == key;
     if (same) slot.queries += stands_for;
-    if (same && now - slot.told < again) return 0;
+    if (same && now - slot.told < (counted ? kAgainCounted : kAgain)) return 0;
     if (!bucket_.may_take(budget_, now)) return 0;
     budget_ = bucket_.take(budget_, now);
     const std::uint32_t queries = same ? slot.queries : stands_for;
@@ -52,11 +57,25 @@ class AskedNetworks {
     MonoTime told;
     std::uint32_t queries = 0;  // since then
   };
+  struct Looks {
+    TokenBucket bucket;
+    MonoTime budget;
+    std::uint32_t queries = 0;  // since the last look
+
+    /// 0, or how many queries this one stands for.
+    std::uint32_t take(MonoTime now) noexcept {
+      ++queries;
+      if (!bucket.may_take(budget, now)) return 0;
+      budget = bucket.take(budget, now);
+      return std::exchange(queries, 0);
+    }
+  };
   SeededHash hash_;
   std::vector<Slot> slots_;
   TokenBucket bucket_{BucketLimit{kRate, kRate}};
   MonoTime budget_;
-  std::uint32_t turn_ = 0;
+  Looks looks_{TokenBucket({kLooks, 1}), {}};
+  Looks looks_counted_{TokenBucket({kLooksCounted, 1}), {}};
 };
 
 }  // namespace flagfall::master

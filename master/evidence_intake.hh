@@ -32,8 +32,8 @@ wire::Health health_of(const std::vector<wire::Check>& checks, const std::vector
 /// a set pace for as long as their clients ask.
 class PingWants {
  public:
-  /// A network that nobody has asked from for so long is left alone. Known ones are told of by one query in
-  /// sixteen (AskedNetworks).
+  /// A network that nobody has asked from for so long is left alone. Known ones are told of by a sample of
+  /// their queries (AskedNetworks).
   static constexpr Nanos kStay = std::chrono::minutes(2);
   /// Waiting at once; who comes later is told of again by the request loops.
   static constexpr std::size_t kMost = 4096;

@@ -179,9 +179,7 @@ void HttpDesk::by_director(const http::Request& request, const HttpSites::Found&
   const Guide::Way way = guide_.decide(service, client);
   const bool known = !way.learning && way.wait == Nanos(0);
   if (log_ != nullptr)
-    if (const auto queries =
-            asked_.tell(site.service, way.about, known, now, AskedNetworks::again(service.counted));
-        queries > 0)
+    if (const auto queries = asked_.tell(site.service, way.about, known, now, service.counted); queries > 0)
       log_->log(NetworkAsked{way.about, site.service, queries});
   const Guide::Line line = guide_.line_up(service, way, site.able, 1);
   const Standing standing = Guide::standing(service, way);

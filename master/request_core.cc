@@ -191,9 +191,9 @@ std::optional<Guide::Way> RequestCore::way_of(std::uint16_t service, const wire:
   Guide::Way way = guide_.decide(snapshot_->services[service], query, client);
   const Nanos wait = std::exchange(way.wait, Nanos(0));
   if (log_ == nullptr) return way;
-  const Nanos again = AskedNetworks::again(snapshot_->services[service].counted);
   const bool known = !way.learning && wait == Nanos(0);
-  if (const auto queries = asked_.tell(service, way.about, known, times_.now, again); queries > 0) {
+  const bool counted = snapshot_->services[service].counted;
+  if (const auto queries = asked_.tell(service, way.about, known, times_.now, counted); queries > 0) {
     log_->log(NetworkAsked{way.about, service, queries, wait > Nanos(0)});
     way.wait = wait;
   }
