@@ -29,7 +29,7 @@ wire::TcpSegment SegmentRace::segment(unsigned runner) const {
           .sequence = connection_.send_next,
           .acknowledgement = connection_.receive_next,
           .window = connection_.window,
-          .timestamps = wire::TcpTimestamps{timestamp(runner), connection_.echo},
+          .timestamps = wire::TcpTimestamps{timestamp(runner), 0},
           .payload = {}};
 }
 
@@ -39,7 +39,7 @@ wire::TcpSegment SegmentRace::old_octet() const {
           .sequence = connection_.send_next - 1,
           .acknowledgement = connection_.receive_next,
           .window = connection_.window,
-          .timestamps = wire::TcpTimestamps{connection_.clock, connection_.echo},
+          .timestamps = wire::TcpTimestamps{connection_.clock, 0},
           .payload = kOldOctet};
 }
 

@@ -24,7 +24,6 @@ struct HandedOver {
   std::uint32_t receive_next = 0;
   std::uint16_t window = 0;  // as in the header
   std::uint32_t clock = 0;   // the connection's timestamp clock at the hand-over, in ms
-  std::uint32_t echo = 0;    // the client's latest timestamp
   std::uint16_t answer = 0;  // octets of the answer, the same of all slaves
 };
 
@@ -38,7 +37,8 @@ class SegmentRace {
   /// instant, from which a later answer of its own would be delayed, and none below the hand-over's, which
   /// the client would drop.
   [[nodiscard]] std::uint32_t timestamp(unsigned runner) const;
-  /// The segment without its content, which must have connection().answer octets.
+  /// The segment without its content and without an echo of the client's timestamp, which nobody tells the
+  /// master of: 0 is none. The content must have connection().answer octets.
   [[nodiscard]] wire::TcpSegment segment(unsigned runner) const;
   /// One octet that the client has had already, sent by the master at the hand-over: the client answers it at
   /// once, and goes on acknowledging at once, so that no loser's timestamp can take the winner's place.

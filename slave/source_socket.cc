@@ -1,7 +1,6 @@
 #include "slave/source_socket.hh"
 
 #include <fmt/core.h>
-#include <linux/filter.h>
 #include <linux/net_tstamp.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -9,6 +8,7 @@
 #include <cerrno>
 #include <system_error>
 
+#include "common/net/raw_ip.hh"
 #include "common/net/sockaddr.hh"
 #include "common/net/udp.hh"
 
@@ -20,19 +20,7 @@ constexpr int kSendBuffer = 1 << 20;
 /// Stamps wait in the receive buffer, about 840 octets each (6.18), and the kernel
 /// doubles what is asked for: room for all that a StampWindow awaits. net.core.rmem_max caps it.
 constexpr int kStampBuffer = 512 << 10;
-/// <linux/in6.h>, where glibc 2.36 has none.
-constexpr int kIpv6HeaderIncluded = 36;
-
-/// Nothing that arrives is ever queued: nobody reads this socket.
-void drop_all_input(const net::Fd& fd) {
-  sock_filter drop = BPF_STMT(BPF_RET | BPF_K, 0);
-  const sock_fprog program{1, &drop};
-  net::check(setsockopt(fd.get(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program),
-             "SO_ATTACH_FILTER");
-}
-
 SourceSocket finish(const Endpoint& source, SourceSocket::Kind kind, net::Fd fd) {
-  drop_all_input(fd);
   const bool stamps = restart_stamps(fd);
   return {source, kind, std::move(fd), stamps};
 }
@@ -59,30 +47,23 @@ bool is_local_address(const IpAddress& ip) {
 }
 
 SourceSocket open_raw_source(const Endpoint& source) {
-  const bool v6 = source.ip.family == Family::v6;
-  net::Fd fd(socket(v6 ? AF_INET6 : AF_INET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_RAW));
+  net::Fd fd = net::raw_ip_socket(source.ip.family, kSendBuffer);
   if (!fd)
     throw std::system_error(
         errno, std::generic_category(),
         fmt::format(
             "send from {}: answering from a service's address needs CAP_NET_RAW (see configs/systemd)",
             to_string(source)));
-  // IPPROTO_RAW implies it for both families; said again, as it is what we rely on.
-  const int one = 1;
-  net::check(
-      setsockopt(fd.get(), v6 ? SOL_IPV6 : SOL_IP, v6 ? kIpv6HeaderIncluded : IP_HDRINCL, &one, sizeof one),
-      "IP_HDRINCL");
-  const int buffer = kSendBuffer;
-  (void)setsockopt(fd.get(), SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
   return finish(source, SourceSocket::Kind::raw, std::move(fd));
 }
 
 SourceSocket open_source(const Endpoint& source) {
   if (is_local_address(source.ip)) return open_raw_source(source);
   try {
-    return finish(
-        source, SourceSocket::Kind::udp,
-        net::udp_socket(source, {.foreign_source = true, .dont_fragment = true, .send_buffer = kSendBuffer}));
+    net::Fd fd =
+        net::udp_socket(source, {.foreign_source = true, .dont_fragment = true, .send_buffer = kSendBuffer});
+    net::drop_all_input(fd);  // nobody reads this socket
+    return finish(source, SourceSocket::Kind::udp, std::move(fd));
   } catch (const std::system_error& e) {
     // A server on the wildcard address has the port, or ports below 1024 need a
     // capability that we were not given: a raw socket takes no port.
