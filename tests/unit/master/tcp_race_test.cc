@@ -121,9 +121,15 @@ BOOST_AUTO_TEST_CASE(the_client_takes_the_first_segment_and_its_acknowledgement_
       Course course(ip);
       for (unsigned i = 0; i < 12; ++i) {
         const SegmentRace race = course.start();
+        const auto begun = std::chrono::steady_clock::now();
         std::this_thread::sleep_for(kDelay);
         const unsigned winner = i % kRunners;
         course.run(race, winner);
+        if (std::chrono::steady_clock::now() - begun > kMostTcpDelay) {  // this machine stood still
+          (void)course.take();
+          (void)course.verdict(race);
+          continue;
+        }
         for (unsigned k = 0; k < kRunners; ++k)
           if (k != winner) course.run(race, k);
         BOOST_TEST(course.take() == std::string(kAnswer, static_cast<char>('a' + winner)));
