@@ -20,6 +20,7 @@ constexpr int kSendBuffer = 1 << 20;
 /// Stamps wait in the receive buffer, about 840 octets each (6.18), and the kernel
 /// doubles what is asked for: room for all that a StampWindow awaits. net.core.rmem_max caps it.
 constexpr int kStampBuffer = 512 << 10;
+
 SourceSocket finish(const Endpoint& source, SourceSocket::Kind kind, net::Fd fd) {
   const bool stamps = restart_stamps(fd);
   return {source, kind, std::move(fd), stamps};

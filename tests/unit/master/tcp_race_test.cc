@@ -1,23 +1,16 @@
 // The race over TCP as a whole, in one process over loopback: hand-off, segments, and who won.
-#include <poll.h>
-#include <sys/socket.h>
-
-#include <boost/test/unit_test.hpp>
 #include <string>
 #include <thread>
 
-#include "common/net/privileges.hh"
-#include "common/net/raw_ip.hh"
-#include "common/net/sockaddr.hh"
-#include "common/net/tcp.hh"
 #include "common/net/tcp_handoff.hh"
 #include "common/net/tcp_tap.hh"
-#include "common/net/udp.hh"
 #include "master/segment_race.hh"
+#include "tests/unit/net/loopback_connection.hh"
 
 using namespace flagfall;          // NOLINT(google-build-using-namespace): a test
 using namespace flagfall::master;  // NOLINT(google-build-using-namespace)
 using namespace std::chrono_literals;
+using net::testing::readable;
 
 namespace {
 
@@ -25,39 +18,11 @@ constexpr unsigned kRunners = 3;
 constexpr Nanos kDelay = 8ms;
 constexpr std::size_t kAnswer = 200;
 
-boost::test_tools::assertion_result privileged(boost::unit_test::test_unit_id /*unit*/) {
-  boost::test_tools::assertion_result result(net::has_capability(net::Capability::net_admin) &&
-                                             net::has_capability(net::Capability::net_raw));
-  result.message() << "needs CAP_NET_ADMIN and CAP_NET_RAW";
-  return result;
-}
-
-bool readable(const net::Fd& fd, int ms) {
-  pollfd p{fd.get(), POLLIN, 0};
-  return poll(&p, 1, ms) == 1;
-}
-
-struct Course {
-  explicit Course(const char* ip)
-      : listener(net::tcp_listener({*parse_ip(ip), 0}, false)),
-        at(net::local_endpoint(listener)),
-        raw(net::raw_ip_socket(at.ip.family, 1 << 16)),
-        tap(at) {
-    const net::SockAddr to(at);
-    client = net::Fd(socket(to.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    net::check(connect(client.get(), &to.any, to.length), "connect");
-    BOOST_REQUIRE(readable(listener, 2000));
-    server = net::Fd(
-        net::check(accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC), "accept"));
-    peer = net::local_endpoint(client);
-    tap.open();
-  }
+struct Course : net::testing::LoopbackConnection {
+  explicit Course(const char* ip) : LoopbackConnection(ip), tap(at) { tap.open(); }
 
   SegmentRace start() {
-    BOOST_REQUIRE(send(client.get(), "?", 1, 0) == 1);
-    BOOST_REQUIRE(readable(server, 2000));
-    char c = 0;
-    BOOST_REQUIRE(recv(server.get(), &c, 1, 0) == 1);
+    ask("?");
     const net::TcpHandoff h = net::hand_over(server, std::string(kAnswer, 'm'));
     BOOST_REQUIRE((h.result == net::Handover::fits));
     const SegmentRace race({.client = peer,
@@ -70,13 +35,6 @@ struct Course {
                            kRunners, kDelay);
     inject(race.old_octet());
     return race;
-  }
-  void inject(const wire::TcpSegment& segment) const {
-    std::array<std::uint8_t, 2000> room{};
-    const std::size_t length = wire::write_tcp_packet(segment, room);
-    const net::SockAddr to(Endpoint{peer.ip, 0});
-    BOOST_REQUIRE(sendto(raw.get(), room.data(), length, 0, &to.any, to.length) ==
-                  static_cast<ssize_t>(length));
   }
   void run(const SegmentRace& race, unsigned runner) const {
     const std::string text(kAnswer, static_cast<char>('a' + runner));
@@ -91,30 +49,14 @@ struct Course {
         if (const auto told = race.look(each); told.outcome != SegmentRace::Outcome::not_yet) return told;
     return {};
   }
-  [[nodiscard]] std::string take() const {
-    std::string out(kAnswer, '\0');
-    std::size_t got = 0;
-    while (got < kAnswer && readable(client, 2000)) {
-      const ssize_t n = recv(client.get(), out.data() + got, kAnswer - got, 0);
-      if (n <= 0) break;
-      got += static_cast<std::size_t>(n);
-    }
-    out.resize(got);
-    return out;
-  }
+  [[nodiscard]] std::string answer() const { return take(client, kAnswer); }
 
-  net::Fd listener;
-  Endpoint at;
-  net::Fd raw;
   net::TcpTap tap;
-  net::Fd client;
-  net::Fd server;
-  Endpoint peer;
 };
 
 }  // namespace
 
-BOOST_AUTO_TEST_SUITE(tcp_race, *boost::unit_test::precondition(privileged))
+BOOST_AUTO_TEST_SUITE(tcp_race, *boost::unit_test::precondition(net::testing::may_race))
 
 BOOST_AUTO_TEST_CASE(the_client_takes_the_first_segment_and_its_acknowledgement_names_the_sender) {
   for (const char* ip : {"127.0.0.1", "::1"}) BOOST_TEST_CONTEXT(ip) {
@@ -126,13 +68,13 @@ BOOST_AUTO_TEST_CASE(the_client_takes_the_first_segment_and_its_acknowledgement_
         const unsigned winner = i % kRunners;
         course.run(race, winner);
         if (std::chrono::steady_clock::now() - begun > kMostTcpDelay) {  // this machine stood still
-          (void)course.take();
+          (void)course.answer();
           (void)course.verdict(race);
           continue;
         }
         for (unsigned k = 0; k < kRunners; ++k)
           if (k != winner) course.run(race, k);
-        BOOST_TEST(course.take() == std::string(kAnswer, static_cast<char>('a' + winner)));
+        BOOST_TEST(course.answer() == std::string(kAnswer, static_cast<char>('a' + winner)));
         const auto told = course.verdict(race);
         BOOST_TEST((told.outcome == SegmentRace::Outcome::won));
         BOOST_TEST(told.winner.value_or(kRunners) == winner);
@@ -144,7 +86,7 @@ BOOST_AUTO_TEST_CASE(the_client_takes_the_first_segment_and_its_acknowledgement_
 BOOST_AUTO_TEST_CASE(without_segments_the_master_s_own_copy_is_told_from_a_win) {
   Course course("127.0.0.1");
   const SegmentRace race = course.start();
-  BOOST_TEST(course.take() == std::string(kAnswer, 'm'));
+  BOOST_TEST(course.answer() == std::string(kAnswer, 'm'));
   BOOST_TEST((course.verdict(race).outcome == SegmentRace::Outcome::fallback));
 }
 
@@ -161,14 +103,14 @@ BOOST_AUTO_TEST_CASE(a_tap_shows_nothing_else) {
   Course course("127.0.0.1");
   Course other("127.0.0.1");
   (void)course.tap.take();
-  BOOST_REQUIRE(send(other.client.get(), "?", 1, 0) == 1);   // to another port
-  BOOST_REQUIRE(send(course.client.get(), "?", 1, 0) == 1);  // with data
+  Course::send(other.client, "?");   // to another port
+  Course::send(course.client, "?");  // with data
   BOOST_TEST(!readable(course.tap.fd(), 100));
   course.tap.shut();
-  BOOST_REQUIRE(send(course.server.get(), "!", 1, 0) == 1);
+  Course::send(course.server, "!");
   BOOST_TEST(!readable(course.tap.fd(), 100));
   course.tap.open();
-  BOOST_REQUIRE(send(course.server.get(), "!", 1, 0) == 1);
+  Course::send(course.server, "!");
   BOOST_TEST(readable(course.tap.fd(), 1000));  // its acknowledgement
 }
 

@@ -1,0 +1,83 @@
+// A TCP connection over loopback, both ends in this process, into which others may send.
+#pragma once
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <boost/test/unit_test.hpp>
+#include <string>
+
+#include "common/net/privileges.hh"
+#include "common/net/raw_ip.hh"
+#include "common/net/sockaddr.hh"
+#include "common/net/tcp.hh"
+#include "common/net/udp.hh"
+#include "common/wire/tcp_segment.hh"
+
+namespace flagfall::net::testing {
+
+inline boost::test_tools::assertion_result may_race(boost::unit_test::test_unit_id /*unit*/) {
+  boost::test_tools::assertion_result result(has_capability(Capability::net_admin) &&
+                                             has_capability(Capability::net_raw));
+  result.message() << "needs CAP_NET_ADMIN and CAP_NET_RAW";
+  return result;
+}
+
+inline bool readable(const Fd& fd, int ms) {
+  pollfd p{fd.get(), POLLIN, 0};
+  return poll(&p, 1, ms) == 1;
+}
+
+struct LoopbackConnection {
+  explicit LoopbackConnection(const char* ip)
+      : listener(tcp_listener({*parse_ip(ip), 0}, false)),
+        at(local_endpoint(listener)),
+        raw(raw_ip_socket(at.ip.family, 1 << 16)) {
+    const SockAddr to(at);
+    client = Fd(socket(to.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    check(connect(client.get(), &to.any, to.length), "connect");
+    BOOST_REQUIRE(readable(listener, 2000));
+    server = Fd(check(accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC), "accept"));
+    peer = local_endpoint(client);
+  }
+  /// From the client to the server.
+  void ask(const std::string& text) const {
+    send(client, text);
+    BOOST_REQUIRE(take(server, text.size()) == text);
+  }
+  static void send(const Fd& fd, const std::string& text) {
+    BOOST_REQUIRE(::send(fd.get(), text.data(), text.size(), MSG_NOSIGNAL) ==
+                  static_cast<ssize_t>(text.size()));
+  }
+  /// So many octets, waited for; fewer when none come within 2 s.
+  static std::string take(const Fd& fd, std::size_t octets) {
+    std::string out(octets, '\0');
+    std::size_t got = 0;
+    while (got < octets && readable(fd, 2000)) {
+      const ssize_t n = recv(fd.get(), out.data() + got, octets - got, 0);
+      if (n <= 0) break;
+      got += static_cast<std::size_t>(n);
+    }
+    out.resize(got);
+    return out;
+  }
+  /// As if from a slave, to the client.
+  void inject(const wire::TcpSegment& segment) const {
+    std::array<std::uint8_t, 2000> room{};
+    const std::size_t length = wire::write_tcp_packet(segment, room);
+    BOOST_REQUIRE(length > 0);
+    const SockAddr to(Endpoint{peer.ip, 0});
+    BOOST_REQUIRE(sendto(raw.get(), room.data(), length, 0, &to.any, to.length) ==
+                  static_cast<ssize_t>(length));
+  }
+
+  Fd listener;
+  Endpoint at;
+  Fd raw;
+  Fd client;
+  Fd server;
+  Endpoint peer;
+};
+
+}  // namespace flagfall::net::testing
