@@ -100,6 +100,11 @@ void HttpDesk::set_date(RealTime now) {
   date_size_ = done.size <= date_.size() ? done.size : 0;
 }
 
+std::string_view HttpDesk::last_fields(const Ending& ending) {
+  if (ending.close) return "\r\nConnection: close\r\n\r\n";
+  return ending.told_to_keep ? "\r\nConnection: keep-alive\r\n\r\n" : "\r\n\r\n";
+}
+
 void HttpDesk::begin(int status, ByteWriter& out) noexcept {
   counters_.count(status);
   put(out, "HTTP/1.1 ");
@@ -117,9 +122,7 @@ void HttpDesk::say(int status, std::string_view fields, std::string_view why, co
   if (!why.empty()) put(out, "Content-Type: text/plain\r\n");
   put(out, "Cache-Control: no-store\r\nContent-Length: ");
   put(out, why.size());
-  put(out, ending.close          ? "\r\nConnection: close\r\n\r\n"
-           : ending.told_to_keep ? "\r\nConnection: keep-alive\r\n\r\n"
-                                 : "\r\n\r\n");
+  put(out, last_fields(ending));
   if (!ending.head) put(out, why);
 }
 
@@ -136,9 +139,8 @@ void HttpDesk::redirect(const HttpSite& site, const HttpLocation& location,
   } else {
     put(out, "\r\nCache-Control: no-store");
   }
-  put(out, ending.close          ? "\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-           : ending.told_to_keep ? "\r\nContent-Length: 0\r\nConnection: keep-alive\r\n\r\n"
-                                 : "\r\nContent-Length: 0\r\n\r\n");
+  put(out, "\r\nContent-Length: 0");
+  put(out, last_fields(ending));
 }
 
 void HttpDesk::nobody(const HttpSite& site, const Ending& ending, ByteWriter& out) noexcept {

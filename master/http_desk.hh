@@ -76,6 +76,8 @@ class HttpDesk {
   /// Any other answer: its content is one line that says what is wrong.
   void say(int status, std::string_view fields, std::string_view why, const Ending& ending,
            ByteWriter& out) noexcept;
+  /// From the end of the field before to the end of the header.
+  static std::string_view last_fields(const Ending& ending);
   void begin(int status, ByteWriter& out) noexcept;
   void nobody(const HttpSite& site, const Ending& ending, ByteWriter& out) noexcept;
   void by_director(const http::Request& request, const HttpSites::Found& found, const IpAddress& client,
