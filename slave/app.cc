@@ -22,6 +22,16 @@ constexpr Nanos kTakeBackInterval = std::chrono::milliseconds(200);
 /// Answers that are due within this still leave when the slave is told to end: delays are shorter.
 constexpr Nanos kLinger = std::chrono::seconds(1);
 
+/// A socket for segments of each family that has a source: where they stand behind those of the sources.
+std::array<std::uint16_t, 2> packet_sockets(const std::vector<Endpoint>& sources) {
+  std::array<std::uint16_t, 2> out{kNoSource, kNoSource};
+  auto next = static_cast<std::uint16_t>(sources.size());
+  for (const Family family : {Family::v4, Family::v6})
+    if (std::ranges::any_of(sources, [&](const Endpoint& at) { return at.ip.family == family; }))
+      out.at(family == Family::v4 ? 0 : 1) = next++;
+  return out;
+}
+
 std::vector<SourceSocket> open_sources(const std::vector<Endpoint>& sources) {
   if (const Status may = net::need_capability(net::Capability::net_raw, "answer from a service's address");
       !may)
@@ -33,6 +43,9 @@ std::vector<SourceSocket> open_sources(const std::vector<Endpoint>& sources) {
               out.back().kind == SourceSocket::Kind::raw ? "raw" : "UDP",
               out.back().stamps ? "" : ", without kernel transmit stamps");
   }
+  const auto packets = packet_sockets(sources);
+  if (packets.front() != kNoSource) out.push_back(open_packet_source(Family::v4));
+  if (packets.back() != kNoSource) out.push_back(open_packet_source(Family::v6));
   return out;
 }
 
@@ -69,7 +82,10 @@ App::App(const Config& config, const Clock& clock)
       clock_(clock),
       beacon_key_(random_key(random_)),
       pool_(config.transmit.queue),
-      desk_({config.transmit.sources, {config.transmit.rate, config.transmit.burst}, beacon_key_},
+      desk_({config.transmit.sources,
+             {config.transmit.rate, config.transmit.burst},
+             beacon_key_,
+             packet_sockets(config.transmit.sources)},
             config.masters.size(), pool_),
       services_(config.masters.size()) {}
 

@@ -123,8 +123,9 @@ void Egress::prepare(std::span<const std::uint32_t> shots) {
     if (out.kind == SourceSocket::Kind::raw) {
       b.vectors[i][vectors++] = {b.raw[i].data(),
                                  write_raw_header(out.source, shot.client, answer, b.raw[i])};
-      to.port = 0;  // the kernel takes a raw socket's port for a protocol number
     }
+    // The kernel takes a raw socket's port for a protocol number.
+    if (out.kind != SourceSocket::Kind::udp) to.port = 0;
     b.vectors[i][vectors++] = {answer.data(), answer.size()};
     b.addresses[i] = net::SockAddr(to);
     h.msg_iov = b.vectors[i].data();

@@ -74,7 +74,7 @@ class Egress {
   SpscRing<std::uint32_t>& done_;
   std::vector<Socket> sockets_;
   std::unique_ptr<Batch> batch_;
-  std::array<Lead, 2> leads_;  // one a SourceSocket::Kind
+  std::array<Lead, 3> leads_;  // one a SourceSocket::Kind
   Nanos prepared_lead_{};
   std::atomic<std::int64_t> most_lead_{0};
   EgressStats stats_;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/wire/dns_answer.hh"
+#include "common/wire/tcp_segment.hh"
 #include "slave/beacon_label.hh"
 
 namespace flagfall::slave {
@@ -128,7 +129,10 @@ void OrderDesk::order(const wire::Order& order, const Arrival& arrival) {
   const auto index = pool_.take();
   if (!index) return refuse(order, arrival, counters_.queue_full);
   Shot& shot = pool_[*index];
-  if (!build(order, *service, *index, false)) {
+  const std::uint16_t source = service->sources[order.address];
+  const bool built = order.segment ? build_segment(order, options_.sources[source], *index)
+                                   : build(order, *service, *index, false);
+  if (!built) {
     pool_.give_back(*index);
     return refuse(order, arrival, counters_.bad_request);
   }
@@ -137,7 +141,7 @@ void OrderDesk::order(const wire::Order& order, const Arrival& arrival) {
   shot.race = order.race;
   shot.session = links_[arrival.link].session;
   shot.link = static_cast<std::uint16_t>(arrival.link);
-  shot.source = service->sources[order.address];
+  shot.source = order.segment ? packets_of(order.client) : source;
   shot.late = arrival.now.mono > due;
   shot.client = order.client;
   shot.one_way = arrival.one_way;
@@ -193,7 +197,8 @@ const PreparedService* OrderDesk::judge(const wire::Order& order, const Arrival&
     return refused(counters_.unknown_service);
   if (order.beacon && service->beacon.count == 0) return refused(counters_.no_beacon);
   const std::uint16_t source = service->sources[order.address];
-  if (source == kNoSource) return refused(counters_.foreign_source);
+  if (source == kNoSource || (order.segment && packets_of(order.client) == kNoSource))
+    return refused(counters_.foreign_source);
   if (!answerable(order.client) || order.client.ip.family != options_.sources[source].ip.family)
     return refused(counters_.bad_client);
   if (due - arrival.now.mono > kFarthest) return refused(counters_.too_far);
@@ -223,6 +228,25 @@ bool OrderDesk::build(const wire::Order& order, const PreparedService& service, 
   pool_[shot].length = static_cast<std::uint16_t>(
       wire::write_answer(query_, {.answer = records}, options, limit, pool_.answer(shot)));
   return true;
+}
+
+bool OrderDesk::build_segment(const wire::Order& order, const Endpoint& source, std::uint32_t shot) {
+  if (order.echo || order.beacon || !order.server_cookie.empty() || order.request.empty()) return false;
+  const wire::OrderSegment& s = *order.segment;
+  const std::size_t length = wire::write_tcp_packet({.source = source,
+                                                     .destination = order.client,
+                                                     .sequence = s.sequence,
+                                                     .acknowledgement = s.acknowledgement,
+                                                     .window = s.window,
+                                                     .timestamps = wire::TcpTimestamps{s.timestamp, 0},
+                                                     .payload = order.request},
+                                                    pool_.answer(shot));
+  pool_[shot].length = static_cast<std::uint16_t>(length);
+  return length > 0;
+}
+
+std::uint16_t OrderDesk::packets_of(const Endpoint& client) const {
+  return options_.packets.at(client.ip.family == Family::v4 ? 0 : 1);
 }
 
 const wire::PreparedRecords& OrderDesk::beacon(const wire::Order& order, const PreparedService& service) {

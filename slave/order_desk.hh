@@ -29,6 +29,8 @@ class OrderDesk {
     std::vector<Endpoint> sources;  // the only addresses ever sent from
     BucketLimit cap{10000, 20000};  // answers a second, over all masters
     wire::SipKey beacon_key{};      // of the labels in beacons
+    /// Where segments go to, of IPv4 and IPv6: sockets beyond those of `sources`.
+    std::array<std::uint16_t, 2> packets{kNoSource, kNoSource};
   };
   /// An instant further ahead is refused: no delay is this long, and a pending shot holds a slot.
   static constexpr Nanos kFarthest = std::chrono::seconds(10);
@@ -110,6 +112,8 @@ class OrderDesk {
   const PreparedService* judge(const wire::Order& order, const Arrival& arrival, MonoTime due);
   /// The answer, or its echo. False when the request has no answer of ours.
   bool build(const wire::Order& order, const PreparedService& service, std::uint32_t shot, bool echo);
+  [[nodiscard]] std::uint16_t packets_of(const Endpoint& client) const;
+  bool build_segment(const wire::Order& order, const Endpoint& source, std::uint32_t shot);
   /// The CNAME for this race.
   const wire::PreparedRecords& beacon(const wire::Order& order, const PreparedService& service);
   void echo(const wire::Order& order, const PreparedService& service, std::uint32_t first, MonoTime now);

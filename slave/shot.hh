@@ -16,8 +16,10 @@
 
 namespace flagfall::slave {
 
-/// No answer is longer: what a path of 1,280 octets carries (DNS flag day 2020).
+/// No answer over UDP is longer: what a path of 1,280 octets carries (DNS flag day 2020).
 inline constexpr std::size_t kMaxAnswer = 1232;
+/// Nor a packet with its headers.
+inline constexpr std::size_t kMaxPacket = 1280;
 
 struct Shot {
   // Written by the loop thread.
@@ -25,8 +27,8 @@ struct Shot {
   std::uint64_t race = 0;
   std::uint32_t session = 0;  // whose race; the session may be gone when the shot comes back
   std::uint16_t link = 0;     // which master's
-  std::uint16_t source = 0;   // index into the configured sources
-  std::uint16_t length = 0;   // octets of the answer
+  std::uint16_t source = 0;   // index into the sockets
+  std::uint16_t length = 0;   // octets of the answer, or of the whole packet
   bool echo = false;          // an answer's second sending: no outcome of its own
   bool late = false;          // the order came, or its answer was ready, after the instant
   Endpoint client;
@@ -41,7 +43,7 @@ struct Shot {
 class ShotPool {
  public:
   explicit ShotPool(std::uint32_t capacity)
-      : shots_(capacity), answers_(std::make_unique_for_overwrite<Answers>(capacity * kMaxAnswer)) {
+      : shots_(capacity), answers_(std::make_unique_for_overwrite<Answers>(capacity * kMaxPacket)) {
     free_.reserve(capacity);
     for (std::uint32_t i = capacity; i-- > 0;) free_.push_back(i);
   }
@@ -57,7 +59,7 @@ class ShotPool {
   }
   [[nodiscard]] Shot& operator[](std::uint32_t index) { return shots_[index]; }
   [[nodiscard]] MutableBytes answer(std::uint32_t index) {
-    return {answers_.get() + std::size_t{index} * kMaxAnswer, kMaxAnswer};
+    return {answers_.get() + std::size_t{index} * kMaxPacket, kMaxPacket};
   }
   [[nodiscard]] std::size_t capacity() const { return shots_.size(); }
   [[nodiscard]] std::size_t in_use() const { return shots_.size() - free_.size(); }

@@ -47,6 +47,12 @@ bool is_local_address(const IpAddress& ip) {
   return bind(fd.get(), &address.any, address.length) == 0;
 }
 
+SourceSocket open_packet_source(Family family) {
+  SourceSocket out = open_raw_source({IpAddress{.family = family}, 0});
+  out.kind = SourceSocket::Kind::packets;
+  return out;
+}
+
 SourceSocket open_raw_source(const Endpoint& source) {
   net::Fd fd = net::raw_ip_socket(source.ip.family, kSendBuffer);
   if (!fd)

@@ -12,7 +12,8 @@ struct SourceSocket {
   /// raw: headers by hand, no port taken. For an address that this host has, or a
   /// port that somebody has or that takes CAP_NET_BIND_SERVICE: a UDP socket would take
   /// queries from the server there, or could not be bound (docs/design/transmit.md).
-  enum class Kind : std::uint8_t { udp, raw };
+  /// packets: raw, and all headers are in the shot: TCP segments, from any address.
+  enum class Kind : std::uint8_t { udp, raw, packets };
   Endpoint source;
   Kind kind = Kind::udp;
   net::Fd fd;
@@ -23,6 +24,8 @@ struct SourceSocket {
 SourceSocket open_source(const Endpoint& source);
 /// The raw kind, whatever the address.
 SourceSocket open_raw_source(const Endpoint& source);
+/// For TCP segments of this family.
+SourceSocket open_packet_source(Family family);
 
 /// Kernel transmit stamps on, numbered from 0, with room for those of many calls. False when the kernel has
 /// none.

@@ -13,15 +13,18 @@ constexpr std::uint8_t kFlagCookie = 2;
 constexpr std::uint8_t kFlagEcho = 4;
 constexpr std::uint8_t kFlagBeacon = 8;
 constexpr std::uint8_t kFlagShadow = 16;
-constexpr std::uint8_t kFlags = kFlagIpv6 | kFlagCookie | kFlagEcho | kFlagBeacon | kFlagShadow;
+constexpr std::uint8_t kFlagSegment = 32;
+constexpr std::uint8_t kFlags =
+    kFlagIpv6 | kFlagCookie | kFlagEcho | kFlagBeacon | kFlagShadow | kFlagSegment;
 // race, instant, service, address, flags, port, request length
 constexpr std::size_t kOrderFixed = 8 + 8 + 2 + 1 + 1 + 2 + 2;
+constexpr std::size_t kSegment = 4 + 4 + 4 + 2;
 
 std::uint8_t flags_of(const Order& order) {
   return static_cast<std::uint8_t>((order.client.ip.family == Family::v6 ? kFlagIpv6 : 0) |
                                    (order.server_cookie.empty() ? 0 : kFlagCookie) |
                                    (order.echo ? kFlagEcho : 0) | (order.beacon ? kFlagBeacon : 0) |
-                                   (order.shadow ? kFlagShadow : 0));
+                                   (order.shadow ? kFlagShadow : 0) | (order.segment ? kFlagSegment : 0));
 }
 
 /// Times a reader accepts: later arithmetic on them cannot overflow.
@@ -32,7 +35,8 @@ bool plausible(RefTime t) {
 }  // namespace
 
 std::size_t order_size(const Order& order) {
-  return kOrderFixed + order.client.ip.size() + order.server_cookie.size() + order.request.size();
+  return kOrderFixed + order.client.ip.size() + order.server_cookie.size() + (order.segment ? kSegment : 0) +
+         order.request.size();
 }
 
 OrderWriter::OrderWriter(MutableBytes room, RefTime sent) : room_(room) {
@@ -58,6 +62,12 @@ bool OrderWriter::add(const Order& order) {
   writer.u16(order.client.port);
   writer.bytes(order.client.ip.bytes());
   writer.bytes(order.server_cookie);
+  if (order.segment) {
+    writer.u32(order.segment->sequence);
+    writer.u32(order.segment->acknowledgement);
+    writer.u32(order.segment->timestamp);
+    writer.u16(order.segment->window);
+  }
   writer.sized(order.request);
   assert(writer.ok() && writer.left() == 0);
   used_ += size;
@@ -94,6 +104,14 @@ bool OrderReader::next(Order& out) {
   out.client.port = reader_.u16();
   const Bytes address = reader_.bytes((flags & kFlagIpv6) != 0 ? 16 : 4);
   out.server_cookie = (flags & kFlagCookie) != 0 ? reader_.bytes(kOrderCookie) : Bytes{};
+  out.segment.reset();
+  if ((flags & kFlagSegment) != 0) {
+    OrderSegment& s = out.segment.emplace();
+    s.sequence = reader_.u32();
+    s.acknowledgement = reader_.u32();
+    s.timestamp = reader_.u32();
+    s.window = reader_.u16();
+  }
   out.request = reader_.sized();
   ok_ = reader_.ok() && plausible(out.instant) && (flags & ~kFlags) == 0;
   if (ok_) out.client.ip = ip_from_bytes(address);

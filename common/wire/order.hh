@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "common/base/bytes.hh"
 #include "common/base/ip.hh"
@@ -23,6 +24,16 @@ constexpr std::uint32_t echo_ttl(std::uint32_t ttl) {
   return ttl > 0 ? ttl - 1 : 1;
 }
 
+/// The answer goes into a TCP connection that the master has handed over, as one segment
+/// (docs/design/tcp-race.md).
+struct OrderSegment {
+  std::uint32_t sequence = 0;
+  std::uint32_t acknowledgement = 0;
+  std::uint32_t timestamp = 0;
+  std::uint16_t window = 0;
+  bool operator==(const OrderSegment&) const = default;
+};
+
 /// One race for one slave; views into the datagram it was read from.
 struct Order {
   std::uint64_t race = 0;     // transmit identifier, part 1
@@ -35,7 +46,8 @@ struct Order {
   bool shadow = false;  // prepare and time, send nothing
   Endpoint client;
   Bytes server_cookie;  // 16 octets to return to a client that sent a cookie, or empty
-  Bytes request;        // the client's datagram as it came
+  std::optional<OrderSegment> segment{};
+  Bytes request;  // the client's datagram as it came; with a segment its content, as it shall be sent
 };
 
 /// Encodes orders into `room`; the sealed datagram around them is net/seal.hh's.

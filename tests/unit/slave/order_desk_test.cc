@@ -8,6 +8,7 @@
 #include <string>
 
 #include "common/base/random.hh"
+#include "common/wire/tcp_segment.hh"
 #include "slave/beacon_label.hh"
 #include "tests/unit/slave/orders.hh"
 
@@ -31,7 +32,7 @@ const Endpoint kClient6 = *parse_endpoint("[2001:db8:c::7]:4242");  // NOLINT(ce
 /// A desk with one open session that races, its clock 1.7e9 s behind reference time.
 struct Rig {
   explicit Rig(std::uint32_t slots = 64, BucketLimit cap = {1e6, 1e6})
-      : pool(slots), desk({{kService4, kService6}, cap}, 2, pool) {
+      : pool(slots), desk({{kService4, kService6}, cap, {}, {2, 3}}, 2, pool) {
     map.offset = 1'700'000'000s;
     map.status = wire::ClockStatus::synchronised;
     desk.open_session(0, master.session(), master.key());
@@ -123,6 +124,76 @@ BOOST_AUTO_TEST_CASE(an_ipv6_client_is_answered_from_the_services_ipv6_address) 
   const Bytes answer = rig.pool.answer(shots[0]).first(rig.pool[shots[0]].length);
   const auto ip = *parse_ip("2001:db8::80");
   BOOST_TEST(std::equal(ip.octets.begin(), ip.octets.end(), answer.end() - 16));
+}
+
+BOOST_AUTO_TEST_CASE(a_segment_becomes_the_whole_packet_of_the_connection) {
+  for (const bool v6 : {false, true}) {
+    Rig rig;
+    wire::Order o = rig.order();
+    o.client = v6 ? kClient6 : kClient4;
+    o.address = v6 ? 1 : 0;
+    o.segment = wire::OrderSegment{0xfffffff0, 7000, 123456, 502};
+    o.request = as_bytes("HTTP/1.1 302 Found");
+    const auto shots = rig.give({o});
+    BOOST_REQUIRE_EQUAL(shots.size(), 1U);
+    const Shot& shot = rig.pool[shots[0]];
+    BOOST_TEST(shot.source == (v6 ? 3 : 2));  // the socket for packets
+    BOOST_TEST((shot.due == rig.now + 25ms));
+    const Bytes packet = rig.pool.answer(shots[0]).first(shot.length);
+    BOOST_TEST(as_text(packet.last(o.request.size())) == "HTTP/1.1 302 Found");
+    const auto view = wire::parse_tcp_packet(packet);
+    BOOST_REQUIRE(view.has_value());
+    BOOST_TEST((view->source == (v6 ? kService6 : kService4)));
+    BOOST_TEST((view->destination == o.client));
+    BOOST_TEST(view->sequence == 0xfffffff0U);
+    BOOST_TEST(view->acknowledgement == 7000U);
+    BOOST_TEST(view->window == 502);
+    BOOST_TEST((view->timestamps == wire::TcpTimestamps{123456, 0}));
+    BOOST_TEST(view->payload == o.request.size());
+  }
+}
+
+BOOST_AUTO_TEST_CASE(segments_that_no_master_orders_are_refused) {
+  Rig rig;
+  const std::string most(kMaxPacket - 52, 'x');
+  const std::string more(kMaxPacket - 51, 'x');
+  wire::Order good = rig.order();
+  good.segment = wire::OrderSegment{1, 2, 3, 4};
+  good.request = as_bytes(most);
+  const auto shots = rig.give({good});
+  BOOST_REQUIRE_EQUAL(shots.size(), 1U);
+  rig.desk.finished(shots[0]);
+  (void)rig.outcome();
+  wire::Order bad = good;
+  bad.request = as_bytes(more);
+  rig.refused(bad, rig.desk.counters().bad_request);
+  bad = good;
+  bad.request = {};
+  rig.refused(bad, rig.desk.counters().bad_request);
+  bad = good;
+  bad.echo = true;
+  rig.refused(bad, rig.desk.counters().bad_request);
+  bad = good;
+  bad.server_cookie = as_bytes("sixteen octets!!");
+  rig.refused(bad, rig.desk.counters().bad_request);
+  bad = good;
+  bad.address = 2;
+  rig.refused(bad, rig.desk.counters().foreign_source);
+}
+
+BOOST_AUTO_TEST_CASE(without_sockets_for_packets_segments_are_refused) {
+  Rig rig;
+  OrderDesk desk({{kService4}, {1e6, 1e6}}, 1, rig.pool);
+  desk.open_session(0, rig.master.session(), rig.master.key());
+  wire::Services services;
+  services.services.push_back(service("web", {kService4}, {*parse_ip("192.0.2.80")}));
+  (void)desk.set_services(0, services);
+  desk.set_racing(0, true);
+  wire::Order o = rig.order();
+  o.segment = wire::OrderSegment{1, 2, 3, 4};
+  auto datagram = rig.master.seal({o}, rig.map.to_ref(rig.now - 3ms));
+  BOOST_TEST(desk.datagram(datagram, rig.now, {rig.now, rig.map}).empty());
+  BOOST_TEST(desk.counters().foreign_source.get() == 1U);
 }
 
 BOOST_AUTO_TEST_CASE(the_servers_cookie_is_returned_behind_the_clients) {

@@ -127,7 +127,7 @@ BOOST_AUTO_TEST_CASE(the_pool_gives_each_slot_once_and_says_when_it_is_empty) {
   BOOST_TEST(pool.in_use() == 3U);
   pool.give_back(1);
   BOOST_TEST(*pool.take() == 1U);
-  BOOST_TEST(pool.answer(2).data() - pool.answer(1).data() == static_cast<std::ptrdiff_t>(kMaxAnswer));
+  BOOST_TEST(pool.answer(2).data() - pool.answer(1).data() == static_cast<std::ptrdiff_t>(kMaxPacket));
 }
 
 BOOST_AUTO_TEST_CASE(stamps_find_their_shots_in_any_order_and_only_once) {

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "common/net/udp.hh"
+#include "slave/raw_header.hh"
 #include "slave/transmitter.hh"
 
 using namespace flagfall;         // NOLINT(*-using-namespace)
@@ -155,6 +156,25 @@ BOOST_AUTO_TEST_CASE(raw_answers_arrive_whole_from_the_services_address_and_port
       BOOST_TEST(got == text);
       BOOST_TEST((from == source));
     }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(whole_packets_go_out_as_they_are, *boost::unit_test::precondition(NeedsNetRaw())) {
+  for (const char* ip : {"127.0.0.1", "::1"}) {
+    if (ip[0] == ':' && !have_ipv6()) continue;
+    Client client(ip);
+    const Endpoint source{*parse_ip(ip), 4321};
+    std::array<std::uint8_t, kRawHeaderRoom> headers{};
+    const std::string text = "in its own headers";
+    const std::size_t length = write_raw_header(source, client.local, as_bytes(text), headers);
+    SourceSocket packets = open_packet_source(client.local.ip.family);
+    BOOST_TEST((packets.kind == SourceSocket::Kind::packets));
+    const Shot shot =
+        send_one(std::move(packets), client.local, std::string(as_text(Bytes(headers).first(length))) + text);
+    BOOST_TEST((shot.fate == wire::RaceOutcome::Fate::sent));
+    const auto [got, from] = client.receive();
+    BOOST_TEST(got == text);
+    BOOST_TEST((from == source));
   }
 }
 

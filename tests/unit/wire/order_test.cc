@@ -31,7 +31,8 @@ Order some_order(const char* client, bool cookie) {
 bool same(const Order& a, const Order& b) {
   return a.race == b.race && a.instant == b.instant && a.service == b.service && a.address == b.address &&
          a.echo == b.echo && a.beacon == b.beacon && a.shadow == b.shadow && a.client == b.client &&
-         std::ranges::equal(a.server_cookie, b.server_cookie) && std::ranges::equal(a.request, b.request);
+         a.segment == b.segment && std::ranges::equal(a.server_cookie, b.server_cookie) &&
+         std::ranges::equal(a.request, b.request);
 }
 
 std::vector<std::uint8_t> two_orders() {
@@ -67,6 +68,28 @@ BOOST_AUTO_TEST_CASE(orders_come_back_as_they_were_written) {
   BOOST_TEST(same(o, some_order("[2001:db8::9]:53", true)));
   BOOST_TEST(!reader.next(o));
   BOOST_TEST(reader.ok());
+}
+
+BOOST_AUTO_TEST_CASE(a_segment_goes_with_its_numbers) {
+  for (const char* client : {"192.0.2.9:5353", "[2001:db8::9]:53"}) {
+    Order o = some_order(client, false);
+    o.segment = wire::OrderSegment{0x01020304, 0xfffefdfc, 0x11121314, 0x2122};
+    std::vector<std::uint8_t> room(512);
+    OrderWriter writer(room, from_ns<RefTime>(99));
+    BOOST_REQUIRE(writer.add(o));
+    BOOST_TEST(writer.size() == wire::kOrdersHeader + wire::order_size(o));
+    BOOST_REQUIRE(writer.add(some_order(client, true)));
+    OrderReader reader(Bytes(room).first(writer.size()));
+    Order got;
+    BOOST_REQUIRE(reader.next(got));
+    BOOST_TEST(same(got, o));
+    BOOST_REQUIRE(reader.next(got));
+    BOOST_TEST(!got.segment);
+    BOOST_TEST(!reader.next(got));
+    BOOST_TEST(reader.ok());
+    BOOST_TEST(
+        (read_all(Bytes(room).first(wire::kOrdersHeader + wire::order_size(o) - 1)) == std::pair(0U, false)));
+  }
 }
 
 BOOST_AUTO_TEST_CASE(the_bytes_are_those_of_the_protocol_page) {
