@@ -67,6 +67,8 @@ void check_files(Scene& scene, const Config& config) {
 
 void check_addresses(Scene& scene, const Config& config) {
   std::set<IpAddress> wanted = service_addresses(config);
+  for (const Endpoint& at : config.http.listen)
+    if (!at.ip.unspecified()) wanted.insert(at.ip);
   for (const Endpoint& at : config.control.listen.all)
     if (!at.ip.unspecified()) wanted.insert(at.ip);
   for (const IpAddress& ip : wanted) {
@@ -76,22 +78,50 @@ void check_addresses(Scene& scene, const Config& config) {
     else
       scene.out.problem(
           "address " + to_string(ip), "this host does not have it",
-          fmt::format("ip address add {} dev ..., or correct dns.listen and control.listen", to_string(ip)));
+          fmt::format("ip address add {} dev ..., or correct dns.listen, http.listen and control.listen",
+                      to_string(ip)));
   }
 }
 
 void check_ports(Scene& scene, const Config& config) {
-  bool privileged = false;
+  const auto first =
+      read_number("/proc/sys/net/ipv4/ip_unprivileged_port_start").value_or(kFirstOrdinaryPort);
+  const auto privileged = [first](const Endpoint& at) { return at.port < first; };
   for (const Endpoint& at : config.dns.listen) {
     check_port(scene, false, at);
     check_port(scene, true, at);
-    const auto first =
-        read_number("/proc/sys/net/ipv4/ip_unprivileged_port_start").value_or(kFirstOrdinaryPort);
-    privileged = privileged || at.port < first;
   }
+  for (const Endpoint& at : config.http.listen) check_port(scene, true, at);
   for (const Endpoint& at : config.control.listen.all) check_port(scene, true, at);
-  if (privileged)
-    check_capability(scene, net::Capability::net_bind_service, "CAP_NET_BIND_SERVICE", "for port 53", true);
+  if (std::ranges::any_of(config.dns.listen, privileged) ||
+      std::ranges::any_of(config.http.listen, privileged))
+    check_capability(scene, net::Capability::net_bind_service, "CAP_NET_BIND_SERVICE", "for ports below 1024",
+                     true);
+}
+
+/// What a race over TCP needs of this host (docs/design/tcp-race.md).
+void check_web(Scene& scene, const Config& config) {
+  for (const Endpoint& at : config.http.listen) {
+    const Endpoint somebody{at.ip.family == Family::v4 ? kSomebodyV4 : kSomebodyV6, kSomePort};
+    check_packet(scene, {"web requests to TCP " + to_string(at), "no client is redirected", true},
+                 {Packet::Way::in, Packet::Protocol::tcp, somebody, at, "new"});
+    if (!config.http.race) continue;
+    // conntrack has not seen what the slaves have sent, so it takes the client's next packets for broken.
+    const bool liberal = read_number("/proc/sys/net/netfilter/nf_conntrack_tcp_be_liberal").value_or(0) != 0;
+    const std::string state = liberal ? "established" : "invalid";
+    check_packet(
+        scene,
+        {fmt::format("what follows a raced redirect, to TCP {} (conntrack: {})", to_string(at), state),
+         "raced clients wait for 0.2 s; `notrack` for this port in a raw chain of nftables, or sysctl "
+         "net.netfilter.nf_conntrack_tcp_be_liberal=1, mends it",
+         true},
+        {Packet::Way::in, Packet::Protocol::tcp, somebody, at, state});
+  }
+  if (config.http.listen.empty() || !config.http.race) return;
+  check_capability(scene, net::Capability::net_admin, "CAP_NET_ADMIN",
+                   "to hand connections over to the slaves; without it redirects are not raced", false);
+  check_capability(scene, net::Capability::net_raw, "CAP_NET_RAW",
+                   "to see whose redirect a client has taken; without it redirects are not raced", false);
 }
 
 void check_firewall(Scene& scene, const Config& config) {
@@ -214,6 +244,7 @@ void check_master(Scene& scene, const CheckOptions& options) {
   check_rp_filter(scene, interfaces);
   check_buffer(scene, "dns.receive_buffer", config->dns.receive_buffer.bytes);
   check_firewall(scene, *config);
+  check_web(scene, *config);
   check_clock(scene, config->clock);
   check_running(scene, *config);
   check_delegations(scene, *config, options);

@@ -77,6 +77,29 @@ HttpLoopOptions http_options(const Config& config) {
           .services = config.services.size()};
 }
 
+HttpRacing::Options http_racing_options(const Config& config, unsigned loop, std::uint64_t epoch) {
+  HttpRacing::Options o;
+  o.listen = config.http.listen;
+  o.first_address = static_cast<unsigned>(config.dns.listen.size());
+  for (const Endpoint& at : config.control.listen.all) o.order_sources.push_back(at.ip);
+  o.order_dscp = config.control.order_dscp;
+  const RaceOptions race = race_options(config);
+  o.core.max_slaves = race.max_slaves;
+  o.core.guard = race.guard;
+  o.core.order_size = config.control.order_size;
+  o.core.slaves = slave_names(config).size();
+  o.core.loop = loop;
+  o.core.epoch = epoch;
+  return o;
+}
+
+Status may_race_http() {
+  if (Status raw = net::need_capability(net::Capability::net_raw, "see whose redirect a client has taken");
+      !raw)
+    return raw;
+  return net::need_capability(net::Capability::net_admin, "hand a client's connection over to the slaves");
+}
+
 }  // namespace
 
 Result<std::unique_ptr<daemon::Program>> App::load(const Config& given,
@@ -132,7 +155,7 @@ void App::open(net::Loop& loop) {
   loop_ = &loop;
   raise_descriptor_limit();
   listen_ = config_.dns.listen;
-  builder_.emplace(config_, listen_);
+  builder_.emplace(config_, service_addresses(config_));
   delays_.emplace(config_, builder_->names());
   tune_.emplace(config_, *delays_, clock_, random_.next() | 1U);
   stats_ = std::vector<SlaveStats>(builder_->names().size());
@@ -141,14 +164,14 @@ void App::open(net::Loop& loop) {
   open_loops();
   open_control(loop);
   open_admin(loop);
+  if (loops_.http) loops_.http->start();  // before the others: it keeps a capability
   net::drop_capabilities();
   statistics_ = std::make_unique<RaceStatistics>(
       loop, config_, clock_, random_, [this](const CounterSink& sink) { tell_counters(loops_, sink); });
   statistics_->serve(*admin_);
   races_->add(*statistics_);
   publish();
-  for (const auto& each : loops_) each->start();
-  if (http_) http_->start();
+  for (const auto& each : loops_.dns) each->start();
   races_->start(loop);
   ticker_ = loop.every(kTick, [this] { tick(); });
   hurry_or_not();
@@ -157,7 +180,7 @@ void App::open(net::Loop& loop) {
   for (const Endpoint& at : config_.http.listen) log::info("redirecting on {} (HTTP)", to_string(at));
   for (const Endpoint& at : hub_->local()) log::info("slaves dial {}", to_string(at));
   for (const Endpoint& at : admin_->local()) log::info("operators: {}", daemon::admin_url(at));
-  log::info("{} request loops", loops_.size());
+  log::info("{} request loops", loops_.dns.size());
 }
 
 /// The first query is answered from what was known.
@@ -194,18 +217,22 @@ void App::open_loops() {
     options.core.epoch = epoch;
     options.records = &races_->ring(i);
     options.core.race.known = &*known_;
-    loops_.push_back(std::make_unique<RequestLoop>(options, *zones_, *cookies_, clock_, random_, first));
+    loops_.dns.push_back(std::make_unique<RequestLoop>(options, *zones_, *cookies_, clock_, random_, first));
   }
-  open_http(first);
+  open_http(first, epoch);
   if (count > 1)
-    loops_.front()->steer(race_options(config_).guard, static_cast<std::uint32_t>(random_.next()));
+    loops_.dns.front()->steer(race_options(config_).guard, static_cast<std::uint32_t>(random_.next()));
 }
 
-void App::open_http(const std::shared_ptr<const Snapshot>& first) {
+void App::open_http(const std::shared_ptr<const Snapshot>& first, std::uint64_t epoch) {
   if (config_.http.listen.empty()) return;
   HttpLoopOptions options = http_options(config_);
-  options.records = &races_->ring(static_cast<unsigned>(loops_.size()));
-  http_ = std::make_unique<HttpLoop>(options, clock_, random_, first);
+  const auto ring = static_cast<unsigned>(loops_.dns.size());
+  options.records = &races_->ring(ring);
+  const Status may = may_race_http();
+  if (config_.http.race && !may) log::warn("redirects are not raced: {}", may.error());
+  if (config_.http.race && may) options.racing = http_racing_options(config_, ring, epoch);
+  loops_.http = std::make_unique<HttpLoop>(options, clock_, random_, first);
 }
 
 void App::open_control(net::Loop& loop) {
@@ -253,8 +280,8 @@ void App::stop() {
   hub_.reset();
   source_.reset();
   if (statistics_) statistics_->sample();
-  loops_.clear();
-  http_.reset();
+  loops_.dns.clear();
+  loops_.http.reset();
   if (races_) races_->close();
   if (director_keeper_) director_keeper_->tick();
   director_routes_.reset();
@@ -277,8 +304,8 @@ void App::publish() {
   if (now.same_as(published_)) return;  // most reports change nothing: do not wake the loops for them
   published_ = std::move(now);
   const auto shared = std::make_shared<const Snapshot>(published_);
-  for (const auto& loop : loops_) loop->publish(shared);
-  if (http_) http_->publish(shared);
+  for (const auto& loop : loops_.dns) loop->publish(shared);
+  if (loops_.http) loops_.http->publish(shared);
   log_clock();
 }
 
@@ -289,11 +316,8 @@ void App::tick() {
   follow_delegation();
   if (const MonoTime now = clock_.mono(); now - counted_ >= kCount) {
     counted_ = now;
-    director_->count([this](std::size_t service, director::ServerIndex server) {
-      std::uint64_t sum = http_ ? http_->led(service, server) : 0;
-      for (const auto& loop : loops_) sum += loop->led(service, server);
-      return sum;
-    });
+    director_->count(
+        [this](std::size_t service, director::ServerIndex server) { return loops_.led(service, server); });
   }
   if (director_->tick()) publish();
   director_keeper_->tick();
@@ -385,14 +409,10 @@ void App::log_slaves() {
 
 void App::log_failed_orders() {
   std::uint64_t failed = 0;
-  int error = 0;
-  for (const auto& loop : loops_) {
-    for (std::size_t i = 0; i < builder_->names().size(); ++i) failed += loop->orders(i).failed.get();
-    if (const int e = loop->counters().order_error.load(std::memory_order_relaxed); e != 0) error = e;
-  }
+  for (std::size_t i = 0; i < builder_->names().size(); ++i) failed += loops_.orders(i).failed;
   if (failed == failed_orders_ || !failed_orders_limit_.pass(clock_.mono())) return;
   log::warn("{} order datagrams could not be sent (the last: {})", failed - failed_orders_,
-            std::generic_category().message(error));
+            std::generic_category().message(loops_.order_error()));
   failed_orders_ = failed;
 }
 

@@ -23,14 +23,13 @@
 #include "master/director_desk.hh"
 #include "master/director_metrics.hh"
 #include "master/director_routes.hh"
-#include "master/http_loop.hh"
 #include "master/known_networks.hh"
 #include "master/lookup.hh"
+#include "master/loops.hh"
 #include "master/race_keeper.hh"
 #include "master/race_statistics.hh"
 #include "master/reload_plan.hh"
 #include "master/report_limit.hh"
-#include "master/request_loop.hh"
 #include "master/slave_hub.hh"
 #include "master/slave_stats.hh"
 #include "master/snapshot_builder.hh"
@@ -66,7 +65,7 @@ class App final : public daemon::Program {
 
   void open(net::Loop& loop);
   void open_loops();
-  void open_http(const std::shared_ptr<const Snapshot>& first);
+  void open_http(const std::shared_ptr<const Snapshot>& first, std::uint64_t epoch);
   void open_control(net::Loop& loop);
   void open_admin(net::Loop& loop);
   void audit_commands();
@@ -132,8 +131,7 @@ class App final : public daemon::Program {
   std::optional<WinMetrics> wins_;
   std::optional<RaceKeeper> races_;  // outlives the loops
   std::optional<QuestionHash> question_hash_;
-  std::vector<std::unique_ptr<RequestLoop>> loops_;
-  std::unique_ptr<HttpLoop> http_;  // null: nobody is redirected
+  Loops loops_;
   std::unique_ptr<clocksync::ClockSource> source_;
   std::unique_ptr<SlaveHub> hub_;
   std::unique_ptr<RaceStatistics> statistics_;

@@ -81,6 +81,7 @@ void App::open_admin(net::Loop& loop) {
     return net::AdminReply{200, with_status([this](const StatusSource& s) {
                              auto status = status_json(s);
                              status["director"] = director_routes_->status();
+                             if (loops_.http) status["http"] = http_json(*loops_.http);
                              return status.dump();
                            })};
   });
@@ -165,7 +166,7 @@ std::string App::metrics_text() const {
                       admin_->counters(),
                       *wins_,
                       {*director_, *director_keeper_, pings_, director_routes_->census()}});
-    if (http_) add_http(out, *http_, config_);
+    if (loops_.http) add_http(out, *loops_.http, config_);
     return out.text();
   });
 }

@@ -124,7 +124,7 @@ std::string App::take_over(Files files) {
   hurry_or_not();
   if (!files.plan.applied.empty()) {
     // Made anew in their places: who refers to them goes on with the new ones.
-    builder_.emplace(config_, listen_);
+    builder_.emplace(config_, service_addresses(config_));
     if (std::ranges::any_of(files.plan.applied, of_delay)) delays_.emplace(config_, builder_->names());
     hub_->update(builder_->services());  // what has changed is sent
   }

@@ -1,4 +1,4 @@
-// Why a query for a raced name was answered by the master itself. One counter
+// Why a request for a raced service was answered by the master itself. One counter
 // each; the first reason that applies is the one that counts.
 #pragma once
 
@@ -25,10 +25,18 @@ enum class Fallback : std::uint8_t {
   expired,            // it lay in the queue for longer than the delay
   order_send_failed,  // the kernel refused every order datagram of the race
   leap_second,        // a leap second is announced, and less than 2 s from now or from the instant
-  not_sampled         // the lot of service.race_share fell on the others
+  not_sampled,        // the lot of service.race_share fell on the others
+  // Of a request in a TCP connection that could be handed over to the slaves, but
+  tcp_options,     // the client's TCP has no timestamps or no selective acknowledgements
+  tcp_busy,        // another answer or request is under way in it
+  tcp_room,        // the answer is more than one segment, or than the client takes
+  tcp_closing,     // the client has ended it
+  tcp_failed,      // the kernel refused: CAP_NET_ADMIN is missing, mostly
+  tcp_delay,       // the service's delay is longer than the kernel waits with its own copy
+  races_in_flight  // as many races as may be are not over yet
 };
 
-inline constexpr std::array<std::string_view, 15> kFallbackNames = {"no_fit_slave",
+inline constexpr std::array<std::string_view, 22> kFallbackNames = {"no_fit_slave",
                                                                     "tcp",
                                                                     "guard_prefix",
                                                                     "guard_total",
@@ -42,7 +50,14 @@ inline constexpr std::array<std::string_view, 15> kFallbackNames = {"no_fit_slav
                                                                     "expired",
                                                                     "order_send_failed",
                                                                     "leap_second",
-                                                                    "not_sampled"};
+                                                                    "not_sampled",
+                                                                    "tcp_options",
+                                                                    "tcp_busy",
+                                                                    "tcp_room",
+                                                                    "tcp_closing",
+                                                                    "tcp_failed",
+                                                                    "tcp_delay",
+                                                                    "races_in_flight"};
 
 constexpr std::string_view name_of(Fallback reason) {
   return kFallbackNames.at(static_cast<std::size_t>(reason));

@@ -98,6 +98,11 @@ config::Schema<HttpConfig> http_schema() {
          .most = "1h"});
   s.key("requests", &C::requests,
         {.help = "Of one connection; then it is closed", .least = "1", .most = "1000000000"});
+  s.key(
+      "race", &C::race,
+      {.help =
+           "Whether redirects may be raced, where the policies say so; needs CAP_NET_ADMIN and CAP_NET_RAW, "
+           "and slaves with these addresses in transmit.sources"});
   s.check([](const C& c, const Where& where) {
     for (std::size_t i = 0; i < c.listen.size(); ++i)
       if (std::ranges::count(c.listen, c.listen[i]) > 1)
@@ -130,6 +135,8 @@ config::Schema<ServiceHttpConfig> service_http_schema() {
 }
 
 void check_http(const Config& config, const Where& where) {
+  if (config.http.race && config.dns.listen.size() + config.http.listen.size() > kMostListen)
+    where.error("http.listen", fmt::format("with dns.listen more than {} addresses", kMostListen));
   std::map<std::pair<std::string, std::string>, std::string> held;  // host and prefix: by which service
   for (std::size_t s = 0; s < config.services.size(); ++s) {
     const ServiceConfig& service = config.services[s];

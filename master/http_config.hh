@@ -22,6 +22,7 @@ struct HttpConfig {
   Nanos header_timeout = std::chrono::seconds(10);
   Nanos idle_timeout = std::chrono::seconds(60);
   unsigned requests = 1000;
+  bool race = true;
 };
 
 /// [service.http]

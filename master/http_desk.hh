@@ -1,6 +1,5 @@
 // What a web request gets: by the host, the path and the client's address, from the director's view in the
-// snapshot, as the octets of an answer (RFC 9110, RFC 9112). Pure; one object a loop; answers allocate
-// nothing and lock nothing. It never races; see http_stream.hh for where that will be decided.
+// snapshot. Pure; one object a loop; answers allocate nothing and lock nothing.
 #pragma once
 
 #include <array>
@@ -16,6 +15,7 @@
 #include "common/http/request_reader.hh"
 #include "master/asked_networks.hh"
 #include "master/guide.hh"
+#include "master/http_answer.hh"
 #include "master/http_sites.hh"
 #include "master/race_records.hh"
 #include "master/snapshot.hh"
@@ -32,6 +32,7 @@ struct HttpCounters {
   Counter refused;       // octets that are no request, or one that is too big
   Counter bound;         // of the redirects, those by what is known of the client's network
   Counter learning;      // and of networks that nothing is known of
+  Counter raced;         // left to the slaves: the first one's redirect is the client's
   Counter nobody_fit;    // answered while no server was fit
   Counter unknown_host;  // of no service: the host, or the path on it
   std::array<Counter, kHttpStatuses.size()> by_status;
@@ -40,10 +41,33 @@ struct HttpCounters {
   void count(int status);
 };
 
+/// A redirect that may be raced instead.
+struct HttpRaceOffer {
+  const HttpSite& site;
+  const HttpRedirect& redirect;
+  director::ServerIndex choice;  // whom it would lead to
+  bool alone;                    // nothing is unsent before it, and no other request has come
+};
+
+/// Races redirects.
+class HttpRacer {
+ public:
+  virtual ~HttpRacer() = default;
+  /// True: the client is answered, by whoever is first; nothing else is to be sent.
+  virtual bool race(const HttpRaceOffer& offer) noexcept = 0;
+
+ protected:
+  HttpRacer() = default;
+  HttpRacer(const HttpRacer&) = default;
+  HttpRacer& operator=(const HttpRacer&) = default;
+};
+
 class HttpDesk {
  public:
-  /// `services`: how many are configured. `log` outlives the desk; null: nobody hears of clients.
-  HttpDesk(std::size_t services, const http::RequestLimits& limits, Random& random, RaceLog* log = nullptr);
+  /// `services`: how many are configured. `log` and `racer` outlive the desk; null: nobody hears of clients,
+  /// and nothing is raced.
+  HttpDesk(std::size_t services, const http::RequestLimits& limits, Random& random, RaceLog* log = nullptr,
+           HttpRacer* racer = nullptr);
 
   /// Between answers; before the first.
   void take_over(std::shared_ptr<const Snapshot> snapshot);
@@ -52,9 +76,14 @@ class HttpDesk {
 
   /// Octets that an answer takes at most.
   [[nodiscard]] std::size_t most() const { return most_; }
-  /// Writes the answer to a request; `out` has most() octets left. `close`: the connection ends with it.
-  void answer(const http::Request& request, const IpAddress& client, MonoTime now, bool close,
-              ByteWriter& out) noexcept;
+  struct Asker {
+    const IpAddress& client;
+    MonoTime now;
+    bool close = false;  // the connection ends with the answer
+    bool alone = false;  // nothing is unsent, and no other request has come
+  };
+  /// Writes the answer to a request; `out` has most() octets left. Nothing, when it is raced.
+  void answer(const http::Request& request, const Asker& asker, ByteWriter& out) noexcept;
   /// To octets that are no request (RequestReader::Progress::refuse); the connection ends with it.
   void refuse(int status, ByteWriter& out) noexcept;
 
@@ -65,29 +94,21 @@ class HttpDesk {
   }
 
  private:
-  /// How the answer ends: what the connection does, and whether content follows the header.
-  struct Ending {
-    bool close = false;
-    bool told_to_keep = false;  // HTTP/1.0 wants to hear it
-    bool head = false;
-  };
-  void redirect(const HttpSite& site, const HttpLocation& location, const HttpLocation::Values& values,
-                unsigned status, bool keep, const Ending& ending, ByteWriter& out) noexcept;
+  void send(const HttpRedirect& redirect, const HttpLocation& location, ByteWriter& out) noexcept;
   /// Any other answer: its content is one line that says what is wrong.
-  void say(int status, std::string_view fields, std::string_view why, const Ending& ending,
+  void say(int status, std::string_view fields, std::string_view why, const HttpEnding& ending,
            ByteWriter& out) noexcept;
-  /// From the end of the field before to the end of the header.
-  static std::string_view last_fields(const Ending& ending);
-  void begin(int status, ByteWriter& out) noexcept;
-  void nobody(const HttpSite& site, const Ending& ending, ByteWriter& out) noexcept;
-  void by_director(const http::Request& request, const HttpSites::Found& found, const IpAddress& client,
-                   MonoTime now, const Ending& ending, ByteWriter& out) noexcept;
+  void nobody(const HttpSite& site, const HttpEnding& ending, ByteWriter& out) noexcept;
+  void by_director(const http::Request& request, const HttpSites::Found& found, const Asker& asker,
+                   const HttpEnding& ending, ByteWriter& out) noexcept;
+  [[nodiscard]] std::string_view date() const { return {date_.data(), date_size_}; }
 
   Guide guide_;
   AskedNetworks asked_;
   std::vector<std::array<Counter, director::kMostServers>> led_;  // by service and server
   std::size_t most_;
   RaceLog* log_;
+  HttpRacer* racer_;
   std::shared_ptr<const Snapshot> snapshot_;
   HttpCounters counters_;
   std::array<char, 40> date_{};  // "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"

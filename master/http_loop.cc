@@ -1,7 +1,9 @@
 #include "master/http_loop.hh"
 
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -12,6 +14,7 @@
 
 #include "common/base/quiet_thread.hh"
 #include "common/net/loop.hh"
+#include "common/net/privileges.hh"
 #include "common/net/sockaddr.hh"
 #include "common/net/tcp.hh"
 #include "common/net/udp.hh"
@@ -35,10 +38,10 @@ constexpr std::size_t kAnswers = std::size_t{64} * 1024;
 
 }  // namespace
 
-struct HttpLoop::Shell final : RaceLog {
+struct HttpLoop::Shell final : RaceLog, HttpRacer {
   /// What a connection is doing; those that do the same are in one list, who does it longest in front.
-  enum class Phase : std::uint8_t { idle, header, content, sending, lingering };
-  static constexpr std::size_t kPhases = 5;
+  enum class Phase : std::uint8_t { idle, header, content, sending, racing, lingering };
+  static constexpr std::size_t kPhases = 6;
 
   struct Connection;
   using Connections = std::list<Connection>;
@@ -46,7 +49,8 @@ struct HttpLoop::Shell final : RaceLog {
     Connection(const http::RequestLimits& limits, unsigned requests) : stream(limits, requests) {}
     Connections::iterator self;
     net::Fd fd;
-    IpAddress client;
+    Endpoint client;
+    std::size_t listener = 0;
     HttpStream stream;
     net::Watch readable;
     net::Watch writable;  // while something is unsent
@@ -57,6 +61,7 @@ struct HttpLoop::Shell final : RaceLog {
     Phase phase = Phase::idle;
     bool ended = false;  // the client sends no more
     bool last = false;   // when all is sent, it is over
+    bool raced = false;  // its latest answer is left to the slaves
   };
   struct Listener {
     net::Fd fd;
@@ -67,6 +72,8 @@ struct HttpLoop::Shell final : RaceLog {
   HttpLoopOptions options;
   const Clock& clock;
   HttpDesk desk;
+  std::optional<HttpRacing> racing;
+  Connection* asking = nullptr;  // whose request is at hand
   HttpNetworks networks;
   HttpLoopCounters counters;
   net::Loop loop{net::Loop::Timers::coarse};
@@ -82,14 +89,30 @@ struct HttpLoop::Shell final : RaceLog {
   Shell(const HttpLoopOptions& o, const Clock& c, Random& random)
       : options(o),
         clock(c),
-        desk(o.services, options.limits, random, o.records == nullptr ? nullptr : this),
+        desk(o.services, options.limits, random, o.records == nullptr ? nullptr : this,
+             o.racing ? this : nullptr),
         networks(o.prefix_v4, o.prefix_v6, o.network_connections, random),
         in(options.limits.header + 1 + kRead, '\0'),
-        out(std::max(kAnswers, 2 * desk.most())) {}
+        out(std::max(kAnswers, 2 * desk.most())) {
+    if (o.racing) racing.emplace(*o.racing, c, random, o.records == nullptr ? nullptr : this);
+  }
 
   // RaceLog
   void log(const RaceRecord& record) noexcept override {
     if (!options.records->ring.push(record)) ++options.records->lost;
+  }
+
+  // HttpRacer
+  bool race(const HttpRaceOffer& offer) noexcept override {
+    Connection& c = *asking;
+    const bool taken = racing->race(offer, c.fd, c.client, c.listener, c.unsent);
+    c.raced = taken && c.unsent.empty();
+    return taken;
+  }
+
+  void take_over(const std::shared_ptr<const Snapshot>& snapshot) {
+    if (racing) racing->take_over(snapshot);
+    desk.take_over(snapshot);
   }
 
   Connections& in_phase(Phase phase) { return connections.at(static_cast<std::size_t>(phase)); }
@@ -108,7 +131,7 @@ struct HttpLoop::Shell final : RaceLog {
 
   void close(Connection& c) {
     ++counters.closed;
-    networks.leave(c.client);
+    networks.leave(c.client.ip);
     in_phase(c.phase).erase(c.self);
   }
 
@@ -123,7 +146,7 @@ struct HttpLoop::Shell final : RaceLog {
         return;
       }
       const auto peer = net::to_endpoint(address.any, address.length);
-      if (peer) welcome(std::move(fd), peer->ip);
+      if (peer) welcome(std::move(fd), *peer, static_cast<std::size_t>(&from - listeners.data()));
     }
   }
 
@@ -136,9 +159,9 @@ struct HttpLoop::Shell final : RaceLog {
     });
   }
 
-  void welcome(net::Fd fd, const IpAddress& client) {
+  void welcome(net::Fd fd, const Endpoint& client, std::size_t listener) {
     ++counters.accepted;
-    if (!networks.enter(client)) {
+    if (!networks.enter(client.ip)) {
       ++counters.network_full;
       ++counters.closed;
       return;
@@ -151,6 +174,7 @@ struct HttpLoop::Shell final : RaceLog {
     c.self = std::prev(idle.end());
     c.fd = std::move(fd);
     c.client = client;
+    c.listener = listener;
     c.since = clock.mono();
     c.readable = loop.on_readable(c.fd.get(), [this, &c] { read(c); });
   }
@@ -173,7 +197,7 @@ struct HttpLoop::Shell final : RaceLog {
       ++counters.resets;
       return close(c);
     }
-    if (c.phase == Phase::lingering) {
+    if (c.phase == Phase::lingering || c.phase == Phase::racing) {
       c.lingered += static_cast<std::size_t>(got);
       if (got == 0 || c.lingered > kLingerOctets) close(c);
       return;
@@ -188,11 +212,13 @@ struct HttpLoop::Shell final : RaceLog {
   /// Answers what there is, as long as the client takes the answers.
   void work(Connection& c, std::string_view octets) {
     const MonoTime now = clock.mono();
+    asking = &c;
+    c.raced = false;
     unsigned requests = 0;
     HttpStream::Wait wait = HttpStream::Wait::room;
     while (wait == HttpStream::Wait::room) {
       ByteWriter answers(out);
-      const HttpStream::Step step = c.stream.take(octets, desk, c.client, now, answers);
+      const HttpStream::Step step = c.stream.take(octets, desk, c.client.ip, now, answers);
       octets.remove_prefix(step.consumed);
       requests += step.requests;
       wait = step.wait;
@@ -206,7 +232,7 @@ struct HttpLoop::Shell final : RaceLog {
       c.pending = {};  // who waits holds no memory
     }
     if (!c.unsent.empty()) return wait_to_send(c, now);
-    if (c.last) return finish(c);
+    if (c.last) return c.raced ? enter(c, Phase::racing, now) : finish(c);
     const Phase next = wait == HttpStream::Wait::request  ? Phase::idle
                        : wait == HttpStream::Wait::header ? Phase::header
                                                           : Phase::content;
@@ -263,6 +289,18 @@ struct HttpLoop::Shell final : RaceLog {
     sweep(Phase::sending, options.idle_timeout, counters.send_timeouts, now);
     Counter nobody;
     sweep(Phase::lingering, kLinger, nobody, now);
+    finish_raced(now);
+    if (racing) racing->tick(now);
+  }
+  /// Connections that end with a raced answer. Ended before, they would tell the client so first.
+  void finish_raced(MonoTime now) {
+    Connections& all = in_phase(Phase::racing);
+    for (auto at = all.begin(); at != all.end();) {
+      Connection& c = *at++;
+      int unsent = 0;
+      const bool taken = ioctl(c.fd.get(), SIOCOUTQ, &unsent) != 0 || unsent == 0;
+      if (taken || now - c.since >= kLinger) finish(c);
+    }
   }
   void sweep(Phase phase, Nanos most, Counter& counter, MonoTime now) {
     Connections& all = in_phase(phase);
@@ -274,19 +312,23 @@ struct HttpLoop::Shell final : RaceLog {
 
   void run() {
     pthread_setname_np(pthread_self(), "http");
+    racing ? net::keep_capability(net::Capability::net_admin) : net::drop_capabilities();
+    if (racing) racing->start(loop);
     for (Listener& each : listeners)
       each.watch = loop.on_readable(each.fd.get(), [this, &each] { accept(each); });
     sweeper = loop.every(kSweep, [this] { sweep(); });
     desk.set_date(clock.real());
     dater = loop.every(std::chrono::seconds(1), [this] { desk.set_date(clock.real()); });
-    loop.run();
+    loop.run([this] {
+      if (racing) racing->flush();
+    });
   }
 };
 
 HttpLoop::HttpLoop(const HttpLoopOptions& options, const Clock& clock, Random& random,
-                   std::shared_ptr<const Snapshot> first)
+                   const std::shared_ptr<const Snapshot>& first)
     : shell_(std::make_unique<Shell>(options, clock, random)) {
-  shell_->desk.take_over(std::move(first));
+  shell_->take_over(first);
   for (const Endpoint& at : options.listen) {
     Shell::Listener& each = shell_->listeners.emplace_back();
     each.fd = net::tcp_listener(at, false, kBacklog);
@@ -305,7 +347,7 @@ void HttpLoop::start() {
 }
 
 void HttpLoop::publish(std::shared_ptr<const Snapshot> snapshot) {
-  shell_->loop.post([s = shell_.get(), snapshot = std::move(snapshot)] { s->desk.take_over(snapshot); });
+  shell_->loop.post([s = shell_.get(), snapshot = std::move(snapshot)] { s->take_over(snapshot); });
 }
 
 std::vector<Endpoint> HttpLoop::local() const {
@@ -321,6 +363,9 @@ const HttpCounters& HttpLoop::requests() const {
 }
 std::uint64_t HttpLoop::led(std::size_t service, director::ServerIndex server) const {
   return shell_->desk.led(service, server);
+}
+const HttpRacing* HttpLoop::racing() const {
+  return shell_->racing ? &*shell_->racing : nullptr;
 }
 
 }  // namespace flagfall::master

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "common/base/counters.hh"
@@ -12,6 +13,7 @@
 #include "common/base/random.hh"
 #include "common/base/time.hh"
 #include "master/http_desk.hh"
+#include "master/http_racing.hh"
 
 namespace flagfall::master {
 
@@ -26,7 +28,8 @@ struct HttpLoopOptions {
   Nanos header_timeout = std::chrono::seconds(10);
   Nanos idle_timeout = std::chrono::seconds(60);
   std::size_t services = 0;
-  RecordRing* records = nullptr;  // where it tells of clients; outlives it
+  RecordRing* records = nullptr;                // where it tells of clients and races; outlives it
+  std::optional<HttpRacing::Options> racing{};  // none: redirects are not raced
 };
 
 /// Written by the loop, read by any thread.
@@ -61,7 +64,7 @@ class HttpLoop {
  public:
   /// Binds the sockets. `clock` outlives it; `random` is only used here. Throws std::system_error.
   HttpLoop(const HttpLoopOptions& options, const Clock& clock, Random& random,
-           std::shared_ptr<const Snapshot> first);
+           const std::shared_ptr<const Snapshot>& first);
   /// Ends the thread.
   ~HttpLoop();
   HttpLoop(const HttpLoop&) = delete;
@@ -69,6 +72,7 @@ class HttpLoop {
   HttpLoop(HttpLoop&&) = delete;
   HttpLoop& operator=(HttpLoop&&) = delete;
 
+  /// The thread keeps CAP_NET_ADMIN of the caller's capabilities, where it races, and no other.
   void start();
   /// Any thread. The loop takes it over between two answers.
   void publish(std::shared_ptr<const Snapshot> snapshot);
@@ -78,6 +82,8 @@ class HttpLoop {
   [[nodiscard]] const HttpLoopCounters& counters() const;
   [[nodiscard]] const HttpCounters& requests() const;
   [[nodiscard]] std::uint64_t led(std::size_t service, director::ServerIndex server) const;
+  /// Null: redirects are not raced.
+  [[nodiscard]] const HttpRacing* racing() const;
 
  private:
   struct Shell;

@@ -1,6 +1,7 @@
 #include "master/http_metrics.hh"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 namespace flagfall::master {
 namespace {
@@ -9,7 +10,36 @@ double number(std::uint64_t n) {
   return static_cast<double>(n);
 }
 
+std::uint64_t open(const HttpLoop& http) {
+  const std::uint64_t closed = http.counters().closed.get();  // before those that were accepted
+  const std::uint64_t accepted = http.counters().accepted.get();
+  return accepted - std::min(closed, accepted);
+}
+
+template <class F>
+void for_each_event(const HttpLoop& http, F&& f) {
+  const HttpCounters& c = http.requests();
+  f("requests", c.requests);
+  f("refused", c.refused);
+  f("bound", c.bound);
+  f("learning", c.learning);
+  f("raced", c.raced);
+  f("nobody_fit", c.nobody_fit);
+  f("unknown_host", c.unknown_host);
+  if (http.racing() != nullptr) {
+    http.racing()->counters().for_each_end(f);
+    f("acknowledgements_lost", http.racing()->packets_lost());
+  }
+  http.counters().for_each(f);
+}
+
 }  // namespace
+
+nlohmann::json http_json(const HttpLoop& http) {
+  nlohmann::json out{{"raced_here", http.racing() != nullptr}, {"open", open(http)}};
+  for_each_event(http, [&out](const char* name, const Counter& counter) { out[name] = counter.get(); });
+  return out;
+}
 
 void add_http(metrics::Families& out, const HttpLoop& http, const Config& config) {
   const HttpCounters& c = http.requests();
@@ -20,17 +50,8 @@ void add_http(metrics::Families& out, const HttpLoop& http, const Config& config
     out.counter("flagfall_http_events_total", "Of web clients and their connections", number(counter.get()),
                 {{"event", name}});
   };
-  event("requests", c.requests);
-  event("refused", c.refused);
-  event("bound", c.bound);
-  event("learning", c.learning);
-  event("nobody_fit", c.nobody_fit);
-  event("unknown_host", c.unknown_host);
-  const HttpLoopCounters& loop = http.counters();
-  loop.for_each(event);
-  const std::uint64_t closed = loop.closed.get();  // before those that were accepted
-  out.gauge("flagfall_http_connections_open", "Connections of web clients",
-            number(loop.accepted.get() - std::min(closed, loop.accepted.get())));
+  for_each_event(http, event);
+  out.gauge("flagfall_http_connections_open", "Connections of web clients", number(open(http)));
   for (std::size_t s = 0; s < config.services.size(); ++s) {
     const ServiceConfig& service = config.services[s];
     if (service.http.hosts.empty()) continue;

@@ -28,9 +28,8 @@ HttpStream::Step HttpStream::take(std::string_view octets, HttpDesk& desk, const
     const bool close = !request.keep_alive || left_ == 1 || (request.body && request.expects);
     left_ = close ? 0 : left_ - 1;
     ++step.requests;
-    // The request is complete, and its answer about to be written. Whether it is raced instead is decided
-    // here: nothing is unsent while `out` is empty, and no other request waits while `octets` are consumed.
-    desk.answer(request, client, now, close, out);
+    const bool alone = out.size() == 0 && step.consumed == octets.size() && !reader_.in_body();
+    desk.answer(request, {client, now, close, alone}, out);
   }
   step.wait = Wait::end;
   return step;

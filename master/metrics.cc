@@ -20,23 +20,15 @@ double flag(bool is) {
 }
 
 void add_racing(Families& out, const StatusSource& s) {
-  std::uint64_t races = 0;
-  std::uint64_t beacons = 0;
   auto queue_age = std::make_unique<Histogram>();
-  for (const auto& loop : s.loops) {
-    races += loop->requests().races.get();
-    beacons += loop->requests().beacon_races.get();
-    queue_age->merge(loop->requests().queue_age);
-  }
-  out.counter("flagfall_races_total", "Queries that were raced", number(races));
+  for (const auto& loop : s.loops.dns) queue_age->merge(loop->requests().queue_age);
+  out.counter("flagfall_races_total", "Requests that were raced", number(s.loops.races()));
   out.counter("flagfall_beacon_races_total", "Of these, those that were answered with a beacon",
-              number(beacons));
-  for (std::size_t i = 0; i < kFallbackNames.size(); ++i) {
-    std::uint64_t n = 0;
-    for (const auto& loop : s.loops) n += loop->requests().fallback.get(static_cast<Fallback>(i));
-    out.counter("flagfall_fallbacks_total", "Queries for raced names that the master answered itself, by why",
-                number(n), {{"reason", std::string(kFallbackNames.at(i))}});
-  }
+              number(s.loops.sum(&RequestCounters::beacon_races)));
+  for (std::size_t i = 0; i < kFallbackNames.size(); ++i)
+    out.counter(
+        "flagfall_fallbacks_total", "Requests for raced services that the master answered itself, by why",
+        number(s.loops.fallback(static_cast<Fallback>(i))), {{"reason", std::string(kFallbackNames.at(i))}});
   out.gauge("flagfall_racing_paused", "1 while an operator has paused racing", flag(s.snapshot.paused));
   out.gauge("flagfall_racing_standing_down", "1 while the master's clock forbids races",
             flag(!clock_why_not(s.snapshot.clock, s.config.clock.max_error, s.now).empty()));
@@ -127,17 +119,12 @@ void add_orders(Families& out, const StatusSource& s, const SlaveState& slave,
                 const Families::Labels& label) {
   const auto index = static_cast<std::size_t>(std::ranges::lower_bound(s.builder.names(), slave.name) -
                                               s.builder.names().begin());
-  std::uint64_t orders = 0, datagrams = 0, failed = 0;
-  for (const auto& loop : s.loops) {
-    const OrderCounters& c = loop->orders(index);
-    orders += c.orders.get();
-    datagrams += c.datagrams.get();
-    failed += c.failed.get();
-  }
-  out.counter("flagfall_orders_total", "Orders sent to the slave", number(orders), label);
-  out.counter("flagfall_order_datagrams_total", "Datagrams that they were sent in", number(datagrams), label);
+  const Loops::Orders sent = s.loops.orders(index);
+  out.counter("flagfall_orders_total", "Orders sent to the slave", number(sent.orders), label);
+  out.counter("flagfall_order_datagrams_total", "Datagrams that they were sent in", number(sent.datagrams),
+              label);
   out.counter("flagfall_order_datagrams_failed_total", "Datagrams that the kernel refused to send",
-              number(failed), label);
+              number(sent.failed), label);
   const SlaveStats& stats = s.stats.at(index);
   for (const auto& [fate, name] : {std::pair{Fate::sent, "sent"},
                                    {Fate::sent_late, "sent_late"},
@@ -193,7 +180,7 @@ void add_services(Families& out, const StatusSource& s) {
 void add_events(Families& out, const StatusSource& s) {
   std::map<std::string, std::uint64_t> dns;
   std::uint64_t sent = 0, failed = 0, icmp = 0, drops = 0, truncated = 0, tracked = 0, open = 0, accepted = 0;
-  for (const auto& loop : s.loops) {
+  for (const auto& loop : s.loops.dns) {
     loop->dns().for_each([&](const char* name, const Counter& c) { dns[name] += c.get(); });
     loop->requests().for_each_dns([&](const char* name, const Counter& c) { dns[name] += c.get(); });
     const LoopCounters& c = loop->counters();

@@ -20,7 +20,18 @@ std::size_t OrderBook::most_request() const {
   largest.client.ip.family = Family::v6;
   const std::array<std::uint8_t, 16> cookie{};
   largest.server_cookie = cookie;
-  const std::size_t taken = net::kSealOverhead + wire::kOrdersHeader + wire::order_size(largest);
+  return left_by(largest);
+}
+
+std::size_t OrderBook::most_segment() const {
+  wire::Order largest;
+  largest.client.ip.family = Family::v6;
+  largest.segment.emplace();
+  return left_by(largest);
+}
+
+std::size_t OrderBook::left_by(const wire::Order& order) const {
+  const std::size_t taken = net::kSealOverhead + wire::kOrdersHeader + wire::order_size(order);
   return size_ > taken ? size_ - taken : 0;
 }
 

@@ -54,6 +54,8 @@ class OrderBook {
 
   /// Octets of a request that surely fits: for an IPv6 client with a cookie.
   [[nodiscard]] std::size_t most_request() const;
+  /// Octets of an answer that surely fits as a segment's content.
+  [[nodiscard]] std::size_t most_segment() const;
 
   /// Between bursts. A session's sealer lives as long as its key does: its
   /// counter is a nonce and must never start again.
@@ -68,6 +70,7 @@ class OrderBook {
   [[nodiscard]] const OrderCounters& counters(std::size_t slave) const { return lanes_.at(slave).counters; }
 
  private:
+  [[nodiscard]] std::size_t left_by(const wire::Order& order) const;
   static constexpr std::size_t kNone = SIZE_MAX;
   struct Lane {  // one slave
     std::optional<net::Sealer> sealer;

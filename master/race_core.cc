@@ -28,10 +28,10 @@ MonoTime received_at(RealTime stamp, const BurstTimes& times) {
 RaceCore::RaceCore(const RaceOptions& options, unsigned loop, unsigned loops, std::uint64_t epoch,
                    Random& random)
     : options_(options),
+      start_line_(options.max_slaves, loop, epoch),
       guard_(options.guard, loops, random),
       retries_(most_races(options, loops), random),
       teaching_(options.teach, random),
-      next_id_(epoch + (std::uint64_t{loop} << 56)),
       lots_(random.next()),
       beacons_(options.known, random) {
   if (options.any_shadow) shadow_guard_.emplace(options.guard, loops, random);
@@ -58,20 +58,12 @@ RacePlan RaceCore::decide(const Snapshot& snapshot, const RaceQuestion& q, const
   const bool v6 = q.type == kTypeAaaa;
   if ((!v6 && q.type != kTypeA) || !(v6 ? service.has_v6 : service.has_v4))
     return plain(Fallback::type_not_raced);
-  if (snapshot.paused) return refuse(Fallback::paused);
-  if (snapshot.clock.status != wire::ClockStatus::synchronised ||
-      snapshot.clock.bound_at(times.now) > snapshot.max_error)
-    return refuse(Fallback::clock);
+  if (const auto why = StartLine::closed(snapshot, times.now)) return refuse(*why);
   if (q.request_size > options_.most_request) return refuse(Fallback::too_big);
   const MonoTime timestamp = options_.timestamp == RaceOptions::Timestamp::receipt ? q.received : times.now;
-  if (timestamp + service.delay <= times.now) return refuse(Fallback::expired);
-  plan.timestamp = timestamp;
-  plan.instant = snapshot.clock.to_ref(timestamp) + service.delay;
-  if (snapshot.clock.near_leap(snapshot.clock.to_ref(times.now)) || snapshot.clock.near_leap(plan.instant))
-    return refuse(Fallback::leap_second);
-  plan.id = next_id_;
-  plan.count = choose(v6 ? service.v6 : service.v4, q.address, plan);
-  if (plan.count == 0) return refuse(Fallback::no_fit_slave);
+  if (const auto why = start_line_.line_up(snapshot, timestamp, service.delay, times.now,
+                                           v6 ? service.v6 : service.v4, q.address, plan))
+    return refuse(*why);
 
   const std::uint64_t key = retries_.key(q.client, q.name, q.type);
   const Nanos window = std::max({options_.retry_window, service.retry_window, service.delay});
@@ -104,21 +96,8 @@ RacePlan RaceCore::decide(const Snapshot& snapshot, const RaceQuestion& q, const
   }
   retries_.remember(key, times.now);
   plan.race = true;
-  ++next_id_;
+  start_line_.started();
   return plan;
-}
-
-/// When more are fit than may race, each race starts one further down the list,
-/// so that over time all of them run equally often.
-unsigned RaceCore::choose(const std::vector<Runner>& fit, std::uint8_t address,
-                          RacePlan& plan) const noexcept {
-  unsigned count = 0;
-  const std::size_t first = fit.empty() ? 0 : static_cast<std::size_t>(next_id_ % fit.size());
-  for (std::size_t i = 0; i < fit.size() && count < options_.max_slaves; ++i) {
-    const std::size_t at = first + i < fit.size() ? first + i : first + i - fit.size();
-    if (((fit[at].ready >> address) & 1U) != 0) plan.runners[count++] = fit[at];
-  }
-  return count;
 }
 
 }  // namespace flagfall::master

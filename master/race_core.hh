@@ -16,11 +16,10 @@
 #include "master/race_guard.hh"
 #include "master/retry_memory.hh"
 #include "master/snapshot.hh"
+#include "master/start_line.hh"
 #include "master/teaching.hh"
 
 namespace flagfall::master {
-
-inline constexpr unsigned kMostRunners = 16;  // the range of race.max_slaves
 
 /// When a burst was read, and how CLOCK_REALTIME stamps are brought over.
 struct BurstTimes {
@@ -53,18 +52,13 @@ struct RaceQuestion {
   MonoTime received;  // kernel stamp, brought over; see received_at()
 };
 
-struct RacePlan {
+struct RacePlan : LineUp {
   bool race = false;
   bool shadow = false;                    // with `race`: slaves withhold, the master answers now
   bool beacon = false;                    // with `race`: slaves answer with names of their own
   Fallback why = Fallback::no_fit_slave;  // when not
   bool repeated = false;                  // when not: it was raced a moment ago, so its race cannot be judged
-  std::uint64_t id = 0;                   // transmit identifier, part 1
-  RefTime instant;                        // part 2
-  unsigned count = 0;
-  std::array<Runner, kMostRunners> runners{};
-  std::uint8_t echo = kNoEcho;  // place in `runners`
-  MonoTime timestamp;           // what the delay was added to
+  std::uint8_t echo = kNoEcho;            // place in `runners`
 };
 
 /// The kernel's stamp on the monotonic scale: `now` for a packet without one, and never in the future.
@@ -80,17 +74,14 @@ class RaceCore {
   [[nodiscard]] RaceGuard& guard() { return guard_; }
 
  private:
-  [[nodiscard]] unsigned choose(const std::vector<Runner>& fit, std::uint8_t address,
-                                RacePlan& plan) const noexcept;
-
   RaceOptions options_;
+  StartLine start_line_;
   RaceGuard guard_;
   /// Shadow races cost their client nothing, so they are not paid for from its budget; but they show what
   /// the same limits would refuse, and bound the orders that a stranger can cause.
   std::optional<RaceGuard> shadow_guard_;
   RetryMemory retries_;
   Teaching teaching_;
-  std::uint64_t next_id_;
   SeededRandom lots_;  // of race_share
   BeaconPolicy beacons_;
 };

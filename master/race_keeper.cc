@@ -62,7 +62,8 @@ void RaceKeeper::drain() {
   for (const RaceRecord& record : waiting_)
     std::visit(Overload{[](const RaceStarted&) {}, [](const NetworkAsked&) {},
                         [this](const QuestionRepeated& r) { ledger_.repeated(r); },
-                        [this](const AnswerUnwanted& r) { ledger_.unwanted(r); }},
+                        [this](const AnswerUnwanted& r) { ledger_.unwanted(r); },
+                        [this](const SegmentWon& r) { ledger_.segment_won(r); }},
                record);
   waiting_.clear();
   std::swap(waiting_, fresh_);

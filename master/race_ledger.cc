@@ -88,7 +88,7 @@ void RaceLedger::started(const RaceStarted& started) {
   }
   const std::uint32_t slot = free_.back();
   free_.pop_back();
-  entries_[slot] = {.start = started, .beacon = {}};
+  entries_[slot] = {.start = started, .beacon = {}, .segment = {}};
   // Also where retries are raced: the older question was given up, and what is sent for it may be taken yet.
   (void)by_question_.find(client_hash(started.client.ip, started.question), [&](std::uint32_t other) {
     const RaceStarted& older = entries_[other].start;
@@ -155,6 +155,23 @@ void RaceLedger::note_error(std::uint32_t slot, const AnswerUnwanted& unwanted) 
   Nanos& kept = echo ? run.echo_unwanted : run.unwanted;
   if (kept == Run::kNever) kept = after;
   settle(slot);
+}
+
+void RaceLedger::segment_won(const SegmentWon& won) {
+  const auto slot = find(won.race);
+  if (!slot || entries_[*slot].segment || run_of(*slot, won.slave) == nullptr) {
+    ++counters_.segments_unknown;
+    return;
+  }
+  Entry& entry = entries_[*slot];
+  const Nanos after = won.at - entry.start.due;
+  if (after < -options_.clock_error) {
+    ++counters_.segments_early;
+    return;
+  }
+  entry.segment = won.slave;
+  entry.acknowledged = after;
+  settle(*slot);
 }
 
 void RaceLedger::report(std::uint16_t slave, const wire::Report& report) {
@@ -292,7 +309,8 @@ race::FinishedRace RaceLedger::judged(std::uint32_t slot) {
                          .expected = run.expected,
                          .transmit_error = run.transmit_error,
                          .arrival = {}};
-    evidence.at(i) = {known(run.unwanted), known(run.echo_unwanted), start.echo == i, known(run.seen)};
+    evidence.at(i) = {known(run.unwanted), known(run.echo_unwanted), start.echo == i, known(run.seen), {}};
+    if (entry.segment == start.runners.at(i)) evidence.at(i).acknowledged = entry.acknowledged;
   }
   const RaceEvidence whole{.lead = start.due - start.received,
                            .asked_again = entry.asked_again,

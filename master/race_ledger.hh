@@ -36,10 +36,12 @@ struct LedgerCounters {
   std::uint64_t reports_foreign = 0;   // by a slave that did not run in it, or twice
   std::uint64_t beacons_used = 0;
   std::uint64_t beacons_unknown = 0;
-  std::uint64_t clients_used = 0;     // races of which their client told what arrived
-  std::uint64_t clients_unknown = 0;  // told of no race that is remembered, or again
-  std::uint64_t clients_early = 0;    // before anything could have been sent: invented
-  std::uint64_t records_lost = 0;     // by full rings
+  std::uint64_t clients_used = 0;      // races of which their client told what arrived
+  std::uint64_t clients_unknown = 0;   // told of no race that is remembered, or again
+  std::uint64_t clients_early = 0;     // before anything could have been sent: invented
+  std::uint64_t segments_unknown = 0;  // acknowledged in no race that is remembered, or again
+  std::uint64_t segments_early = 0;    // before anything could have been sent: forged
+  std::uint64_t records_lost = 0;      // by full rings
 
   /// f(name, value) for each; verdicts as verdicts_icmp_certain and so on.
   template <class F>
@@ -65,6 +67,7 @@ class RaceLedger {
   void started(const RaceStarted& started);
   void repeated(const QuestionRepeated& repeated);
   void unwanted(const AnswerUnwanted& unwanted);
+  void segment_won(const SegmentWon& won);
   /// What a slave has reported: orders, and questions to its beacons; `slave` is its index.
   void report(std::uint16_t slave, const wire::Report& report);
   /// This slave was asked for the name that it had given as its answer in this race.
@@ -103,6 +106,8 @@ class RaceLedger {
     bool client_told = false;
     bool beacon_same_address = false;
     std::optional<std::uint16_t> beacon;
+    std::optional<std::uint16_t> segment;  // whose the client's TCP acknowledged,
+    Nanos acknowledged{};                  // so long after the instant
   };
   [[nodiscard]] std::uint64_t id_hash(std::uint64_t id) const;
   [[nodiscard]] std::uint64_t client_hash(const IpAddress& client, std::uint64_t question) const;
@@ -140,10 +145,11 @@ void LedgerCounters::for_each(F f) const {
   f("races_forgotten", forgotten);
   f("races_finished", finished);
   f("races_asked_again", repeated);
-  static constexpr std::array<std::array<const char*, 2>, 3> kNames{
+  static constexpr std::array<std::array<const char*, 2>, race::kWayNames.size()> kNames{
       {{"verdicts_icmp_likely", "verdicts_icmp_certain"},
        {"verdicts_beacon_likely", "verdicts_beacon_certain"},
-       {"verdicts_client_likely", "verdicts_client_certain"}}};
+       {"verdicts_client_likely", "verdicts_client_certain"},
+       {"verdicts_tcp_likely", "verdicts_tcp_certain"}}};
   for (std::size_t w = 0; w < kNames.size(); ++w)
     for (std::size_t c = 0; c < 2; ++c) f(kNames.at(w).at(c), verdicts.at(w).at(c));
   f("unwanted_used", errors_used);
@@ -157,6 +163,8 @@ void LedgerCounters::for_each(F f) const {
   f("client_reports_used", clients_used);
   f("client_reports_unknown", clients_unknown);
   f("client_reports_early", clients_early);
+  f("segments_unknown", segments_unknown);
+  f("segments_early", segments_early);
   f("race_records_lost", records_lost);
 }
 

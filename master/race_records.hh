@@ -59,6 +59,13 @@ struct AnswerUnwanted {
   std::array<IpAddress, kMostAddresses> answers{};  // as quoted
 };
 
+/// A client's first acknowledgement of a race's answer in a TCP connection named the slave that it is of.
+struct SegmentWon {
+  std::uint64_t race = 0;
+  MonoTime at;  // when it came
+  std::uint16_t slave = 0;
+};
+
 /// A client network asks for a service; told now and then only (AskedNetworks).
 struct NetworkAsked {
   IpAddress client;
@@ -67,7 +74,7 @@ struct NetworkAsked {
   bool waits = false;         // for what is measured of it
 };
 
-using RaceRecord = std::variant<RaceStarted, QuestionRepeated, AnswerUnwanted, NetworkAsked>;
+using RaceRecord = std::variant<RaceStarted, QuestionRepeated, AnswerUnwanted, SegmentWon, NetworkAsked>;
 
 /// One loop's way to the ledger.
 struct RecordRing {

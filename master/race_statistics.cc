@@ -80,15 +80,10 @@ Result<stats::Question> question_of(const net::AdminRequest& request, const Conf
 
 }  // namespace
 
-void tell_counters(const std::vector<std::unique_ptr<RequestLoop>>& loops, const CounterSink& sink) {
-  std::uint64_t races = 0;
-  for (const auto& loop : loops) races += loop->requests().races.get();
-  sink("races_ordered", races);
-  for (std::size_t i = 0; i < kFallbackNames.size(); ++i) {
-    std::uint64_t n = 0;
-    for (const auto& loop : loops) n += loop->requests().fallback.get(static_cast<Fallback>(i));
-    sink("fallback_" + std::string(kFallbackNames.at(i)), n);
-  }
+void tell_counters(const Loops& loops, const CounterSink& sink) {
+  sink("races_ordered", loops.races());
+  for (std::size_t i = 0; i < kFallbackNames.size(); ++i)
+    sink("fallback_" + std::string(kFallbackNames.at(i)), loops.fallback(static_cast<Fallback>(i)));
 }
 
 RaceStatistics::RaceStatistics(net::Loop& loop, const Config& config, const Clock& clock, Random& random,

@@ -19,8 +19,8 @@
 #include "common/net/loop.hh"
 #include "common/net/worker.hh"
 #include "master/config.hh"
+#include "master/loops.hh"
 #include "master/race_observer.hh"
-#include "master/request_loop.hh"
 #include "stats/question.hh"
 #include "stats/store.hh"
 #include "stats/tally.hh"
@@ -31,7 +31,7 @@ namespace flagfall::master {
 using CounterSink = std::function<void(std::string_view name, std::uint64_t value)>;
 /// What the statistics keep of the request loops' counters: races ordered, and answers without a race by
 /// reason.
-void tell_counters(const std::vector<std::unique_ptr<RequestLoop>>& loops, const CounterSink& sink);
+void tell_counters(const Loops& loops, const CounterSink& sink);
 
 class RaceStatistics final : public RaceObserver {
  public:

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cassert>
 #include <cerrno>
-#include <cstring>
 #include <limits>
 #include <thread>
 #include <utility>
@@ -19,6 +18,7 @@
 #include "common/net/udp_errors.hh"
 #include "master/attend.hh"
 #include "master/gather.hh"
+#include "master/order_sockets.hh"
 
 namespace flagfall::master {
 namespace {
@@ -74,10 +74,8 @@ struct RequestLoop::Shell final : RequestOutput, RaceLog {
   LoopCounters counters;
   net::Loop loop{net::Loop::Timers::coarse};
   std::vector<Service> services;
-  net::Fd orders_v4;
-  net::Fd orders_v6;
   net::UdpSender answers;
-  net::UdpSender orders;
+  OrderSockets orders;
   net::UdpErrors errors;
   std::vector<std::uint8_t> tcp_room = std::vector<std::uint8_t>(dns::DnsTcp::kRoom);
   const dns::DnsTcp::Answer answer_stream = [this](Bytes message, const Endpoint& peer, MutableBytes room) {
@@ -98,7 +96,7 @@ struct RequestLoop::Shell final : RequestOutput, RaceLog {
         front_end(zones, cookies, o.dns),
         core(core_options(o), front_end, random, o.records == nullptr ? nullptr : this),
         answers(std::max<std::size_t>(o.dns.udp_size, 512)),
-        orders(o.core.order_size),
+        orders(o.order_sources, o.order_dscp, o.core.order_size),
         gather(first_gather) {}
 
   /// At one socket one can wait.
@@ -122,47 +120,17 @@ struct RequestLoop::Shell final : RequestOutput, RaceLog {
         });
   }
 
-  void open_orders() {
-    const net::UdpOptions socket{.dont_fragment = true, .dscp = options.order_dscp};
-    for (const IpAddress& from : options.order_sources)
-      (from.family == Family::v4 ? orders_v4 : orders_v6) = net::udp_socket({from, 0}, socket);
-  }
-
   // RequestOutput
   MutableBytes answer_room() override {
     if (answers.full()) flush_answers();
     return answers.room();
   }
   void send_answer(std::size_t length, const Endpoint& to) override { answers.commit(length, to); }
-  void send_orders(std::span<OrderDatagram> datagrams) override {
-    send_orders(datagrams, Family::v4, orders_v4);
-    send_orders(datagrams, Family::v6, orders_v6);
-  }
+  void send_orders(std::span<OrderDatagram> datagrams) override { orders.send_orders(datagrams); }
 
   // RaceLog
   void log(const RaceRecord& record) noexcept override {
     if (!options.records->ring.push(record)) ++options.records->lost;
-  }
-
-  void send_orders(std::span<OrderDatagram> datagrams, Family family, const net::Fd& fd) {
-    if (!fd) return;
-    std::array<OrderDatagram*, net::UdpSender::kBatch> batch{};
-    for (OrderDatagram& d : datagrams) {
-      if (d.to.ip.family != family) continue;
-      if (orders.full()) flush_orders(batch, fd);
-      batch.at(orders.size()) = &d;
-      std::memcpy(orders.room().data(), d.bytes.data(), d.bytes.size());
-      orders.commit(d.bytes.size(), d.to);
-    }
-    flush_orders(batch, fd);
-  }
-
-  void flush_orders(std::span<OrderDatagram*> batch, const net::Fd& fd) {
-    const unsigned count = orders.size();
-    if (count == 0) return;
-    const auto result = orders.flush(fd);
-    for (unsigned i = 0; i < count; ++i) batch[i]->sent = ((result.failed_mask >> i) & 1U) == 0;
-    if (result.first_error != 0) counters.order_error.store(result.first_error, std::memory_order_relaxed);
   }
 
   void flush_answers() {
@@ -279,7 +247,6 @@ RequestLoop::RequestLoop(const LoopOptions& options, const std::vector<std::uniq
   shell_->services.reserve(options.listen.size());
   for (const Endpoint& at : options.listen)
     shell_->open_service(at, static_cast<std::uint8_t>(shell_->services.size()));
-  shell_->open_orders();
 }
 
 RequestLoop::~RequestLoop() {
@@ -329,6 +296,9 @@ const dns::DnsCounters& RequestLoop::dns() const {
 }
 const OrderCounters& RequestLoop::orders(std::size_t slave) const {
   return shell_->core.orders(slave);
+}
+int RequestLoop::order_error() const {
+  return shell_->orders.last_error();
 }
 std::uint64_t RequestLoop::led(std::size_t service, director::ServerIndex server) const {
   return shell_->core.led(service, server);

@@ -39,7 +39,6 @@ struct LoopCounters {
   Counter icmp_errors;          // on service sockets: late answers that found the port closed, mostly
   Counter receive_queue_drops;  // by the kernel, on a full socket queue
   std::atomic<std::uint64_t> tracked_networks{0};  // by the guard, a second ago at most
-  std::atomic<int> order_error{0};                 // errno of the last order datagram that failed
 };
 
 class RequestLoop {
@@ -71,6 +70,8 @@ class RequestLoop {
   [[nodiscard]] const RequestCounters& requests() const;
   [[nodiscard]] const dns::DnsCounters& dns() const;
   [[nodiscard]] const OrderCounters& orders(std::size_t slave) const;
+  /// errno of the last order datagram that failed; 0: none has.
+  [[nodiscard]] int order_error() const;
   [[nodiscard]] std::uint64_t led(std::size_t service, director::ServerIndex server) const;
   /// One a service address, in order.
   [[nodiscard]] std::vector<const net::TcpCounters*> tcp() const;

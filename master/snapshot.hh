@@ -51,8 +51,9 @@ struct RacedService {
   BeaconWish beacon;
   bool has_v4 = false;  // some configured slave has an IPv4 answer, fit or not
   bool has_v6 = false;
-  std::vector<Runner> v4;  // fit slaves with IPv4 answers: they race A queries
-  std::vector<Runner> v6;  // AAAA
+  std::vector<Runner> v4;   // fit slaves with IPv4 answers: they race A queries
+  std::vector<Runner> v6;   // AAAA
+  std::vector<Runner> web;  // fit slaves with a location: they race redirects
   /// The director's; none: every query is raced, and what cannot be gets the zone's records.
   std::shared_ptr<const director::View> view;
   std::shared_ptr<const ServerAnswers> servers;  // with a view

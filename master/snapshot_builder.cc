@@ -13,6 +13,12 @@ bool has_family(const SlaveConfig& slave, Family family) {
   return std::ranges::any_of(slave.answers, [&](const IpAddress& a) { return a.family == family; });
 }
 
+std::vector<Endpoint> service_addresses(const Config& config) {
+  std::vector<Endpoint> out = config.dns.listen;
+  if (config.http.race) out.insert(out.end(), config.http.listen.begin(), config.http.listen.end());
+  return out;
+}
+
 BeaconWish beacon_wish(const ServiceConfig& service) {
   if (const auto* const share = std::get_if<BeaconSample>(&service.winner_beacon))
     return {share->sample, false};
@@ -32,7 +38,7 @@ SnapshotBuilder::SnapshotBuilder(const Config& config, std::vector<Endpoint> lis
     for (const SlaveConfig& slave : service.slaves) {
       const auto at = static_cast<std::size_t>(std::ranges::lower_bound(names_, slave.name) - names_.begin());
       parts.push_back({static_cast<std::uint16_t>(at), next[at]++, has_family(slave, Family::v4),
-                       has_family(slave, Family::v6)});
+                       has_family(slave, Family::v6), !slave.location.empty()});
     }
   }
 }
@@ -140,6 +146,7 @@ Snapshot SnapshotBuilder::build(const std::vector<const SlaveState*>& slaves, co
       const Runner runner{part.slave, part.service, slave->ready[part.service], slave->beacons};
       if (part.v4) service.v4.push_back(runner);
       if (part.v6) service.v6.push_back(runner);
+      if (part.web) service.web.push_back(runner);
     }
   }
   out.gather = gather_time(config_, shortest);

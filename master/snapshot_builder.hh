@@ -15,7 +15,7 @@ namespace flagfall::master {
 
 class SnapshotBuilder {
  public:
-  /// `config` outlives the builder. `listen`: the service addresses, by index.
+  /// `config` outlives the builder. `listen`: the service addresses, by index (service_addresses()).
   SnapshotBuilder(const Config& config, std::vector<Endpoint> listen);
 
   /// All slaves' names, sorted; a slave's place is its index.
@@ -37,7 +37,7 @@ class SnapshotBuilder {
   struct Part {
     std::uint16_t slave = 0;    // index into names_
     std::uint16_t service = 0;  // index into that slave's Services
-    bool v4 = false, v6 = false;
+    bool v4 = false, v6 = false, web = false;
   };
   const Config& config_;
   std::vector<Endpoint> listen_;
@@ -47,6 +47,8 @@ class SnapshotBuilder {
   std::shared_ptr<const HttpSites> http_;
 };
 
+/// Whom clients ask, and slaves answer for: of DNS, then of HTTP.
+std::vector<Endpoint> service_addresses(const Config& config);
 BeaconWish beacon_wish(const ServiceConfig& service);
 /// The service's answers of one family.
 bool has_family(const SlaveConfig& slave, Family family);

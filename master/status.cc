@@ -57,18 +57,10 @@ json clock_json(const StatusSource& s) {
 }
 
 void add_orders(json& out, const StatusSource& s, std::size_t index) {
-  std::uint64_t orders = 0;
-  std::uint64_t datagrams = 0;
-  std::uint64_t failed = 0;
-  for (const auto& loop : s.loops) {
-    const OrderCounters& c = loop->orders(index);
-    orders += c.orders.get();
-    datagrams += c.datagrams.get();
-    failed += c.failed.get();
-  }
-  out["orders_sent"] = orders;
-  out["order_datagrams"] = datagrams;
-  out["order_datagrams_failed"] = failed;
+  const Loops::Orders sent = s.loops.orders(index);
+  out["orders_sent"] = sent.orders;
+  out["order_datagrams"] = sent.datagrams;
+  out["order_datagrams_failed"] = sent.failed;
 }
 
 void add_outcomes(json& out, const SlaveStats& stats) {
@@ -187,7 +179,7 @@ json service_json(const StatusSource& s, std::size_t index) {
 json guard_json(const StatusSource& s) {
   const GuardConfig& g = s.config.guard;
   std::uint64_t tracked = 0;
-  for (const auto& loop : s.loops)
+  for (const auto& loop : s.loops.dns)
     tracked += loop->counters().tracked_networks.load(std::memory_order_relaxed);
   return {{"unverified", g.unverified == GuardOptions::Unverified::budget ? "budget" : "never"},
           {"rate", g.rate},
@@ -215,7 +207,7 @@ void count_tcp(std::map<std::string, std::uint64_t>& sums, const RequestLoop& lo
 json counters_json(const StatusSource& s) {
   std::map<std::string, std::uint64_t> sums;
   s.clock.for_each_counter([&](std::string_view name, std::uint64_t n) { sums[std::string(name)] = n; });
-  for (const auto& loop : s.loops) {
+  for (const auto& loop : s.loops.dns) {
     loop->dns().for_each([&](const char* name, const Counter& c) { sums[name] += c.get(); });
     const LoopCounters& c = loop->counters();
     sums["bursts"] += c.bursts.get();
@@ -231,12 +223,6 @@ json counters_json(const StatusSource& s) {
   }
   s.races.counters().for_each([&](const char* name, std::uint64_t n) { sums[name] = n; });
   return sums;
-}
-
-std::uint64_t race_count(const StatusSource& s, Counter RequestCounters::*which = &RequestCounters::races) {
-  std::uint64_t n = 0;
-  for (const auto& loop : s.loops) n += (loop->requests().*which).get();
-  return n;
 }
 
 }  // namespace
@@ -255,12 +241,9 @@ std::string clock_why_not(const clocksync::RefMap& clock, Nanos max_error, MonoT
 json status_json(const StatusSource& s) {
   json fallback = json::object();
   auto queue_age = std::make_unique<Histogram>();
-  for (const auto& loop : s.loops) queue_age->merge(loop->requests().queue_age);
-  for (std::size_t i = 0; i < kFallbackNames.size(); ++i) {
-    std::uint64_t n = 0;
-    for (const auto& loop : s.loops) n += loop->requests().fallback.get(static_cast<Fallback>(i));
-    fallback[std::string(kFallbackNames.at(i))] = n;
-  }
+  for (const auto& loop : s.loops.dns) queue_age->merge(loop->requests().queue_age);
+  for (std::size_t i = 0; i < kFallbackNames.size(); ++i)
+    fallback[std::string(kFallbackNames.at(i))] = s.loops.fallback(static_cast<Fallback>(i));
   json listen = json::array();
   for (const Endpoint& at : s.listen) listen.push_back(to_string(at));
   json slaves = json::array();
@@ -277,17 +260,17 @@ json status_json(const StatusSource& s) {
       {"pid", getpid()},
       {"uptime_s", in_s(s.now - s.started)},
       {"listen", listen},
-      {"threads", s.loops.size()},
+      {"threads", s.loops.dns.size()},
       {"racing",
        {{"paused", s.snapshot.paused}, {"standing_down", !clock.empty()}, {"why_not", text_or_null(why)}}},
       {"clock", clock_json(s)},
       {"slaves", slaves},
       {"services", services},
-      {"races", race_count(s)},
-      {"shadow_races", race_count(s, &RequestCounters::shadow_races)},
-      {"beacon_races", race_count(s, &RequestCounters::beacon_races)},
-      {"bound", race_count(s, &RequestCounters::bound)},
-      {"raced_again", race_count(s, &RequestCounters::raced_again)},
+      {"races", s.loops.races()},
+      {"shadow_races", s.loops.sum(&RequestCounters::shadow_races)},
+      {"beacon_races", s.loops.sum(&RequestCounters::beacon_races)},
+      {"bound", s.loops.sum(&RequestCounters::bound)},
+      {"raced_again", s.loops.sum(&RequestCounters::raced_again)},
       {"verdicts", verdicts_json(s)},
       {"fallback", fallback},
       {"guard", guard_json(s)},
@@ -306,7 +289,7 @@ std::string status_line(const StatusSource& s) {
                      : clock.empty()
                          ? fmt::format("clock within {:.2f} ms", in_ms(s.snapshot.clock.bound_at(s.now)))
                          : "no races: clock: " + clock,
-                     race_count(s));
+                     s.loops.races());
 }
 
 }  // namespace flagfall::master

@@ -11,8 +11,8 @@
 #include "clocksync/clock_source.hh"
 #include "master/config.hh"
 #include "master/delay_control.hh"
+#include "master/loops.hh"
 #include "master/race_keeper.hh"
-#include "master/request_loop.hh"
 #include "master/slave_state.hh"
 #include "master/slave_stats.hh"
 #include "master/snapshot.hh"
@@ -30,7 +30,7 @@ struct StatusSource {
   const std::vector<const SlaveState*>& slaves;
   const std::vector<std::pair<std::string, std::uint64_t>>& control;  // the hub's counters
   const std::vector<SlaveStats>& stats;                               // by slave index
-  const std::vector<std::unique_ptr<RequestLoop>>& loops;
+  const Loops& loops;
   const std::vector<Endpoint>& listen;
   const RaceKeeper& races;
   MonoTime now;

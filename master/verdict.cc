@@ -57,6 +57,16 @@ std::optional<Verdict> by_errors(const VerdictRules& rules, const RaceEvidence& 
   return Verdict{result.slave, Way::icmp, certain ? Certainty::certain : Certainty::likely, {}, false};
 }
 
+/// The client's kernel names the segment that it took (docs/design/tcp-race.md): certain, unless the slave
+/// says that it sent none.
+std::optional<Verdict> by_acknowledgement(std::span<const RunnerEvidence> runners,
+                                          const race::FinishedRace& race) {
+  for (std::size_t i = 0; i < race.count; ++i)
+    if (runners[i].acknowledged && may_have_won(race.runners.at(i), {}))
+      return Verdict{race.runners.at(i).slave, Way::tcp, Certainty::certain, {}, false};
+  return std::nullopt;
+}
+
 /// The client's own word, where nothing else tells: never more than likely.
 std::optional<Verdict> by_client(const RaceEvidence& evidence, std::span<const RunnerEvidence> runners,
                                  const race::FinishedRace& race) {
@@ -99,7 +109,10 @@ void judge(const VerdictRules& rules, const RaceEvidence& evidence, std::span<co
     auto& arrival = race.runners.at(i).arrival;
     arrival = runners[i].unwanted;
     if (!arrival && runners[i].echo_unwanted) arrival = *runners[i].echo_unwanted - wire::kEchoAfter;
+    if (!arrival) arrival = runners[i].acknowledged;
   }
+  race.verdict = by_acknowledgement(runners, race);
+  if (race.verdict) return measure(race);
   if (evidence.beacon) {
     // Another address may be the same resolver's, or somebody's who reads along (docs/design/beacon.md).
     const Certainty certainty = evidence.beacon_same_address ? Certainty::certain : Certainty::likely;

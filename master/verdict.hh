@@ -23,6 +23,7 @@ struct RunnerEvidence {
   std::optional<Nanos> echo_unwanted;  // and its echo did
   bool echo = false;                   // an echo was ordered of it
   std::optional<Nanos> seen;           // the client says that it had its answer: so long after the instant
+  std::optional<Nanos> acknowledged;   // the client's TCP has taken its segment: so long after the instant
 };
 
 struct RaceEvidence {

@@ -36,7 +36,7 @@ constexpr std::int64_t plus(std::int64_t a, std::int64_t b) {
   return figure(a + b);
 }
 
-/// Of a service's races for one prefix. The six verdict columns are in the order of race::Way, and of
+/// Of a service's races for one prefix. The eight verdict columns are in the order of race::Way, and of
 /// race::Certainty within each.
 enum class RaceColumn : std::uint8_t {
   races,   // really run: shadow races are not in it
@@ -47,12 +47,14 @@ enum class RaceColumn : std::uint8_t {
   beacon_certain,
   client_likely,
   client_certain,
+  tcp_likely,
+  tcp_certain,
   within_error,  // verdicts whose margin the errors may explain
   measured       // races in which the arrivals of two runners or more were measured
 };
-inline constexpr std::array<std::string_view, 10> kRaceColumns{
-    "races",          "shadow",        "icmp_likely",    "icmp_certain", "beacon_likely",
-    "beacon_certain", "client_likely", "client_certain", "within_error", "measured"};
+inline constexpr std::array<std::string_view, 12> kRaceColumns{
+    "races",         "shadow",         "icmp_likely", "icmp_certain", "beacon_likely", "beacon_certain",
+    "client_likely", "client_certain", "tcp_likely",  "tcp_certain",  "within_error",  "measured"};
 using RaceCounts = Counts<RaceColumn, kRaceColumns.size()>;
 
 /// Of one slave's part in them. The seven fates are in the order of race::Fate.

@@ -29,6 +29,11 @@ constexpr auto kArrivals =
     "samples INTEGER NOT NULL, part INTEGER NOT NULL, updated INTEGER NOT NULL, "
     "PRIMARY KEY (service, prefix, slave)) WITHOUT ROWID;";
 
+/// Schema 2: verdicts by TCP's acknowledgements.
+constexpr auto kWithTcp =
+    "ALTER TABLE races ADD COLUMN tcp_likely INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE races ADD COLUMN tcp_certain INTEGER NOT NULL DEFAULT 0;";
+
 std::string all_tables() {
   std::string sql = kArrivals;
   for (const CellTable& table : cell_tables()) sql += create_sql(table);
@@ -64,7 +69,8 @@ std::string upsert_sql(const CellTable& table) {
 }
 
 const store::FileFormat& file_format() {
-  static const store::FileFormat format{0x66667374 /* "ffst" */, 1, all_tables(), "stats.database"};
+  static const store::FileFormat format{
+      0x66667374 /* "ffst" */, 2, all_tables(), {kWithTcp}, "stats.database"};
   return format;
 }
 

@@ -6,6 +6,7 @@
 #include <sys/prctl.h>
 
 #include <cerrno>
+#include <optional>
 #include <system_error>
 
 #include "common/net/fd.hh"
@@ -29,6 +30,22 @@ Names names_of(Capability capability) {
       return {CAP_NET_BIND_SERVICE, "CAP_NET_BIND_SERVICE", "cap_net_bind_service"};
   }
   return {};
+}
+
+void give_up_all_but(std::optional<Capability> kept) {
+  check(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs");
+  const bool has = kept && has_capability(*kept);
+  capng_clear(CAPNG_SELECT_ALL);
+  check(capng_get_caps_process(), "read capabilities");
+  // The bounding set may be changed with CAP_SETPCAP only; without that, no_new_privs does for it.
+  const bool may_bound = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP) == 1;
+  capng_clear(CAPNG_SELECT_ALL);
+  if (has)
+    capng_update(CAPNG_ADD, static_cast<capng_type_t>(CAPNG_EFFECTIVE | CAPNG_PERMITTED),
+                 names_of(*kept).number);
+  if (capng_apply(may_bound ? CAPNG_SELECT_ALL : CAPNG_SELECT_CAPS) != 0)
+    throw std::system_error(errno, std::generic_category(), "drop capabilities");
+  check(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0), "drop ambient capabilities");
 }
 
 }  // namespace
@@ -55,16 +72,12 @@ Status need_capability(Capability capability, std::string_view purpose) {
       names.upper, purpose, names.upper, names.lower)};
 }
 
+void keep_capability(Capability capability) {
+  give_up_all_but(capability);
+}
+
 void drop_capabilities() {
-  check(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs");
-  capng_clear(CAPNG_SELECT_ALL);
-  check(capng_get_caps_process(), "read capabilities");
-  // The bounding set may be changed with CAP_SETPCAP only; without that, no_new_privs does for it.
-  const bool may_bound = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP) == 1;
-  capng_clear(CAPNG_SELECT_ALL);
-  if (capng_apply(may_bound ? CAPNG_SELECT_ALL : CAPNG_SELECT_CAPS) != 0)
-    throw std::system_error(errno, std::generic_category(), "drop capabilities");
-  check(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0), "drop ambient capabilities");
+  give_up_all_but(std::nullopt);
 }
 
 }  // namespace flagfall::net

@@ -23,7 +23,11 @@ bool file_has_capability(const std::string& file, Capability capability);
 /// address"), and how to grant it.
 Status need_capability(Capability capability, std::string_view purpose);
 
-/// Gives up every capability for good: permitted, effective, inheritable and
+/// The calling thread gives up every capability but this one, which no program that it starts gets. Throws
+/// std::system_error.
+void keep_capability(Capability capability);
+
+/// The calling thread gives up every capability for good: permitted, effective, inheritable and
 /// ambient, the bounding set where that is allowed, and no_new_privs. Sockets
 /// that are open keep what they could do. Throws std::system_error.
 void drop_capabilities();

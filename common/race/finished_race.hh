@@ -23,8 +23,9 @@ enum class Way : std::uint8_t {
   icmp,    // the losers' answers found the client's port closed
   beacon,  // the answer named a zone of the slave's own, and that slave was asked for it
   client,  // the client counted the arrivals itself (`flagfall race --report`): never more than likely
+  tcp,     // the client's TCP acknowledged the winner's segment
 };
-inline constexpr std::array<std::string_view, 3> kWayNames{"icmp", "beacon", "client"};
+inline constexpr std::array<std::string_view, 4> kWayNames{"icmp", "beacon", "client", "tcp"};
 
 enum class Certainty : std::uint8_t { likely, certain };
 inline constexpr std::array<std::string_view, 2> kCertaintyNames{"likely", "certain"};

@@ -15,6 +15,18 @@ bool create(Database& db, const FileFormat& format) {
          transaction.commit();
 }
 
+/// One that is ours and older; others stay as they are.
+bool upgrade(Database& db, const FileFormat& format) {
+  if (db.number("PRAGMA application_id") != format.application_id) return true;
+  const std::int64_t version = db.number("PRAGMA user_version").value_or(0);
+  if (version < 1 || version >= format.version) return true;
+  Transaction transaction(db);
+  if (!transaction.begun()) return false;
+  for (auto to = version; to < format.version; ++to)
+    if (!db.run(format.upgrades.at(static_cast<std::size_t>(to - 1)))) return false;
+  return db.run(fmt::format("PRAGMA user_version = {}", format.version)) && transaction.commit();
+}
+
 Fault corrupt() {
   return {Fault::Kind::corrupt, "its content is damaged"};
 }
@@ -41,13 +53,19 @@ Fault check_file(Database& db, const FileFormat& format) {
         fmt::format("it has schema {}, and this flagfall knows {}; it stays as it is: name another file as "
                     "{}, or upgrade",
                     *version, format.version, format.option)};
-  return *version == format.version ? Fault{} : corrupt();
+  if (*version < 1) return corrupt();
+  if (*version < format.version)
+    return {Fault::Kind::other,
+            fmt::format("it has schema {}: who writes it brings it up to {} with its next start", *version,
+                        format.version)};
+  return {};
 }
 
 Fault set_up(Database& db, const FileFormat& format, std::int64_t most_bytes, bool check) {
   const auto pages = db.number("PRAGMA page_count");
   if (!pages) return db.fault();
   if (*pages == 0 && !create(db, format)) return db.fault();
+  if (!upgrade(db, format)) return db.fault();
   if (Fault fault = check_file(db, format); fault.kind != Fault::Kind::none) return fault;
   if (check && !sound(db)) {
     const Fault fault = db.fault();

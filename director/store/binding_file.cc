@@ -50,7 +50,7 @@ bool read(const Statement& row, StoredBinding& out) {
 }  // namespace
 
 const store::FileFormat& binding_file_format() {
-  static const store::FileFormat format{0x66666469 /* "ffdi" */, 1, kTables, "director.store.database"};
+  static const store::FileFormat format{0x66666469 /* "ffdi" */, 1, kTables, {}, "director.store.database"};
   return format;
 }
 

@@ -314,6 +314,27 @@ class CheckTest(unittest.TestCase):
         self.assert_found(found["ok"], r"^ICMP errors to 2001:db8::1: ")
         self.assert_found(found["ok"], r"^firewall, queries to UDP 192\.0\.2\.1:53: ")
 
+    def test_a_firewall_that_takes_raced_connections_for_broken_is_a_problem_until_they_are_not_tracked(self):
+        file = self.changed("master", lambda c: c.update(http={"listen": ["192.0.2.1:8080"]}))
+        drop = "table inet t { chain in { type filter hook input priority 0; ct state invalid drop; } ; }\n"
+        subject = r"^firewall, what follows a raced redirect, to TCP 192\.0\.2\.1:8080 \(conntrack: invalid\): "
+        with self.rules("master", drop):
+            found = self.check("master", config=file)
+        self.assert_found(found["problem"], subject + "nftables drops them")
+        self.assert_found(found["ok"], r"^firewall, web requests to TCP 192\.0\.2\.1:8080: ")
+        with self.rules("master", drop + "table inet r { chain p { type filter hook prerouting priority raw; "
+                                         "tcp dport 8080 notrack; } ; }\n"):
+            found = self.check("master", config=file)
+        self.assert_found(found["ok"], subject)
+        sysctl = "net.netfilter.nf_conntrack_tcp_be_liberal"
+        self.lab.run("master", ["sysctl", "-qw", f"{sysctl}=1"], check=True)
+        try:
+            with self.rules("master", drop):
+                found = self.check("master", config=file)
+        finally:
+            self.lab.run("master", ["sysctl", "-qw", f"{sysctl}=0"], check=True)
+        self.assert_found(found["ok"], subject.replace("invalid", "established"))
+
     def test_a_port_that_somebody_has_and_an_address_that_nobody_has_are_problems(self):
         taken = self.lab.socket("master", 2, 2)
         self.addCleanup(taken.close)

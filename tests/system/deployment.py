@@ -205,7 +205,7 @@ class Deployment:
         path.write_text(toml(config))
         if not self.ordinary_user:
             return self._start(host, host, [*before, harness.BIN / program, "--config", path])
-        only = f"-all,+{CAPABILITIES[program]}"
+        only = f"-all,+{CAPABILITIES[program]}" + (",+net_admin,+net_raw" if config.get("http") else "")
         as_nobody = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOGROUP}", "--clear-groups", "--no-new-privs",
                      f"--inh-caps={only}", f"--ambient-caps={only}", f"--bounding-set={only}"]
         return self._start(host, host, [*before, *as_nobody, self.directory / program, "--config", path])

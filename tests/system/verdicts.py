@@ -25,31 +25,43 @@ class Lookup:
     race: dict = None      # as in GET /races
 
 
-class Clients:
+class Workers:
+    """Threads of clients."""
+
+    def __init__(self):
+        self._threads = []
+
+    def start(self, work, *arguments):
+        self._threads.append(threading.Thread(target=work, args=arguments))
+        self._threads[-1].start()
+
+    def join(self):
+        for thread in self._threads:
+            thread.join()
+        self._threads.clear()
+
+    def running(self):
+        return any(thread.is_alive() for thread in self._threads)
+
+
+class Clients(Workers):
     """A thread for each client host, which asks its names one after the other."""
 
     def __init__(self, lab, port=20000):
+        super().__init__()
         self.lab = lab
         self.lookups = []
-        self._threads = []
         self._next_port = port
         self._lock = threading.Lock()
 
     def ask(self, host, server, names, rtype, pause, *, kind="dig"):
         """Starts: a dig a name, `pause` seconds from one to the next. With kind "unbound", the server is the
         host's own resolver."""
-        thread = threading.Thread(target=self._ask, args=(host, server, names, rtype, pause, kind))
-        self._threads.append(thread)
-        thread.start()
+        self.start(self._ask, host, server, names, rtype, pause, kind)
 
     def wait(self):
-        for thread in self._threads:
-            thread.join()
-        self._threads.clear()
+        self.join()
         return self.lookups
-
-    def running(self):
-        return any(thread.is_alive() for thread in self._threads)
 
     def _ask(self, host, server, names, rtype, pause, kind):
         addresses = [self.lab.address(host, family) for family in (4, 6)]

@@ -19,11 +19,11 @@ struct HttpScene {
   master::Config config;
   director::View view;
   master::Snapshot snapshot;
-  master::HttpDesk desk{1, limits, random};
+  master::HttpDesk desk;
   IpAddress client = *parse_ip("198.51.100.7");
   std::vector<std::uint8_t> room = std::vector<std::uint8_t>(std::size_t{64} * 1024);
 
-  HttpScene() {
+  explicit HttpScene(master::HttpRacer* racer = nullptr) : desk(1, limits, random, nullptr, racer) {
     master::ServiceConfig& s = config.services.emplace_back();
     s.name = "web";
     s.http.hosts = {"www.example.test", "*.x.test"};

@@ -636,4 +636,43 @@ BOOST_AUTO_TEST_CASE(a_year_of_random_events_in_any_order_keeps_its_books) {
   BOOST_TEST(c.verdicts[0][0] + c.verdicts[0][1] > 10U);
 }
 
+BOOST_AUTO_TEST_CASE(an_acknowledged_segment_is_a_certain_verdict_with_the_time_until_then) {
+  Rig rig;
+  rig.ledger->started(Rig::race({0, 2}));
+  rig.ledger->segment_won({9, kStart + kDelay + 30ms, 2});
+  rig.report(0);
+  rig.report(2);
+  const auto r = rig.end();
+  BOOST_REQUIRE(r.verdict);
+  BOOST_TEST(r.verdict->winner == 2);
+  BOOST_TEST((r.verdict->way == race::Way::tcp && r.verdict->certainty == Certainty::certain));
+  BOOST_TEST((r.runners[1].arrival == 30ms));
+  BOOST_TEST(!r.runners[0].arrival.has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_segment_that_was_never_sent_has_not_won) {
+  for (const Reported fate :
+       {Reported::dropped_late, Reported::refused, Reported::failed, Reported::withheld}) {
+    Rig rig;
+    rig.ledger->started(Rig::race({0, 1}));
+    rig.ledger->segment_won({9, kStart + kDelay + 30ms, 1});
+    rig.report(1, fate);
+    BOOST_TEST(!rig.end().verdict);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(an_acknowledgement_of_nobody_s_race_or_before_the_instant_is_counted_and_no_more) {
+  Rig rig;
+  rig.ledger->started(Rig::race({0, 1}));
+  rig.ledger->segment_won({8, kStart + kDelay + 30ms, 1});
+  rig.ledger->segment_won({9, kStart + kDelay + 30ms, 2});
+  rig.ledger->segment_won({9, kStart, 1});
+  BOOST_TEST(rig.ledger->counters().segments_unknown == 2U);
+  BOOST_TEST(rig.ledger->counters().segments_early == 1U);
+  rig.ledger->segment_won({9, kStart + kDelay + 30ms, 1});
+  rig.ledger->segment_won({9, kStart + kDelay + 30ms, 0});
+  BOOST_TEST(rig.ledger->counters().segments_unknown == 3U);
+  BOOST_TEST(rig.end().verdict->winner == 1);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <boost/test/unit_test.hpp>
+#include <thread>
 
 #include "common/net/udp.hh"
 
@@ -43,6 +44,28 @@ BOOST_AUTO_TEST_CASE(after_the_drop_nothing_is_left_and_nothing_comes_back) {
     return !has_capability(Capability::net_raw) && !has_capability(Capability::net_admin) &&
            !has_capability(Capability::net_bind_service) && prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 &&
            !Fd(socket(AF_INET, SOCK_RAW, IPPROTO_RAW));
+  }));
+}
+
+BOOST_AUTO_TEST_CASE(one_that_is_kept_is_the_only_one_and_other_threads_have_none,
+                     *boost::unit_test::precondition(NeedsNetRaw())) {
+  BOOST_TEST(in_child([] {
+    bool kept = false;
+    std::thread([&kept] {
+      keep_capability(Capability::net_raw);
+      kept = has_capability(Capability::net_raw) && !has_capability(Capability::net_admin) &&
+             !has_capability(Capability::net_bind_service) && prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
+    }).join();
+    drop_capabilities();
+    return kept && !has_capability(Capability::net_raw);
+  }));
+}
+
+BOOST_AUTO_TEST_CASE(what_was_not_there_is_not_kept) {
+  BOOST_TEST(in_child([] {
+    drop_capabilities();
+    keep_capability(Capability::net_raw);
+    return !has_capability(Capability::net_raw);
   }));
 }
 

@@ -273,6 +273,25 @@ BOOST_AUTO_TEST_CASE(a_file_that_is_not_ours_stays_untouched) {
   BOOST_TEST((bytes_of(folder.file()) == before));
 }
 
+BOOST_AUTO_TEST_CASE(an_older_schema_is_brought_up_to_date_with_all_that_is_in_it) {
+  open();
+  put(3);
+  BOOST_REQUIRE(kept(3));
+  store.reset();
+  {
+    Database db(folder.file(), Database::Mode::write, 100);
+    BOOST_REQUIRE(
+        db.run("ALTER TABLE races DROP COLUMN tcp_likely; ALTER TABLE races DROP COLUMN "
+               "tcp_certain; PRAGMA user_version = 1"));
+    BOOST_TEST(check_file(db).text.find("it has schema 1") != std::string::npos);
+  }
+  open();
+  put(4);
+  BOOST_REQUIRE(kept(4));
+  BOOST_TEST(races_in(folder.file()) == 7);
+  BOOST_TEST(!fs::exists(folder.file() + ".damaged"));
+}
+
 BOOST_AUTO_TEST_CASE(a_newer_schema_stays_untouched) {
   open();
   put(1);
@@ -280,12 +299,12 @@ BOOST_AUTO_TEST_CASE(a_newer_schema_stays_untouched) {
   store.reset();
   {
     Database db(folder.file(), Database::Mode::write, 100);
-    BOOST_REQUIRE(db.run("PRAGMA user_version = 2"));
+    BOOST_REQUIRE(db.run("PRAGMA user_version = 3"));
   }
   const std::string before = bytes_of(folder.file());
   open();
   put(1);
-  BOOST_TEST(in_trouble("it has schema 2, and this flagfall knows 1"));
+  BOOST_TEST(in_trouble("it has schema 3, and this flagfall knows 2"));
   store.reset();
   BOOST_TEST((bytes_of(folder.file()) == before));
   BOOST_TEST(!fs::exists(folder.file() + ".damaged"));

@@ -1,0 +1,85 @@
+#include "master/http_answer.hh"
+
+#include <fmt/format.h>
+
+namespace flagfall::master {
+namespace {
+
+std::string_view reason(int status) {
+  switch (status) {
+    case 200:
+      return "OK";
+    case 301:
+      return "Moved Permanently";
+    case 302:
+      return "Found";
+    case 303:
+      return "See Other";
+    case 307:
+      return "Temporary Redirect";
+    case 308:
+      return "Permanent Redirect";
+    case 400:
+      return "Bad Request";
+    case 404:
+      return "Not Found";
+    case 405:
+      return "Method Not Allowed";
+    case 413:
+      return "Content Too Large";
+    case 414:
+      return "URI Too Long";
+    case 431:
+      return "Request Header Fields Too Large";
+    case 501:
+      return "Not Implemented";
+    case 503:
+      return "Service Unavailable";
+    case 505:
+      return "HTTP Version Not Supported";
+    default:
+      return "Internal Server Error";
+  }
+}
+
+}  // namespace
+
+void put(ByteWriter& out, std::string_view text) {
+  out.bytes(as_bytes(text));
+}
+void put(ByteWriter& out, std::uint64_t number) {
+  const fmt::format_int digits(number);
+  put(out, std::string_view(digits.data(), digits.size()));
+}
+
+void begin_answer(int status, std::string_view date, ByteWriter& out) {
+  put(out, "HTTP/1.1 ");
+  put(out, static_cast<std::uint64_t>(status));
+  put(out, " ");
+  put(out, reason(status));
+  put(out, "\r\n");
+  put(out, date);
+}
+
+std::string_view last_fields(const HttpEnding& ending) {
+  if (ending.close) return "\r\nConnection: close\r\n\r\n";
+  return ending.told_to_keep ? "\r\nConnection: keep-alive\r\n\r\n" : "\r\n\r\n";
+}
+
+void HttpRedirect::write(const HttpLocation& location, ByteWriter& out, std::size_t padding) const noexcept {
+  begin_answer(static_cast<int>(status), date, out);
+  put(out, "Location: ");
+  location.write(values, out);
+  // True for this client's network alone, and as long as a DNS answer of the same would be.
+  if (max_age > 0) {
+    put(out, "\r\nCache-Control: private, max-age=");
+    put(out, max_age);
+  } else {
+    put(out, "\r\nCache-Control: no-store");
+  }
+  for (; padding > 0; --padding) put(out, " ");
+  put(out, "\r\nContent-Length: 0");
+  put(out, last_fields(ending));
+}
+
+}  // namespace flagfall::master

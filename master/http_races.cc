@@ -1,0 +1,247 @@
+#include "master/http_races.hh"
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+namespace flagfall::master {
+namespace {
+
+/// So long after the instant an acknowledgement may still come: the kernel's own copies leave after 0.2, 0.6
+/// and 1.4 s. The ledger remembers races for about as long.
+constexpr Nanos kHeard = std::chrono::seconds(2);
+
+Fallback reason(net::Handover result) {
+  switch (result) {
+    case net::Handover::options:
+      return Fallback::tcp_options;
+    case net::Handover::busy:
+      return Fallback::tcp_busy;
+    case net::Handover::room:
+      return Fallback::tcp_room;
+    case net::Handover::closing:
+      return Fallback::tcp_closing;
+    default:
+      return Fallback::tcp_failed;
+  }
+}
+
+/// One millisecond for each segment's timestamp, one before them and one after (SegmentRace).
+Nanos least_delay(unsigned runners) {
+  return std::chrono::milliseconds(runners + 2);
+}
+
+}  // namespace
+
+HttpRaces::HttpRaces(const HttpRaceOptions& options, Random& random, RaceLog* log)
+    : options_(options),
+      book_(options.order_size, static_cast<std::uint8_t>(options.loop), options.slaves, options.max_slaves),
+      start_line_(options.max_slaves, options.loop, options.epoch),
+      guard_(options.guard, 1, random),
+      lots_(random.next()),
+      hash_(random),
+      log_(log),
+      flights_(options.most),
+      by_client_(options.most) {
+  assert(options.loop < 256 && options.max_slaves >= 1 && options.max_slaves <= kMostRunners);
+  for (std::uint32_t i = 0; i < options.most; ++i) free_.push_back(i);
+}
+
+void HttpRaces::take_over(std::shared_ptr<const Snapshot> snapshot) {
+  assert(ordered_ == 0);
+  book_.take_over(*snapshot);
+  snapshot_ = std::move(snapshot);
+}
+
+std::optional<Fallback> HttpRaces::line_up(const HttpRaceOffer& offer, const Course& course, MonoTime now,
+                                           LineUp& out) noexcept {
+  const RacedService& service = snapshot_->services[offer.site.service];
+  if (const auto why = StartLine::closed(*snapshot_, now)) return why;
+  if (service.delay > kMostTcpDelay) return Fallback::tcp_delay;
+  if (const auto why =
+          start_line_.line_up(*snapshot_, now, service.delay, now, service.web, course.address, out))
+    return why;
+  if (!offer.alone) return Fallback::tcp_busy;
+  if (free_.empty()) return Fallback::races_in_flight;
+  if (service.race_share < 1 && lots_.unit() >= service.race_share) return Fallback::not_sampled;
+  // The handshake has shown that the client has its address.
+  return guard_.take(course.client.ip, true, now);
+}
+
+bool HttpRaces::race(const HttpRaceOffer& offer, const Course& course, HttpRaceOutput& output) noexcept {
+  const RacedService& service = snapshot_->services[offer.site.service];
+  if (service.shadow) return false;  // nothing is lost by it: over DNS the slaves' times are seen
+  const auto refused = [this](Fallback why) {
+    counters_.fallback.count(why);
+    return false;
+  };
+  LineUp line_up;
+  if (const auto why = this->line_up(offer, course, output.now(), line_up)) return refused(*why);
+  const std::size_t length = write_answers(offer, line_up);
+  if (length == 0) return refused(Fallback::too_big);
+  if (full()) flush(output);
+  const net::TcpHandoff held = output.hand_over(answer(kMostRunners, length));
+  if (held.result != net::Handover::fits) {
+    counters_.fallback.count(reason(held.result));
+    return held.held > 0;
+  }
+  const Nanos delay = std::max(service.delay, least_delay(line_up.count));
+  line_up.timestamp = output.now();
+  line_up.instant = snapshot_->clock.to_ref(line_up.timestamp) + delay;
+  const SegmentRace race({.client = course.client,
+                          .server = course.server,
+                          .send_next = held.send_next,
+                          .receive_next = held.receive_next,
+                          .window = held.window,
+                          .clock = held.clock,
+                          .answer = static_cast<std::uint16_t>(length)},
+                         line_up.count, delay);
+  output.send_packet(race.old_octet());
+  order(line_up, race, course);
+  start_line_.started();
+
+  RaceStarted& s = started_.at(ordered_++);
+  s = {.id = line_up.id,
+       .instant = line_up.instant,
+       .due = line_up.timestamp + delay,
+       .received = line_up.timestamp,
+       .delay = delay,
+       .expected = snapshot_->clock.expected_at(line_up.timestamp),
+       .question = line_up.id,  // nobody asks for a race again: a retry is TCP's
+       .client = course.client,
+       .service = offer.site.service,
+       .address = course.address,
+       .count = static_cast<std::uint8_t>(line_up.count)};
+  for (unsigned i = 0; i < line_up.count; ++i) s.runners.at(i) = line_up.runners.at(i).slave;
+
+  if (const auto before = find(course.client, course.server)) {
+    ++counters_.unheard;
+    end(*before);
+  }
+  const std::uint32_t slot = free_.front();
+  Flight& flight = flights_[slot];
+  flight.race.emplace(race);
+  flight.id = s.id;
+  flight.hash = hash_of(course.client);
+  flight.until = s.due + kHeard;
+  flight.slaves = s.runners;
+  flight.self = free_.begin();
+  flying_.splice(flying_.end(), free_, free_.begin());
+  by_client_.insert(flight.hash, slot);
+  return true;
+}
+
+std::size_t HttpRaces::write_answers(const HttpRaceOffer& offer, const LineUp& line_up) noexcept {
+  const std::vector<std::uint16_t>& slaves = snapshot_->services[offer.site.service].slaves;
+  std::array<const HttpLocation*, kMostRunners + 1> locations{};
+  for (unsigned i = 0; i < line_up.count; ++i) {
+    const auto server = std::ranges::find(slaves, line_up.runners.at(i).slave) - slaves.begin();
+    locations.at(i) = &*offer.site.locations[static_cast<std::size_t>(server)];
+  }
+  locations.back() = &*offer.site.locations[offer.choice];
+  std::array<std::size_t, kMostRunners + 1> sizes{};
+  const auto write = [&](std::size_t i, std::size_t padding) {
+    ByteWriter out(answers_.at(i));
+    offer.redirect.write(*locations.at(i), out, padding);
+    sizes.at(i) = out.ok() ? out.size() : SIZE_MAX;
+  };
+  std::size_t longest = 0;
+  for (std::size_t i = 0; i < locations.size(); ++i) {
+    if (locations.at(i) == nullptr) continue;
+    write(i, 0);
+    longest = std::max(longest, sizes.at(i));
+  }
+  if (longest > std::min(kMostAnswer, book_.most_segment())) return 0;
+  for (std::size_t i = 0; i < locations.size(); ++i)
+    if (locations.at(i) != nullptr && sizes.at(i) < longest) write(i, longest - sizes.at(i));
+  return longest;
+}
+
+void HttpRaces::order(const LineUp& line_up, const SegmentRace& race, const Course& course) noexcept {
+  wire::Order order;
+  order.race = line_up.id;
+  order.instant = line_up.instant;
+  order.address = course.address;
+  order.client = course.client;
+  const HandedOver& c = race.connection();
+  for (unsigned i = 0; i < line_up.count; ++i) {
+    const Runner& runner = line_up.runners.at(i);
+    order.service = runner.service;
+    order.segment = {.sequence = c.send_next,
+                     .acknowledgement = c.receive_next,
+                     .timestamp = race.timestamp(i),
+                     .window = c.window};
+    order.request = as_bytes(answer(i, c.answer));
+    book_.add(runner.slave, ordered_, order);
+  }
+}
+
+void HttpRaces::flush(HttpRaceOutput& output) noexcept {
+  if (ordered_ == 0) return;
+  const MonoTime now = output.now();
+  const std::uint64_t sent = book_.flush(snapshot_->clock.to_ref(now), output);
+  for (unsigned i = 0; i < ordered_; ++i) {
+    RaceStarted& s = started_.at(i);
+    if (((sent >> i) & 1U) == 0) {
+      // The kernel's own copy is the answer.
+      counters_.fallback.count(Fallback::order_send_failed);
+      continue;
+    }
+    ++counters_.races;
+    s.dispatch = now - (s.due - s.delay);
+    if (log_ != nullptr) log_->log(s);
+  }
+  ordered_ = 0;
+}
+
+void HttpRaces::look(const wire::TcpView& packet, MonoTime at) noexcept {
+  const auto slot = find(packet.source, packet.destination);
+  if (!slot) return;
+  const Flight& flight = flights_[*slot];
+  const SegmentRace::Told told = flight.race->look(packet);
+  switch (told.outcome) {
+    case SegmentRace::Outcome::not_yet:
+      return;
+    case SegmentRace::Outcome::won:
+      ++counters_.won;
+      if (log_ != nullptr) log_->log(SegmentWon{flight.id, at, flight.slaves.at(*told.winner)});
+      break;
+    case SegmentRace::Outcome::unclear:
+      ++counters_.unclear;
+      break;
+    case SegmentRace::Outcome::fallback:
+      ++counters_.own_copy;
+      break;
+    case SegmentRace::Outcome::closed:
+      ++counters_.reset;
+      break;
+  }
+  end(*slot);
+}
+
+void HttpRaces::advance(MonoTime now) noexcept {
+  while (!flying_.empty() && flights_[flying_.front()].until <= now) {
+    ++counters_.unheard;
+    end(flying_.front());
+  }
+}
+
+std::uint64_t HttpRaces::hash_of(const Endpoint& client) const {
+  return hash_.finish(hash_.mix(hash_.mix(hash_.start(), client.port), Bytes(client.ip.octets)));
+}
+
+std::optional<std::uint32_t> HttpRaces::find(const Endpoint& client, const Endpoint& server) const {
+  return by_client_.find(hash_of(client), [&](std::uint32_t slot) {
+    const HandedOver& c = flights_[slot].race->connection();
+    return c.client == client && c.server == server;
+  });
+}
+
+void HttpRaces::end(std::uint32_t slot) noexcept {
+  Flight& flight = flights_[slot];
+  by_client_.erase(flight.hash, slot);
+  flight.race.reset();
+  free_.splice(free_.begin(), flying_, flight.self);
+}
+
+}  // namespace flagfall::master

@@ -1,0 +1,142 @@
+// Races of redirects: whom a request's connection is handed over to, and what the clients' acknowledgements
+// say of it. The core, without sockets; one object a loop; nothing allocates between take_over() calls,
+// nothing locks. docs/design/tcp-race.md says why it is as it is.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "common/base/counters.hh"
+#include "common/base/hash.hh"
+#include "common/base/random.hh"
+#include "common/net/tcp_handoff.hh"
+#include "common/wire/tcp_segment.hh"
+#include "master/fallback.hh"
+#include "master/http_desk.hh"
+#include "master/order_book.hh"
+#include "master/race_guard.hh"
+#include "master/race_records.hh"
+#include "master/segment_race.hh"
+#include "master/slot_index.hh"
+#include "master/start_line.hh"
+
+namespace flagfall::master {
+
+struct HttpRaceOptions {
+  unsigned max_slaves = 8;
+  GuardOptions guard;  // of clients whose address is certain
+  std::size_t order_size = 1200;
+  std::size_t slaves = 0;   // how many are configured
+  unsigned loop = 0;        // ids and sealed datagrams of different loops never meet
+  std::uint64_t epoch = 0;  // random, shared by all loops of one start
+  std::size_t most = 8192;  // races that are not over yet
+};
+
+/// Written by the loop, read by any thread.
+struct HttpRaceCounters {
+  Counter races;  // orders have left
+  FallbackCounters fallback;
+  Counter won;       // the acknowledgement named a slave
+  Counter unclear;   // it came, and did not
+  Counter own_copy;  // the client took the master's
+  Counter reset;     // by the client
+  Counter unheard;   // no acknowledgement was seen in time, or it came with the next request
+
+  /// Of ended races: f(name, counter).
+  template <class F>
+  void for_each_end(F f) const {
+    f("races_won", won);
+    f("races_unclear", unclear);
+    f("races_own_copy", own_copy);
+    f("races_reset", reset);
+    f("races_unheard", unheard);
+  }
+};
+
+/// What a race does to the world.
+class HttpRaceOutput : public OrderSink {
+ public:
+  /// Hands the connection over whose request is at hand. What does not fit but was held in part is sent by
+  /// who implements this.
+  virtual net::TcpHandoff hand_over(std::string_view answer) noexcept = 0;
+  virtual void send_packet(const wire::TcpSegment& segment) noexcept = 0;
+  [[nodiscard]] virtual MonoTime now() const noexcept = 0;
+};
+
+class HttpRaces {
+ public:
+  /// `log` outlives the object; null: nobody hears of races.
+  HttpRaces(const HttpRaceOptions& options, Random& random, RaceLog* log);
+
+  /// Between requests, and not before flush().
+  void take_over(std::shared_ptr<const Snapshot> snapshot);
+
+  struct Course {
+    Endpoint client;
+    Endpoint server;           // whom it asked,
+    std::uint8_t address = 0;  // and its index among the service addresses
+  };
+  /// True: the client's answer is under way, by the slaves or in the worst case by the kernel; or in part by
+  /// an output that says why.
+  bool race(const HttpRaceOffer& offer, const Course& course, HttpRaceOutput& output) noexcept;
+  /// Sends the orders; after each round of requests, and when full().
+  void flush(HttpRaceOutput& output) noexcept;
+  [[nodiscard]] bool full() const { return ordered_ == kMostQueries; }
+
+  /// A packet of a client that acknowledges or resets; anybody's.
+  void look(const wire::TcpView& packet, MonoTime at) noexcept;
+  /// Forgets races of which nothing more is expected.
+  void advance(MonoTime now) noexcept;
+  /// Races that are not over.
+  [[nodiscard]] std::size_t in_flight() const { return flying_.size(); }
+
+  [[nodiscard]] const HttpRaceCounters& counters() const { return counters_; }
+  [[nodiscard]] const OrderCounters& orders(std::size_t slave) const { return book_.counters(slave); }
+
+ private:
+  /// An answer's octets at most: in one packet of 1,280 octets with IPv6.
+  static constexpr std::size_t kMostAnswer = 1280 - wire::kMostTcpHeaders;
+  struct Flight {
+    std::optional<SegmentRace> race;
+    std::uint64_t id = 0;
+    std::uint64_t hash = 0;
+    MonoTime until;
+    std::array<std::uint16_t, kMostRunners> slaves{};
+    std::list<std::uint32_t>::iterator self;
+  };
+  [[nodiscard]] std::uint64_t hash_of(const Endpoint& client) const;
+  [[nodiscard]] std::optional<std::uint32_t> find(const Endpoint& client, const Endpoint& server) const;
+  void end(std::uint32_t slot) noexcept;
+  std::optional<Fallback> line_up(const HttpRaceOffer& offer, const Course& course, MonoTime now,
+                                  LineUp& out) noexcept;
+  /// All slaves' answers and the master's own, of one length; 0: too long.
+  std::size_t write_answers(const HttpRaceOffer& offer, const LineUp& line_up) noexcept;
+  void order(const LineUp& line_up, const SegmentRace& race, const Course& course) noexcept;
+  [[nodiscard]] std::string_view answer(std::size_t place, std::size_t length) const {
+    return as_text(Bytes(answers_.at(place)).first(length));
+  }
+
+  HttpRaceOptions options_;
+  OrderBook book_;
+  StartLine start_line_;
+  RaceGuard guard_;
+  SeededRandom lots_;  // of race_share
+  SeededHash hash_;
+  RaceLog* log_;
+  std::shared_ptr<const Snapshot> snapshot_;
+  std::array<std::array<std::uint8_t, kMostAnswer>, kMostRunners + 1> answers_{};  // the last: the master's
+  std::vector<Flight> flights_;
+  std::list<std::uint32_t> flying_;  // slots, the oldest first
+  std::list<std::uint32_t> free_;
+  SlotIndex by_client_;
+  unsigned ordered_ = 0;  // since the last flush
+  std::array<RaceStarted, kMostQueries> started_{};
+  HttpRaceCounters counters_;
+};
+
+}  // namespace flagfall::master

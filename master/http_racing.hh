@@ -1,0 +1,74 @@
+// The shell around HttpRaces: sockets for orders and packets, and the taps that show clients'
+// acknowledgements. The HTTP loop's thread alone, which keeps CAP_NET_ADMIN for the hand-overs.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "common/net/fd.hh"
+#include "common/net/loop.hh"
+#include "common/net/tcp_tap.hh"
+#include "master/http_races.hh"
+#include "master/order_sockets.hh"
+
+namespace flagfall::master {
+
+class HttpRacing final : private HttpRaceOutput {
+ public:
+  struct Options {
+    HttpRaceOptions core;
+    std::vector<Endpoint> listen;  // where clients ask
+    unsigned first_address = 0;    // the first one's index among the service addresses
+    std::vector<IpAddress> order_sources;
+    int order_dscp = 0;
+  };
+  /// Opens the sockets. `clock` and `log` outlive it. Throws std::system_error that says what is missing.
+  HttpRacing(const Options& options, const Clock& clock, Random& random, RaceLog* log);
+
+  /// Once, before the first race.
+  void start(net::Loop& loop);
+  void take_over(std::shared_ptr<const Snapshot> snapshot);
+
+  /// See HttpRaces::race(). `unsent`: what the connection still has to send of an answer that was handed over
+  /// in part only.
+  bool race(const HttpRaceOffer& offer, const net::Fd& connection, const Endpoint& client,
+            std::size_t listener, std::string& unsent) noexcept;
+  /// After each round of requests.
+  void flush() noexcept;
+  /// Several times a second.
+  void tick(MonoTime now) noexcept;
+
+  [[nodiscard]] const HttpRaceCounters& counters() const { return core_.counters(); }
+  [[nodiscard]] const OrderCounters& orders(std::size_t slave) const { return core_.orders(slave); }
+  [[nodiscard]] int order_error() const { return orders_.last_error(); }
+  /// Packets of clients that did not fit a tap's queue; any thread.
+  [[nodiscard]] const Counter& packets_lost() const { return lost_; }
+
+ private:
+  struct Tap {
+    explicit Tap(const Endpoint& server) : tap(server) {}
+    net::TcpTap tap;
+    net::Watch watch;
+    bool open = false;
+    MonoTime last_race;
+  };
+  // HttpRaceOutput
+  void send_orders(std::span<OrderDatagram> datagrams) override { orders_.send_orders(datagrams); }
+  net::TcpHandoff hand_over(std::string_view answer) noexcept override;
+  void send_packet(const wire::TcpSegment& segment) noexcept override;
+  [[nodiscard]] MonoTime now() const noexcept override { return clock_.mono(); }
+
+  void look(Tap& tap) noexcept;
+
+  Options options_;
+  const Clock& clock_;  // NOLINT(*-ref-data-members)
+  HttpRaces core_;
+  OrderSockets orders_;
+  std::array<net::Fd, 2> packets_;          // of IPv4 and IPv6
+  std::vector<std::unique_ptr<Tap>> taps_;  // by listener
+  const net::Fd* connection_ = nullptr;     // of the request at hand
+  std::string* unsent_ = nullptr;           // and its
+  Counter lost_;
+};
+
+}  // namespace flagfall::master

@@ -1,0 +1,224 @@
+"""The race over TCP, with real clients: each follows its nearest slave, and the master knows whom; what else may
+happen to a connection leaves it with whole answers."""
+
+import collections
+import re
+import signal
+import socket
+import struct
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+import deployment
+import harness
+import web_races
+from web_races import HOST, Connection
+
+SLAVES = ("fra", "nyc", "sin")
+CLIENTS = ("berlin", "madrid", "boston", "denver", "jakarta", "tokyo")
+SERVER = """
+import http.server, socketserver, sys
+class Content(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        text = f"content of {sys.argv[1]}".encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+server = socketserver.ThreadingTCPServer((sys.argv[2], 80), Content)
+print("ready", flush=True)
+server.serve_forever()
+"""
+
+
+class HttpRaceTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.lab = harness.Lab("race.toml")
+        cls.addClassCleanup(cls.lab.stop)
+        cls.lab.start_lab()
+        cls.site = deployment.Deployment(cls.lab, SLAVES, delay="30ms", ordinary_user=True)
+        web_races.arrange(cls.site)
+        cls.site.start()
+
+    def nearest(self, client):
+        return min(SLAVES, key=lambda slave: self.lab.delay_ms(client, slave))
+
+    def url(self, path="/", family=4):
+        return f"http://{deployment.endpoint(self.lab.address('master', family), 80)}{path}"
+
+    def counted(self):
+        """Races, and answers without one by reason."""
+        status = self.site.status()
+        return {"races": status["races"], **status["fallback"]}
+
+    def since(self, before):
+        return {name: n - before[name] for name, n in self.counted().items() if n != before[name]}
+
+    def assert_nearest(self, winners):
+        """winners: (client, slave)."""
+        right = sum(slave == self.nearest(client) for client, slave in winners)
+        self.assertGreaterEqual(right, 0.99 * len(winners), collections.Counter(winners))
+
+    def test_1_every_connection_is_exact_follows_the_nearest_slave_and_its_verdict_is_right(self):
+        before = self.counted()
+        races = web_races.verdicts.Races(self.site.socket())
+        clients = web_races.Clients(self.lab)
+        for i, host in enumerate(CLIENTS):
+            clients.ask(host, 60, think_ms=(0, 10, 20, 100)[i % 4], family=4 if i % 2 else 6)
+            clients.ask(host, 20, think_ms=50, each=1, family=6 if i % 2 else 4)
+        requests = web_races.match(clients.wait(), races.stop())
+        self.assertEqual([r.fault for r in requests if r.fault], [])
+        self.assertEqual(clients.left_over, [])
+        self.assertEqual(self.since(before), {"races": len(requests)})
+        self.assert_nearest([(r.host, r.winner) for r in requests])
+        score, wrong = web_races.score(requests)
+        print(f"{len(requests)} requests, {score}")
+        self.assertEqual(wrong, [])
+        self.assertGreaterEqual(score["races"], 0.97 * len(requests))
+        self.assertGreaterEqual(score["certain_share"], 0.95)
+
+    def test_2_curl_wget_and_python_follow_the_nearest_slave(self):
+        before = self.counted()
+        winners = []
+        for host in CLIENTS:
+            slaves = re.compile(r"http://([a-z]+)\.example\.test/")
+            curl = self.lab.run(host, ["curl", "-gs", "-H", f"Host: {HOST}", "-w", "%{redirect_url}\n",
+                                       *(self.url(f"/{i}", 4 if i % 2 else 6) for i in range(10))], check=True)
+            wget = self.lab.run(host, ["wget", "-S", "-O-", "--max-redirect=0", "--header", f"Host: {HOST}",
+                                       *(self.url(f"/{i}") for i in range(5))])
+            python = self.lab.run(host, [sys.executable, "-c", "import http.client, sys\n"
+                                         "c = http.client.HTTPConnection(sys.argv[1], 80, timeout=5)\n"
+                                         "for i in range(10):\n"
+                                         "  c.request('GET', f'/{i}', headers={'Host': sys.argv[2]})\n"
+                                         "  a = c.getresponse(); a.read(); print(a.getheader('Location'))",
+                                         self.lab.address("master"), HOST], check=True)
+            for text, count in ((curl.stdout, 10), (wget.stderr, 5), (python.stdout, 10)):
+                found = slaves.findall(re.sub(r"\[following\]|Location: .* \[", "", text))
+                found = found[:count] if count == 5 else found
+                self.assertEqual(len(found), count, text)
+                winners += [(host, slave) for slave in found]
+        self.assert_nearest(winners)
+        self.assertGreaterEqual(self.since(before)["races"], len(winners))
+
+    def test_3_chromium_gets_its_content_from_the_nearest_slave(self):
+        for slave in SLAVES:
+            self.lab.start(slave, f"{slave}-content",
+                           [sys.executable, "-c", SERVER, slave, self.lab.address(slave)]).wait_for("ready")
+        rules = ", ".join([f"MAP {HOST} {self.lab.address('master')}",
+                           *(f"MAP {s}.example.test {self.lab.address(s)}" for s in SLAVES)])
+        before = self.counted()
+        for host in ("berlin", "boston", "tokyo"):
+            with tempfile.TemporaryDirectory() as folder:
+                done = self.lab.run(host, ["chromium", "--headless=new", "--no-sandbox", "--disable-gpu",
+                                           "--disable-dev-shm-usage", "--no-first-run",
+                                           "--disable-background-networking", "--disable-component-update",
+                                           f"--user-data-dir={folder}", f"--host-resolver-rules={rules}",
+                                           "--dump-dom", f"http://{HOST}/"], timeout=60)
+            self.assertIn(f"content of {self.nearest(host)}", done.stdout, done.stderr[-2000:])
+        self.assertGreaterEqual(self.since(before)["races"], 3)
+
+    def test_4_what_cannot_be_raced_is_answered_at_once_and_in_order(self):
+        before = self.counted()
+        connection = Connection(self.lab, "berlin")
+        count = 50
+        connection.sock.sendall(b"".join(f"GET /{i} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode() for i in range(count)))
+        got = b""
+        while got.count(b"\r\n\r\n") < count:
+            got += connection.sock.recv(65536)
+        self.assertEqual([int(n) for n in re.findall(rb"example\.test/(\d+)\r", got)], list(range(count)))
+        self.assertTrue(web_races.ANSWER.match(got))
+        self.assertEqual(connection.ask("/after").fault, "")
+        self.assertEqual(connection.close(), b"")
+        since = self.since(before)
+        self.assertGreaterEqual(since["tcp_busy"], count - 1)
+
+    def test_5_a_request_that_comes_before_the_race_is_over_is_answered_too(self):
+        connection = Connection(self.lab, "tokyo")
+        for i in range(20):
+            connection.sock.sendall(f"GET /{i} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+            time.sleep(0.01)  # the delay is 30 ms
+        got = b""
+        while got.count(b"\r\n\r\n") < 20:
+            got += connection.sock.recv(65536)
+        self.assertEqual([int(n) for n in re.findall(rb"example\.test/(\d+)\r", got)], list(range(20)))
+        self.assertEqual(connection.close(), b"")
+
+    def test_6_a_connection_that_ends_with_its_answer_is_raced_and_closed_after_it(self):
+        before = self.counted()
+        for i in range(10):
+            connection = Connection(self.lab, "boston", 4 if i % 2 else 6)
+            connection.sock.sendall(f"GET /{i} HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n".encode())
+            got = b""
+            while part := connection.sock.recv(65536):
+                got += part
+            connection.sock.close()
+            self.assertTrue(web_races.ANSWER.fullmatch(got), got)
+            self.assertIn(b"Location: http://nyc.example.test/", got)
+        self.assertEqual(self.since(before), {"races": 10})
+
+    def test_7_clients_that_reset_or_leave_during_a_race_disturb_nobody(self):
+        for i in range(40):
+            connection = Connection(self.lab, "denver")
+            connection.sock.sendall(f"GET /{i} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+            if i % 2:
+                connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            time.sleep((i % 4) * 0.02)
+            connection.sock.close()
+        connection = Connection(self.lab, "denver")
+        for i in range(20):
+            self.assertEqual(connection.ask(f"/{i}").winner, "nyc")
+        self.assertEqual(connection.close(), b"")
+
+    def test_8_with_loss_on_every_link_every_answer_is_whole(self):
+        self.lab.link("*", "*", loss=0.05)
+        try:
+            clients = web_races.Clients(self.lab)
+            for i, host in enumerate(CLIENTS):
+                for _ in range(3):
+                    clients.ask(host, 30, think_ms=10, each=10, family=4 if i % 2 else 6)
+            requests = clients.wait()
+        finally:
+            self.lab.link("*", "*", loss=0)
+        self.assertEqual([(r.client, r.fault) for r in requests if r.fault], [])
+        self.assertEqual(clients.left_over, [])
+        print(f"{len(requests)} requests with 5 % loss, the slowest "
+              f"{max(r.ended_ns - r.started_ns for r in requests) * 1e-9:.2f} s")
+
+    def test_9_without_slaves_the_kernel_answers_and_then_the_master(self):
+        connections = {host: Connection(self.lab, host) for host in CLIENTS}
+        for host, connection in connections.items():
+            self.assertEqual(connection.ask("/").fault, "", host)
+        for slave in SLAVES:
+            self.site.programs[slave].process.send_signal(signal.SIGSTOP)  # the sessions are still there
+        took = {}
+
+        def ask(host, path):
+            request = connections[host].ask(path)
+            self.assertEqual(request.fault, "", host)
+            took[host] = (request.ended_ns - request.started_ns) * 1e-6 - 2 * self.lab.delay_ms(host, "master")
+        try:
+            threads = [threading.Thread(target=ask, args=(host, "/silent")) for host in CLIENTS]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        finally:
+            for slave in SLAVES:
+                self.site.programs[slave].kill()
+        print("slaves are silent, ms above the round trip:", {host: round(ms) for host, ms in took.items()})
+        self.assertEqual(len(took), len(CLIENTS))
+        self.assertLess(max(took.values()), 300)
+        self.assertGreater(min(took.values()), 150)  # it was the kernel's own copy
+        time.sleep(1)  # the master has seen that they are gone
+        for host in CLIENTS:
+            ask(host, "/dead")
+        print("slaves are dead, ms above the round trip:", {host: round(ms) for host, ms in took.items()})
+        self.assertLess(max(took.values()), 300)
+
+
+if __name__ == "__main__":
+    harness.main()

@@ -1,0 +1,350 @@
+#include "master/http_races.hh"
+
+#include <algorithm>
+#include <boost/test/unit_test.hpp>
+#include <deque>
+#include <map>
+
+#include "tests/unit/master/allocation_count.hh"
+#include "tests/unit/master/http_fixture.hh"
+
+using namespace flagfall;          // NOLINT(google-build-using-namespace): a test
+using namespace flagfall::master;  // NOLINT(google-build-using-namespace)
+using namespace std::chrono_literals;
+using Handover = net::Handover;
+
+namespace {
+
+constexpr MonoTime kNow = MonoTime(Nanos(50s));
+constexpr Nanos kDelay = 25ms;
+constexpr std::uint32_t kClock = 1000;
+const Endpoint kServer{*parse_ip("192.0.2.1"), 80};
+const std::string kGet = "GET /a?b=c HTTP/1.1\r\nHost: www.example.test\r\n\r\n";
+
+/// A master whose connections take what is asked of them, and its slaves, who open their orders.
+struct Rig : HttpRaceOutput, RaceLog, HttpRacer {
+  struct Order {
+    std::string slave;
+    wire::Order order;  // without views
+    std::string content;
+  };
+  SeededRandom random{4};
+  HttpRaceOptions options;
+  std::optional<HttpRaces> races;
+  test::HttpScene scene{this};
+  Endpoint client{*parse_ip("203.0.113.9"), 40000};  // of no bound network
+  MonoTime time = kNow;
+  Handover result = Handover::fits;
+  std::size_t held = 0;  // of what does not fit
+  bool refuse_orders = false;
+  std::map<std::uint16_t, net::Opener> openers;
+  std::vector<Order> orders;
+  std::string handed_over;
+  std::vector<wire::TcpSegment> packets;
+  std::deque<RaceRecord> records;
+  static constexpr std::array<const char*, 3> kSlaves = {"fra", "nyc", "sin"};
+
+  Rig() {
+    options.slaves = 3;
+    options.guard.verified_prefix = options.guard.verified_total = {1e6, 1e6};
+    Snapshot& s = scene.snapshot;
+    s.clock.status = wire::ClockStatus::synchronised;
+    s.clock.bound = 1ms;
+    s.clock.measured = kNow;
+    s.max_error = 5ms;
+    s.slaves.resize(3);
+    RacedService& service = s.services[0];
+    service.delay = kDelay;
+    service.slaves = {0, 1, 2};
+    for (std::uint16_t i = 0; i < 3; ++i) {
+      s.slaves[i] = {true, i, {}, {*parse_ip("192.0.2.1"), static_cast<std::uint16_t>(1000 + i)}};
+      s.slaves[i].key[0] = static_cast<std::uint8_t>(i);
+      openers.emplace(s.slaves[i].orders.port, net::Opener(s.slaves[i].key));
+      service.web.push_back({i, 0, 0b10});
+    }
+    scene.config.services[0].slaves[2].location = "{scheme}://singapore.example.test{path}";
+    publish();
+  }
+  void publish() {
+    scene.publish();
+    if (!races) races.emplace(options, random, this);
+    races->take_over(std::make_shared<const Snapshot>(scene.snapshot));
+  }
+
+  void send_orders(std::span<OrderDatagram> datagrams) override {
+    for (OrderDatagram& d : datagrams) {
+      d.sent = !refuse_orders;
+      std::vector<std::uint8_t> copy(d.bytes.begin(), d.bytes.end());
+      wire::OrderReader reader(openers.at(d.to.port).open(copy).plaintext);
+      wire::Order order;
+      while (reader.next(order))
+        orders.push_back({kSlaves.at(d.to.port - 1000U), order, std::string(as_text(order.request))});
+      BOOST_TEST(reader.ok());
+    }
+  }
+  net::TcpHandoff hand_over(std::string_view answer) noexcept override {
+    handed_over = answer;
+    return {.result = result,
+            .held = result == Handover::fits ? answer.size() : held,
+            .send_next = 0xfffffff0,
+            .receive_next = 7,
+            .clock = kClock,
+            .window = 500};
+  }
+  void send_packet(const wire::TcpSegment& segment) noexcept override { packets.push_back(segment); }
+  [[nodiscard]] MonoTime now() const noexcept override { return time; }
+  void log(const RaceRecord& record) noexcept override { records.push_back(record); }
+  bool race(const HttpRaceOffer& offer) noexcept override {
+    return races->race(offer, {client, kServer, 1}, *this);
+  }
+
+  /// What the client gets of the master at once.
+  std::string ask(const std::string& request = kGet) {
+    scene.client = client.ip;
+    std::string said = scene.said(request);
+    races->flush(*this);
+    return said;
+  }
+  std::string why_not(const std::string& request = kGet) {
+    std::vector<std::uint64_t> before;
+    for (std::size_t i = 0; i < kFallbackNames.size(); ++i)
+      before.push_back(races->counters().fallback.get(static_cast<Fallback>(i)));
+    const std::string said = ask(request);
+    BOOST_TEST(said.starts_with("HTTP/1.1 302 Found\r\n"));
+    for (std::size_t i = 0; i < kFallbackNames.size(); ++i)
+      if (races->counters().fallback.get(static_cast<Fallback>(i)) != before[i])
+        return std::string(kFallbackNames.at(i));
+    return "";
+  }
+  /// The client has taken the segment of this slave, and says so.
+  void acknowledge(std::size_t order, MonoTime at = kNow + 60ms) {
+    const auto& won = orders.at(order);
+    const auto length = static_cast<std::uint32_t>(won.content.size());
+    races->look({.source = client,
+                 .destination = kServer,
+                 .acknowledgement = won.order.segment->sequence + length,
+                 .ack = true,
+                 .timestamps = wire::TcpTimestamps{99, won.order.segment->timestamp}},
+                at);
+  }
+};
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(http_races, Rig)
+
+BOOST_AUTO_TEST_CASE(every_slave_gets_its_own_redirect_of_one_length_for_one_instant) {
+  BOOST_TEST(ask().empty());
+  BOOST_REQUIRE(orders.size() == 3U);
+  for (const Order& each : orders) {
+    const std::string name = each.slave == "sin" ? "singapore" : each.slave;
+    BOOST_TEST(each.content.starts_with("HTTP/1.1 302 Found\r\nLocation: http://" + name +
+                                        ".example.test/a?b=c\r\nCache-Control: no-store"));
+    BOOST_TEST(each.content.ends_with("\r\nContent-Length: 0\r\n\r\n"));
+    BOOST_TEST(each.content.size() == handed_over.size());
+    BOOST_TEST(to_ns(each.order.instant) == to_ns(kNow + kDelay));
+    BOOST_TEST(each.order.address == 1);
+    BOOST_TEST((each.order.client == client));
+    BOOST_TEST(each.order.segment->sequence == 0xfffffff0U);
+    BOOST_TEST(each.order.segment->acknowledgement == 7U);
+    BOOST_TEST(each.order.segment->window == 500);
+    BOOST_TEST(each.order.segment->timestamp >= kClock);
+    BOOST_TEST(each.order.segment->timestamp < kClock + 25);
+  }
+  BOOST_TEST(orders[0].order.segment->timestamp != orders[1].order.segment->timestamp);
+  BOOST_TEST(orders[1].order.segment->timestamp != orders[2].order.segment->timestamp);
+  BOOST_REQUIRE(packets.size() == 1U);
+  BOOST_TEST(packets[0].sequence == 0xffffffefU);
+  BOOST_TEST(races->counters().races.get() == 1U);
+  BOOST_TEST(scene.desk.counters().raced.get() == 1U);
+  BOOST_TEST(scene.desk.counters().answers(302) == 1U);
+  BOOST_TEST(scene.desk.led(0, 0) + scene.desk.led(0, 1) + scene.desk.led(0, 2) == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(the_ledger_hears_of_the_race_and_of_whom_the_client_has_acknowledged) {
+  (void)ask();
+  BOOST_REQUIRE(records.size() == 1U);
+  const auto started = std::get<RaceStarted>(records.front());
+  BOOST_TEST(started.count == 3);
+  BOOST_TEST((started.client == client));
+  BOOST_TEST(to_ns(started.due) == to_ns(kNow + kDelay));
+  for (std::size_t i = 0; i < 3; ++i) {
+    orders.clear();
+    records.clear();
+    client.port = static_cast<std::uint16_t>(41000 + i);
+    (void)ask();
+    acknowledge(i);
+    BOOST_REQUIRE(records.size() == 2U);
+    const auto won = std::get<SegmentWon>(records.back());
+    BOOST_TEST(won.race == std::get<RaceStarted>(records.front()).id);
+    BOOST_TEST(kSlaves.at(won.slave) == orders[i].slave);
+    acknowledge(i);  // again
+    BOOST_TEST(records.size() == 2U);
+  }
+  BOOST_TEST(races->counters().won.get() == 3U);
+  BOOST_TEST(races->in_flight() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(what_cannot_be_handed_over_is_answered_by_the_master_and_says_why) {
+  for (const auto& [is, name] : {std::pair{Handover::options, "tcp_options"},
+                                 {Handover::busy, "tcp_busy"},
+                                 {Handover::room, "tcp_room"},
+                                 {Handover::closing, "tcp_closing"},
+                                 {Handover::failed, "tcp_failed"}}) {
+    result = is;
+    BOOST_TEST(why_not() == name);
+  }
+  result = Handover::fits;
+  BOOST_TEST(orders.empty());
+  scene.snapshot.services[0].delay = kMostTcpDelay + 1ms;
+  publish();
+  BOOST_TEST(why_not() == "tcp_delay");
+  scene.snapshot.services[0].delay = kDelay;
+  scene.snapshot.paused = true;
+  publish();
+  BOOST_TEST(why_not() == "paused");
+  scene.snapshot.paused = false;
+  scene.snapshot.max_error = 1us;
+  publish();
+  BOOST_TEST(why_not() == "clock");
+  scene.snapshot.max_error = 5ms;
+  scene.snapshot.services[0].web.clear();
+  publish();
+  BOOST_TEST(why_not() == "no_fit_slave");
+  BOOST_TEST(races->in_flight() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(an_answer_that_the_kernel_has_in_part_is_not_written_again) {
+  result = Handover::failed;
+  held = 10;
+  BOOST_TEST(ask().empty());
+  BOOST_TEST(orders.empty());
+}
+
+BOOST_AUTO_TEST_CASE(requests_in_one_segment_or_with_content_are_not_raced) {
+  const std::string said = ask(kGet + kGet);
+  BOOST_TEST(said.starts_with("HTTP/1.1 302 Found\r\n"));
+  BOOST_TEST(races->counters().fallback.get(Fallback::tcp_busy) == 2U);
+  (void)ask("POST / HTTP/1.1\r\nHost: www.example.test\r\nContent-Length: 9\r\n\r\n123");
+  BOOST_TEST(races->counters().fallback.get(Fallback::tcp_busy) == 3U);
+  BOOST_TEST(orders.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_redirect_that_fits_no_segment_is_not_raced) {
+  scene.config.services[0].slaves[1].location = "http://nyc.test/" + std::string(900, 'x') + "{path}";
+  publish();
+  BOOST_TEST(why_not("GET /" + std::string(240, 'a') + " HTTP/1.1\r\nHost: www.example.test\r\n\r\n") ==
+             "too_big");
+}
+
+BOOST_AUTO_TEST_CASE(bound_clients_are_not_raced_and_shadow_races_are_none) {
+  client.ip = *parse_ip("198.51.100.7");
+  BOOST_TEST(why_not() == "");
+  client.ip = *parse_ip("203.0.113.9");
+  scene.snapshot.services[0].shadow = true;
+  publish();
+  BOOST_TEST(why_not() == "");
+  BOOST_TEST(orders.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_client_network_has_its_budget) {
+  options.guard.verified_prefix = {1, 3};
+  races.emplace(options, random, this);
+  publish();
+  for (int i = 0; i < 3; ++i) BOOST_TEST(ask().empty());
+  BOOST_TEST(why_not() == "guard_prefix");
+}
+
+BOOST_AUTO_TEST_CASE(orders_that_nobody_takes_leave_the_answer_to_the_kernel) {
+  refuse_orders = true;
+  BOOST_TEST(ask().empty());
+  BOOST_TEST(races->counters().fallback.get(Fallback::order_send_failed) == 1U);
+  BOOST_TEST(races->counters().races.get() == 0U);
+  BOOST_TEST(records.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_short_delay_is_stretched_until_every_slave_has_its_timestamp) {
+  scene.snapshot.services[0].delay = 1ms;
+  publish();
+  (void)ask();
+  BOOST_TEST(to_ns(orders.at(0).order.instant) == to_ns(kNow + 5ms));
+}
+
+BOOST_AUTO_TEST_CASE(races_end_with_their_time_or_with_the_next_one_of_their_connection) {
+  (void)ask();
+  (void)ask();
+  BOOST_TEST(races->in_flight() == 1U);
+  BOOST_TEST(races->counters().unheard.get() == 1U);
+  races->advance(kNow + kDelay + 1s);
+  BOOST_TEST(races->in_flight() == 1U);
+  races->advance(kNow + kDelay + 3s);
+  BOOST_TEST(races->in_flight() == 0U);
+  BOOST_TEST(races->counters().unheard.get() == 2U);
+  acknowledge(0);
+  BOOST_TEST(races->counters().won.get() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(there_are_so_many_at_once_and_no_more) {
+  options.most = 4;
+  races.emplace(options, random, this);
+  publish();
+  for (std::uint16_t i = 0; i < 4; ++i) {
+    client.port = i;
+    BOOST_TEST(ask().empty());
+  }
+  client.port = 4;
+  BOOST_TEST(why_not() == "races_in_flight");
+  orders.erase(orders.begin(), orders.end() - 3);
+  client.port = 3;
+  acknowledge(0);
+  client.port = 4;
+  BOOST_TEST(ask().empty());
+}
+
+BOOST_AUTO_TEST_CASE(strangers_packets_change_nothing) {
+  (void)ask();
+  const wire::TcpSegment old = packets.at(0);
+  for (std::uint32_t i = 0; i < 1000; ++i) {
+    wire::TcpView packet{.source = client, .destination = kServer, .ack = i % 3 == 0, .rst = i % 3 == 1};
+    packet.sequence = static_cast<std::uint32_t>(random.next());
+    packet.acknowledgement = old.sequence - i % 100;
+    packet.timestamps = wire::TcpTimestamps{static_cast<std::uint32_t>(random.next()), kClock + i % 30};
+    if (i % 5 == 0) packet.source.port ^= 1;
+    races->look(packet, kNow);
+  }
+  BOOST_TEST(races->in_flight() == 1U);
+  acknowledge(0);
+  BOOST_TEST(races->counters().won.get() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_race_allocates_nothing) {
+  struct Quiet final : HttpRaceOutput {
+    void send_orders(std::span<OrderDatagram> datagrams) override {
+      for (OrderDatagram& d : datagrams) d.sent = true;
+    }
+    net::TcpHandoff hand_over(std::string_view answer) noexcept override {
+      return {.result = Handover::fits, .held = answer.size()};
+    }
+    void send_packet(const wire::TcpSegment& /*segment*/) noexcept override {}
+    [[nodiscard]] MonoTime now() const noexcept override { return kNow; }
+  } quiet;
+  HttpRaces silent(options, random, nullptr);
+  silent.take_over(std::make_shared<const Snapshot>(scene.snapshot));
+  const HttpSites::Found found = [&] {
+    static HttpSites::HostRoom room;
+    return scene.snapshot.http->find("www.example.test", "/", room);
+  }();
+  HttpRedirect redirect;
+  redirect.values = {"http", found.host, "/"};
+  const std::size_t before = test::allocations();
+  for (std::uint16_t i = 0; i < 1000; ++i) {
+    if (!silent.race({*found.site, redirect, 0, true}, {{client.ip, i}, kServer, 1}, quiet)) break;
+    if (i % 7 == 0) silent.flush(quiet);
+    silent.advance(kNow + Nanos(i * 5ms));
+  }
+  silent.flush(quiet);
+  BOOST_TEST(test::allocations() == before);
+  BOOST_TEST(silent.counters().races.get() == 1000U);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
