@@ -332,6 +332,7 @@ HttpLoop::HttpLoop(const HttpLoopOptions& options, const Clock& clock, Random& r
   for (const Endpoint& at : options.listen) {
     Shell::Listener& each = shell_->listeners.emplace_back();
     each.fd = net::tcp_listener(at, false, kBacklog);
+    if (shell_->racing) shell_->racing->prepare(each.fd);
     each.local = net::local_endpoint(each.fd);
   }
 }

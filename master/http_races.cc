@@ -57,7 +57,7 @@ std::optional<Fallback> HttpRaces::line_up(const HttpRaceOffer& offer, const Cou
                                            LineUp& out) noexcept {
   const RacedService& service = snapshot_->services[offer.site.service];
   if (const auto why = StartLine::closed(*snapshot_, now)) return why;
-  if (service.delay > kMostTcpDelay) return Fallback::tcp_delay;
+  if (service.delay > options_.most_delay) return Fallback::tcp_delay;
   if (const auto why =
           start_line_.line_up(*snapshot_, now, service.delay, now, service.web, course.address, out))
     return why;

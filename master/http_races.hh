@@ -35,6 +35,7 @@ struct HttpRaceOptions {
   unsigned loop = 0;        // ids and sealed datagrams of different loops never meet
   std::uint64_t epoch = 0;  // random, shared by all loops of one start
   std::size_t most = 8192;  // races that are not over yet
+  Nanos most_delay = kMostTcpDelay;
 };
 
 /// Written by the loop, read by any thread.

@@ -1,5 +1,6 @@
 #include "master/http_racing.hh"
 
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -33,6 +34,12 @@ HttpRacing::HttpRacing(const Options& options, const Clock& clock, Random& rando
     if (!packets) packets = net::raw_ip_socket(at.ip.family, kSendBuffer);
     if (!packets) throw std::system_error(errno, std::generic_category(), "a socket for TCP segments");
   }
+}
+
+void HttpRacing::prepare(const net::Fd& listener) const {
+  constexpr int kRtoMin = 45;  // TCP_RTO_MIN_US, Linux 6.15: in microseconds
+  const int us = static_cast<int>(options_.own_copy.count() / 1000);
+  (void)setsockopt(listener.get(), IPPROTO_TCP, kRtoMin, &us, sizeof us);
 }
 
 void HttpRacing::start(net::Loop& loop) {

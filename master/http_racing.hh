@@ -15,16 +15,22 @@ namespace flagfall::master {
 
 class HttpRacing final : private HttpRaceOutput {
  public:
+  static constexpr Nanos kMostOwnCopy = std::chrono::milliseconds(200);
   struct Options {
     HttpRaceOptions core;
     std::vector<Endpoint> listen;  // where clients ask
     unsigned first_address = 0;    // the first one's index among the service addresses
     std::vector<IpAddress> order_sources;
     int order_dscp = 0;
+    /// The kernel sends its own copy so long, and a round trip, after a hand-over; older kernels than 6.15
+    /// after kMostOwnCopy, whatever stands here.
+    Nanos own_copy = kMostOwnCopy;
   };
   /// Opens the sockets. `clock` and `log` outlive it. Throws std::system_error that says what is missing.
   HttpRacing(const Options& options, const Clock& clock, Random& random, RaceLog* log);
 
+  /// Connections that this listener accepts from now on keep to `own_copy`.
+  void prepare(const net::Fd& listener) const;
   /// Once, before the first race.
   void start(net::Loop& loop);
   void take_over(std::shared_ptr<const Snapshot> snapshot);

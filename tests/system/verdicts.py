@@ -3,8 +3,10 @@ hosts, each with the answer that its program got, and the races that the master
 has finished, matched by the client's endpoint and the time."""
 
 import dataclasses
+import http.client
 import json
 import re
+import socket
 import subprocess
 import threading
 import time
@@ -83,26 +85,44 @@ class Clients(Workers):
             time.sleep(max(0.0, pause - (time.monotonic() - began)))
 
 
+class Admin(http.client.HTTPConnection):
+    """A connection to a daemon's admin socket."""
+
+    def __init__(self, path):
+        super().__init__("master", timeout=5)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self.path))
+
+    def get(self, path):
+        self.request("GET", path)
+        return json.loads(self.getresponse().read())
+
+
 class Races:
     """Collects GET /races, which has the last 100 only, until stop()."""
 
-    def __init__(self, socket):
-        self.socket = socket
+    def __init__(self, socket, every=0.5):
+        self.admin = Admin(socket)
+        self.every = every
         self.by_id = {}
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._collect)
         self._thread.start()
 
     def _collect(self):
-        while not self._stopped.wait(0.5):
+        while not self._stopped.wait(self.every):
             self.look()
 
     def look(self):
-        done = subprocess.run(["curl", "-s", "--max-time", "5", "--unix-socket", self.socket, "http://master/races"],
-                              capture_output=True, text=True, check=False)
-        if done.returncode == 0:
-            for race in json.loads(done.stdout)["races"]:
+        try:
+            for race in self.admin.get("/races")["races"]:
                 self.by_id.setdefault(race["race"], race)
+        except (OSError, http.client.HTTPException, ValueError):
+            self.admin.close()  # the next look is another
 
     def stop(self, seconds=4):
         """After the time in which the last race finishes."""

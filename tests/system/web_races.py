@@ -3,6 +3,7 @@ what they get, and who the master says won beside who did."""
 
 import dataclasses
 import re
+import signal
 import socket
 import time
 
@@ -37,7 +38,7 @@ class Request:
     client: str            # its endpoint, as the master writes it
     path: str
     think_ms: float
-    fresh: bool            # the first one of its connection
+    single: bool           # the only one of its connection
     started_ns: int
     ended_ns: int = 0
     winner: str = ""       # whose redirect it got; empty: none, or not exactly one
@@ -57,9 +58,9 @@ class Connection:
         self.endpoint = deployment.endpoint(*self.sock.getsockname()[:2])
         self.asked = 0
 
-    def ask(self, path, think_ms=0.0):
+    def ask(self, path, think_ms=0.0, single=False):
         """A GET, and its answer: exactly one redirect with this path, and not an octet more."""
-        request = Request(self.host, self.endpoint, path, think_ms, self.asked == 0, time.time_ns())
+        request = Request(self.host, self.endpoint, path, think_ms, single, time.time_ns())
         self.asked += 1
         try:
             self.sock.sendall(f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
@@ -114,7 +115,7 @@ class Clients(verdicts.Workers):
         for i in range(count):
             if connection is None:
                 connection = Connection(self.lab, host, family)
-            request = connection.ask(f"/{host}/{i}?t={think_ms:g}", think_ms)
+            request = connection.ask(f"/{host}/{i}?t={think_ms:g}", think_ms, each == 1)
             self.requests.append(request)
             if request.fault:
                 connection.sock.close()
@@ -134,6 +135,39 @@ class Clients(verdicts.Workers):
             more = str(error).encode()
         if more:
             self.left_over.append((connection.endpoint, more))
+
+
+def lose_slaves(lab, site, hosts):
+    """One request of each host while the slaves have fallen silent but the master does not know it yet, and one when
+    they are dead: two lists of (request, ms that it took above its round trip)."""
+    connections = [Connection(lab, host) for host in hosts]
+    for connection in connections:
+        connection.ask("/")
+
+    def ask(path):
+        done = []
+
+        def one(connection):
+            request = connection.ask(path)
+            done.append((request, (request.ended_ns - request.started_ns) * 1e-6
+                         - 2 * lab.delay_ms(connection.host, "master")))
+        workers = verdicts.Workers()
+        for connection in connections:
+            workers.start(one, connection)
+        workers.join()
+        return done
+    for slave in site.slaves:
+        site.programs[slave].process.send_signal(signal.SIGSTOP)  # the sessions are still there
+    try:
+        silent = ask("/silent")
+    finally:
+        for slave in site.slaves:
+            site.programs[slave].kill()
+    time.sleep(1)  # the master has seen that they are gone
+    dead = ask("/dead")
+    for connection in connections:
+        connection.close()
+    return silent, dead
 
 
 def match(requests, races):
@@ -157,4 +191,4 @@ def score(requests):
             "wrong_certain": len(wrong)}, wrong
 
 
-__all__ = ["ANSWER", "HOST", "Clients", "Connection", "Request", "arrange", "match", "score", "verdicts"]
+__all__ = ["ANSWER", "HOST", "Clients", "Connection", "Request", "arrange", "lose_slaves", "match", "score", "verdicts"]
