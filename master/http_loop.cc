@@ -228,7 +228,7 @@ struct HttpLoop::Shell final : RaceLog, HttpRacer {
     c.last = wait == HttpStream::Wait::end;
     if (!octets.empty()) {
       c.pending.assign(octets);
-    } else if (c.pending.capacity() > std::string().capacity()) {
+    } else {
       c.pending = {};  // who waits holds no memory
     }
     if (!c.unsent.empty()) return wait_to_send(c, now);

@@ -117,6 +117,16 @@ class HttpTest(unittest.TestCase):
         self.assertEqual(places, sorted(places))
         self.assertEqual(said.count(b"HTTP/1.1 302"), 500)
 
+    def test_3_a_request_in_two_pieces_leaves_nothing_for_the_next(self):
+        with self.connect() as s:
+            for split in (1, 5, 15, 16, 30, len(GET) - 1):
+                s.sendall(GET[:split])
+                time.sleep(0.05)
+                s.sendall(GET[split:])
+                self.assertIn(b"HTTP/1.1 302", s.recv(1000))
+                s.sendall(GET)
+                self.assertIn(b"HTTP/1.1 302", s.recv(1000), split)
+
     def test_4_what_is_no_request_is_refused_and_the_connection_closed(self):
         for octets, status in ((b"\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03\n", 400), (b"\0\0\0\0\r\n\r\n", 400),
                                (f"GET / HTTP/1.1\nHost: {HOST}\n\n".encode(), 400),
