@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """CPU per request of bound redirects: flagfall-master's HTTP front end, with a real slave and a binding of
 the client's network, against nginx (`return 302`, one worker). wrk asks both over kept connections, in short
-turns that alternate in one run; the server has one core, wrk the other.
+turns that alternate in one run; the server has one core, wrk the other. A second master races each of its
+redirects, with three slaves that share wrk's core; as a race takes its delay, nginx is asked at the same pace for
+this comparison (and what it takes as fast as it can is printed beside).
 
 What counts is the CPU time of the serving process, with the kernel's work in its name: of the master all
 threads, of nginx its worker. Every answer's status is looked at by wrk, a few whole ones by this program."""
 
 import argparse
+import dataclasses
 import json
 import re
 import statistics
@@ -17,7 +20,22 @@ from pathlib import Path
 from harness import BIN, Failed, Folder, admin, certificates, chronyd, cpu_seconds, machine, run, wait_for
 
 HOST, PATH, SERVER = "www.example.test", "/videos/1?quality=high", "fra"
-OURS, NGINX, DNS, CONTROL, ORDERS = 8380, 8381, 5380, 4983, 4993
+NGINX = 8381
+
+
+@dataclasses.dataclass
+class Site:
+    """One master and its slaves, by name, with the ports for their orders."""
+    name: str
+    http: int
+    dns: int
+    control: int
+    slaves: dict
+    sample: float = 0.0  # share of bound requests that is raced; 0: an operator has bound all clients
+
+
+BOUND = Site("bound", 8380, 5380, 4983, {SERVER: 4993})
+RACED = Site("raced", 8382, 5382, 4984, {SERVER: 4994, "nyc": 4995, "sin": 4996}, 1.0)
 TARGET = f"http://{SERVER}.example.test{PATH}"
 ZONE = """\
 $TTL 60
@@ -28,65 +46,76 @@ www A 127.0.0.1
 """
 
 
-def master_config(folder):
+def master_config(folder, site):
+    slaves = "".join(f"""\
+[[service.slave]]
+name = "{name}"
+answers = ["192.0.2.{i}"]
+location = "{{scheme}}://{name}.example.test{{path}}"
+""" for i, name in enumerate(site.slaves))
     return f"""\
 [log]
 level = "warning"
 [dns]
-listen = ["127.0.0.1:{DNS}"]
+listen = ["127.0.0.1:{site.dns}"]
 threads = 1
 [http]
-listen = ["127.0.0.1:{OURS}"]
+listen = ["127.0.0.1:{site.http}"]
+requests = 1000000000
 [[zone]]
 origin = "example.test"
 file = "zone"
 [control]
-listen = "127.0.0.1:{CONTROL}"
+listen = "127.0.0.1:{site.control}"
 ca = "ca/ca.crt"
 certificate = "ca/master.crt"
 key = "ca/master.key"
 [clock]
 chrony = "{folder.path}/chronyd.sock"
 [stats]
-database = "statistics.db"
+database = "{site.name}-statistics.db"
 [admin]
 listen = []
-socket = "master.sock"
+socket = "{site.name}.sock"
+[director]
+sample = {site.sample}
 [director.store]
-database = "director.db"
+database = "{site.name}-director.db"
+[guard]
+verified_rate = 1000000
+verified_burst = 1000000
+verified_prefix_rate = 1000000
+verified_prefix_burst = 1000000
 [[service]]
 name = "web"
+delay = "10ms"
 names = ["{HOST}"]
 [service.director]
 policies = ["race"]
 [service.http]
 hosts = ["{HOST}"]
-[[service.slave]]
-name = "{SERVER}"
-answers = ["192.0.2.100"]
-location = "{{scheme}}://{SERVER}.example.test{{path}}"
-[[service.slave]]
-name = "nyc"
-answers = ["192.0.2.101"]
-location = "{{scheme}}://nyc.example.test{{path}}"
-"""
+{slaves}"""
 
 
-def slave_config(folder):
+def slave_config(folder, site, name):
     return f"""\
 [log]
 level = "warning"
 [[master]]
-address = "127.0.0.1:{CONTROL}"
+address = "127.0.0.1:{site.control}"
 name = "master"
 [control]
 ca = "ca/ca.crt"
-certificate = "ca/{SERVER}.crt"
-key = "ca/{SERVER}.key"
+certificate = "ca/{name}.crt"
+key = "ca/{name}.key"
 [orders]
-listen = ["127.0.0.1:{ORDERS}"]
+listen = ["127.0.0.1:{site.slaves[name]}"]
 [transmit]
-sources = ["127.0.0.1:{DNS}"]
+sources = ["127.0.0.1:{site.dns}", "127.0.0.1:{site.http}"]
+rate = 1000000
+burst = 1000000
+[admin]
+listen = []
 [clock]
 chrony = "{folder.path}/chronyd.sock"
 """
@@ -123,19 +152,19 @@ def on_cpu(cpu, command):
     return ["taskset", "-c", str(cpu), *map(str, command)]
 
 
-def start_ours(folder):
-    certificates(folder, ["master", SERVER])
-    folder.write("zone", ZONE)
-    chronyd(folder, 3238)
-    process = folder.start("master", on_cpu(0, [BIN / "flagfall-master", "--config",
-                                                folder.write("master.toml", master_config(folder))]))
-    wait_for("the master", lambda: admin(folder))
-    folder.start(SERVER, on_cpu(1, [BIN / "flagfall-slave", "--config",
-                                    folder.write("slave.toml", slave_config(folder))]))
-    wait_for("a fit slave", lambda: admin(folder)["services"][0]["fit"] == [SERVER])
-    run(["curl", "-sf", "--unix-socket", folder.path / "master.sock", "-d",
-         json.dumps({"prefix": "127.0.0.0/8", "server": SERVER}), "http://master/bind"])
-    wait_for("a bound redirect", lambda: "private, max-age" in answer_of(OURS))
+def start_ours(folder, site):
+    socket = f"{site.name}.sock"
+    config = folder.write(f"{site.name}.toml", master_config(folder, site))
+    process = folder.start(site.name, on_cpu(0, [BIN / "flagfall-master", "--config", config]))
+    wait_for("the master", lambda: admin(folder, socket))
+    for name in site.slaves:
+        config = folder.write(f"{site.name}-{name}.toml", slave_config(folder, site, name))
+        folder.start(f"{site.name}-{name}", on_cpu(1, [BIN / "flagfall-slave", "--config", config]))
+    wait_for("fit slaves", lambda: sorted(admin(folder, socket)["services"][0]["fit"]) == sorted(site.slaves))
+    if not site.sample:
+        run(["curl", "-sf", "--unix-socket", folder.path / socket, "-d",
+             json.dumps({"prefix": "127.0.0.0/8", "server": SERVER}), "http://master/bind"])
+        wait_for("a bound redirect", lambda: "private, max-age" in answer_of(site.http))
     return process.pid
 
 
@@ -149,11 +178,13 @@ def start_nginx(folder):
     return int(children[0])
 
 
-def turn(port, pid, connections, seconds):
+def turn(port, pid, connections, seconds, script=None):
     """Microseconds of the server's CPU time for a request, and requests a second."""
     before = cpu_seconds(pid)
-    out = subprocess.run(on_cpu(1, ["wrk", "-t", "1", "-c", connections, "-d", f"{seconds}s", "-H", f"Host: {HOST}",
-                                    f"http://127.0.0.1:{port}{PATH}"]), capture_output=True, text=True, check=False)
+    more = ["-s", script] if script else []
+    out = subprocess.run(on_cpu(1, ["wrk", "-t", "1", "-c", connections, "-d", f"{seconds}s", *more, "-H",
+                                    f"Host: {HOST}", f"http://127.0.0.1:{port}{PATH}"]),
+                         capture_output=True, text=True, check=False)
     used = cpu_seconds(pid) - before
     done = re.search(r"(\d+) requests in ([0-9.]+)s", out.stdout)
     if out.returncode != 0 or not done or "Non-2xx or 3xx" in out.stdout or "Socket errors" in out.stdout:
@@ -161,20 +192,28 @@ def turn(port, pid, connections, seconds):
     return used * 1e6 / int(done[1]), int(done[1]) / float(done[2])
 
 
-def contest(sides, connections, turns, seconds):
-    """Medians of both, and of the ratios of turns that followed each other; who is first changes."""
+def contest(folder, sides, connections, turns, seconds):
+    """Medians of each side, and of the ratios to nginx of turns in one round; who is first changes."""
     for side in sides.values():
         turn(*side, connections, 1)
-    got = {name: [] for name in sides}
+    got = {name: [] for name in (*sides, "paced")}
+    names = list(sides)
     for i in range(turns):
-        for name in sorted(sides, reverse=i % 2 == 1):
+        for name in names[i % len(names):] + names[:i % len(names)]:
             got[name].append(turn(*sides[name], connections, seconds))
+            if name == "raced":
+                pause = round(1000 * connections / got[name][-1][1])
+                script = folder.write("pace.lua", f"function delay() return {pause} end\n")
+                got["paced"].append(turn(*sides["nginx"], connections, seconds, script))
     us = {name: statistics.median(us for us, _ in each) for name, each in got.items()}
-    rate = {name: statistics.median(rate for _, rate in each) for name, each in got.items()}
-    return {"connections": connections, "ours_us": round(us["ours"], 3), "nginx_us": round(us["nginx"], 3),
-            "ratio": round(us["ours"] / us["nginx"], 3),
-            "turns_ratio": round(statistics.median(o / n for (o, _), (n, _) in zip(got["ours"], got["nginx"])), 3),
-            "ours_rps": round(rate["ours"]), "nginx_rps": round(rate["nginx"])}
+    result = {"connections": connections}
+    for name, each in got.items():
+        result |= {f"{name}_us": round(us[name], 3), f"{name}_rps": round(statistics.median(rate for _, rate in each))}
+    for name, peer in (("bound", "nginx"), ("raced", "paced")):
+        pairs = zip(got[name], got[peer])
+        result |= {f"{name}_ratio": round(us[name] / us[peer], 3),
+                   f"{name}_turns_ratio": round(statistics.median(o / n for (o, _), (n, _) in pairs), 3)}
+    return result | {"raced_to_fastest_ratio": round(us["raced"] / us["nginx"], 3)}
 
 
 def main():
@@ -187,29 +226,44 @@ def main():
     folder = Folder()
     results = []
     try:
-        sides = {"ours": (OURS, start_ours(folder)), "nginx": (NGINX, start_nginx(folder))}
-        for port, _ in sides.values():
-            if f"Location: {TARGET}\r\n" not in answer_of(port).replace("\r\n", "\n").replace("\n", "\r\n"):
-                raise Failed(f"another answer than expected: {answer_of(port)}")
+        certificates(folder, ["master", *RACED.slaves])
+        folder.write("zone", ZONE)
+        chronyd(folder, 3238)
+        sides = {site.name: (site.http, start_ours(folder, site)) for site in (BOUND, RACED)}
+        sides["nginx"] = (NGINX, start_nginx(folder))
+        for name, (port, _) in sides.items():
+            answer = answer_of(port)
+            if not re.search(r"^Location: http://(" + "|".join(RACED.slaves) + r")\.example\.test"
+                             + re.escape(PATH) + r"\s*$", answer, re.M) or (name != "raced" and TARGET not in answer):
+                raise Failed(f"another answer than expected: {answer}")
         print(machine())
-        columns = "{:>12} {:>10} {:>10} {:>7} {:>13} {:>10} {:>10}"
-        print(columns.format("connections", "master us", "nginx us", "ratio", "turns' ratio", "master/s", "nginx/s"))
+        columns = "{:>12} {:>7} {:>9} {:>8} {:>7} {:>13}"
+        print(columns.format("connections", "", "CPU us", "a second", "ratio", "turns' ratio"))
+        before = admin(folder, "raced.sock")
         for connections in map(int, args.connections.split(",")):
-            r = contest(sides, connections, args.turns, args.seconds)
+            r = contest(folder, sides, connections, args.turns, args.seconds)
             folder.check()
             results.append(r)
-            print(columns.format(*r.values()), flush=True)
+            for name in (*sides, "paced"):
+                print(columns.format(connections, name, r[f"{name}_us"], r[f"{name}_rps"], r.get(f"{name}_ratio", ""),
+                                     r.get(f"{name}_turns_ratio", "")), flush=True)
+        after = admin(folder, "raced.sock")
     except Failed as e:
         print(f"bench redirect: {e}", file=sys.stderr)
         return 1
     finally:
         folder.close()
-    worst = max(results, key=lambda r: r["ratio"])
-    print(f"CPU of the serving process for each request; medians of {args.turns} turns each; the ratio that counts"
-          f" is the highest: {worst['ratio']}")
+    requests, races, own = (after["http"][k] - before["http"][k] for k in ("requests", "raced", "races_own_copy"))
+    ratio = max(r["bound_ratio"] for r in results)
+    raced_ratio = max(r["raced_ratio"] for r in results)
+    fastest = max(r["raced_to_fastest_ratio"] for r in results)
+    print(f"CPU of the serving process for each request; medians of {args.turns} turns each. The ratios that count are the "
+          f"highest: bound {ratio}, raced {raced_ratio} (to nginx as fast as it can: {fastest}; {races} of {requests} requests were raced with "
+          f"{len(RACED.slaves)} slaves, {own} took the master's own copy)")
     if args.json:
-        print(json.dumps({"bench": "redirect", "ratio": worst["ratio"], "ours_us": worst["ours_us"],
-                          "nginx_us": worst["nginx_us"], "loads": results, "machine": machine()}))
+        print(json.dumps({"bench": "redirect", "ratio": ratio, "raced_ratio": raced_ratio,
+                          "raced_to_fastest_ratio": fastest,
+                          "raced_share": round(races / max(1, requests), 4), "loads": results, "machine": machine()}))
     return 0
 
 

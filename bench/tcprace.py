@@ -105,6 +105,7 @@ def report(requests, left_over, nearest, before, after):
               "wrong_certain": figures["wrong_certain"], "bytes_exact": len(whole) == len(requests) and not left_over,
               "by_think_time": by_think,
               "http": {k: after["http"][k] - before["http"][k] for k in after["http"] if k.startswith("races_")},
+              "not_raced": {k: n - before["fallback"][k] for k, n in after["fallback"].items() if n != before["fallback"][k]},
               "slowest_ms": round(max(r.ended_ns - r.started_ns for r in whole) * 1e-6, 1)}
     print(f"{result['races']} races of {len(requests)} requests, {result['matched']} told apart; answered "
           f"{100 * result['answered_share']:.2f} %, octets exact: {'yes' if result['bytes_exact'] else 'NO'}")

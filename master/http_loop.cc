@@ -8,7 +8,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <list>
+#include <span>
 #include <thread>
 #include <utility>
 
@@ -18,8 +20,10 @@
 #include "common/net/sockaddr.hh"
 #include "common/net/tcp.hh"
 #include "common/net/udp.hh"
+#include "master/gather.hh"
 #include "master/http_networks.hh"
 #include "master/http_stream.hh"
+#include "master/race_core.hh"
 
 namespace flagfall::master {
 namespace {
@@ -79,8 +83,11 @@ struct HttpLoop::Shell final : RaceLog, HttpRacer {
   net::Loop loop{net::Loop::Timers::coarse};
   std::vector<Listener> listeners;
   std::array<Connections, kPhases> connections;
-  std::string in;  // what is read, behind what was pending
+  std::string in;     // what is read, behind what was pending
+  RealTime received;  // the octets at hand
   std::vector<std::uint8_t> out;
+  Gather gather;
+  unsigned answered = 0;  // in this round of the loop
   net::Watch sweeper;
   net::Watch dater;
   net::Watch resume;
@@ -93,7 +100,8 @@ struct HttpLoop::Shell final : RaceLog, HttpRacer {
              o.racing ? this : nullptr),
         networks(o.prefix_v4, o.prefix_v6, o.network_connections, random),
         in(options.limits.header + 1 + kRead, '\0'),
-        out(std::max(kAnswers, 2 * desk.most())) {
+        out(std::max(kAnswers, 2 * desk.most())),
+        gather(Nanos(0)) {
     if (o.racing) racing.emplace(*o.racing, c, random, o.records == nullptr ? nullptr : this);
   }
 
@@ -102,15 +110,38 @@ struct HttpLoop::Shell final : RaceLog, HttpRacer {
     if (!options.records->ring.push(record)) ++options.records->lost;
   }
 
+  /// Octets of a connection, and when the last of them came.
+  ssize_t receive(const Connection& c, std::span<char> room) {
+    if (!racing) return recv(c.fd.get(), room.data(), room.size(), 0);
+    iovec vector{room.data(), room.size()};
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(timespec))> control{};
+    msghdr message{};
+    message.msg_iov = &vector;
+    message.msg_iovlen = 1;
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    const ssize_t got = recvmsg(c.fd.get(), &message, 0);
+    received = RealTime();
+    const cmsghdr* const stamp = got > 0 ? CMSG_FIRSTHDR(&message) : nullptr;
+    if (stamp != nullptr && stamp->cmsg_level == SOL_SOCKET && stamp->cmsg_type == SCM_TIMESTAMPNS) {
+      timespec at{};
+      std::memcpy(&at, CMSG_DATA(stamp), sizeof at);
+      received = clock.stamp(RealTime(std::chrono::seconds(at.tv_sec) + Nanos(at.tv_nsec)));
+    }
+    return got;
+  }
+
   // HttpRacer
   bool race(const HttpRaceOffer& offer) noexcept override {
     Connection& c = *asking;
-    const bool taken = racing->race(offer, c.fd, c.client, c.listener, c.unsent);
+    const MonoTime came = received_at(received, {clock.mono(), read_real_minus_mono(clock).offset});
+    const bool taken = racing->race(offer, c.fd, c.client, c.listener, came, c.unsent);
     c.raced = taken && c.unsent.empty();
     return taken;
   }
 
   void take_over(const std::shared_ptr<const Snapshot>& snapshot) {
+    gather.set_most(snapshot->gather);
     if (racing) racing->take_over(snapshot);
     desk.take_over(snapshot);
   }
@@ -142,7 +173,7 @@ struct HttpLoop::Shell final : RaceLog, HttpRacer {
       net::Fd fd(accept4(from.fd.get(), &address.any, &address.length, SOCK_NONBLOCK | SOCK_CLOEXEC));
       if (!fd) {
         if (errno == ECONNABORTED || errno == EINTR) continue;
-        if (errno != EAGAIN && errno != EWOULDBLOCK) rest();
+        if (errno != EAGAIN && errno != EWOULDBLOCK) pause_accepting();
         return;
       }
       const auto peer = net::to_endpoint(address.any, address.length);
@@ -151,7 +182,7 @@ struct HttpLoop::Shell final : RaceLog, HttpRacer {
   }
 
   /// Out of descriptors or memory.
-  void rest() {
+  void pause_accepting() {
     ++counters.accept_errors;
     for (Listener& each : listeners) each.watch.pause();
     resume = loop.after(kAcceptPause, [this] {
@@ -191,7 +222,7 @@ struct HttpLoop::Shell final : RaceLog, HttpRacer {
   void read(Connection& c) {
     std::ranges::copy(c.pending, in.begin());
     const std::size_t held = c.pending.size();
-    const ssize_t got = recv(c.fd.get(), in.data() + held, in.size() - held, 0);
+    const ssize_t got = receive(c, std::span(in).subspan(held));
     if (got < 0) {
       if (errno == EAGAIN || errno == EINTR) return;
       ++counters.resets;
@@ -225,6 +256,7 @@ struct HttpLoop::Shell final : RaceLog, HttpRacer {
       if (!send(c, as_text(answers.written()))) return;
       if (!c.unsent.empty()) break;
     }
+    answered += requests;
     c.last = wait == HttpStream::Wait::end;
     if (!octets.empty()) {
       c.pending.assign(octets);
@@ -310,6 +342,17 @@ struct HttpLoop::Shell final : RaceLog, HttpRacer {
     }
   }
 
+  /// Between two rounds of the event loop: the orders leave, and races gather.
+  void rest() {
+    if (!racing) return;
+    gather.burst(clock.mono(), std::exchange(answered, 0), racing->flush(), false);
+    const MonoTime until = gather.rest();
+    if (until == MonoTime()) return;
+    const timespec at = to_timespec(clock.arm(until).time_since_epoch());
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, nullptr) == EINTR) {
+    }
+  }
+
   void run() {
     pthread_setname_np(pthread_self(), "http");
     racing ? net::keep_capability(net::Capability::net_admin) : net::drop_capabilities();
@@ -319,9 +362,7 @@ struct HttpLoop::Shell final : RaceLog, HttpRacer {
     sweeper = loop.every(kSweep, [this] { sweep(); });
     desk.set_date(clock.real());
     dater = loop.every(std::chrono::seconds(1), [this] { desk.set_date(clock.real()); });
-    loop.run([this] {
-      if (racing) racing->flush();
-    });
+    loop.run([this] { rest(); });
   }
 };
 

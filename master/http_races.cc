@@ -58,8 +58,8 @@ std::optional<Fallback> HttpRaces::line_up(const HttpRaceOffer& offer, const Cou
   const RacedService& service = snapshot_->services[offer.site.service];
   if (const auto why = StartLine::closed(*snapshot_, now)) return why;
   if (service.delay > options_.most_delay) return Fallback::tcp_delay;
-  if (const auto why =
-          start_line_.line_up(*snapshot_, now, service.delay, now, service.web, course.address, out))
+  if (const auto why = start_line_.line_up(*snapshot_, course.received, service.delay, now, service.web,
+                                           course.address, out))
     return why;
   if (!offer.alone) return Fallback::tcp_busy;
   if (free_.empty()) return Fallback::races_in_flight;
@@ -79,15 +79,15 @@ bool HttpRaces::race(const HttpRaceOffer& offer, const Course& course, HttpRaceO
   if (const auto why = this->line_up(offer, course, output.now(), line_up)) return refused(*why);
   const std::size_t length = write_answers(offer, line_up);
   if (length == 0) return refused(Fallback::too_big);
-  if (full()) flush(output);
+  if (ordered_ == kMostQueries) (void)flush(output);
   const net::TcpHandoff held = output.hand_over(answer(kMostRunners, length));
   if (held.result != net::Handover::fits) {
     counters_.fallback.count(reason(held.result));
     return held.held > 0;
   }
-  const Nanos delay = std::max(service.delay, least_delay(line_up.count));
-  line_up.timestamp = output.now();
-  line_up.instant = snapshot_->clock.to_ref(line_up.timestamp) + delay;
+  const MonoTime now = output.now();
+  const MonoTime due = std::max(course.received + service.delay, now + least_delay(line_up.count));
+  line_up.instant = snapshot_->clock.to_ref(due);
   const SegmentRace race({.client = course.client,
                           .server = course.server,
                           .send_next = held.send_next,
@@ -95,7 +95,7 @@ bool HttpRaces::race(const HttpRaceOffer& offer, const Course& course, HttpRaceO
                           .window = held.window,
                           .clock = held.clock,
                           .answer = static_cast<std::uint16_t>(length)},
-                         line_up.count, delay);
+                         line_up.count, due - now);
   output.send_packet(race.old_octet());
   order(line_up, race, course);
   start_line_.started();
@@ -103,10 +103,10 @@ bool HttpRaces::race(const HttpRaceOffer& offer, const Course& course, HttpRaceO
   RaceStarted& s = started_.at(ordered_++);
   s = {.id = line_up.id,
        .instant = line_up.instant,
-       .due = line_up.timestamp + delay,
-       .received = line_up.timestamp,
-       .delay = delay,
-       .expected = snapshot_->clock.expected_at(line_up.timestamp),
+       .due = due,
+       .received = course.received,
+       .delay = due - course.received,
+       .expected = snapshot_->clock.expected_at(now),
        .question = line_up.id,  // nobody asks for a race again: a retry is TCP's
        .client = course.client,
        .service = offer.site.service,
@@ -176,8 +176,8 @@ void HttpRaces::order(const LineUp& line_up, const SegmentRace& race, const Cour
   }
 }
 
-void HttpRaces::flush(HttpRaceOutput& output) noexcept {
-  if (ordered_ == 0) return;
+unsigned HttpRaces::flush(HttpRaceOutput& output) noexcept {
+  if (ordered_ == 0) return 0;
   const MonoTime now = output.now();
   const std::uint64_t sent = book_.flush(snapshot_->clock.to_ref(now), output);
   for (unsigned i = 0; i < ordered_; ++i) {
@@ -191,7 +191,7 @@ void HttpRaces::flush(HttpRaceOutput& output) noexcept {
     s.dispatch = now - (s.due - s.delay);
     if (log_ != nullptr) log_->log(s);
   }
-  ordered_ = 0;
+  return std::exchange(ordered_, 0);
 }
 
 void HttpRaces::look(const wire::TcpView& packet, MonoTime at) noexcept {

@@ -81,14 +81,18 @@ class HttpRaces {
     Endpoint client;
     Endpoint server;           // whom it asked,
     std::uint8_t address = 0;  // and its index among the service addresses
+    MonoTime received;         // when the request came: its delay counts from then
   };
   /// True: the client's answer is under way, by the slaves or in the worst case by the kernel; or in part by
   /// an output that says why.
   bool race(const HttpRaceOffer& offer, const Course& course, HttpRaceOutput& output) noexcept;
-  /// Sends the orders; after each round of requests, and when full().
-  void flush(HttpRaceOutput& output) noexcept;
-  [[nodiscard]] bool full() const { return ordered_ == kMostQueries; }
+  /// Sends the orders; after each round of requests. How many races they are of.
+  unsigned flush(HttpRaceOutput& output) noexcept;
 
+  /// Whether a race in this connection is not over: then what is there is looked at before the next.
+  [[nodiscard]] bool flies(const Endpoint& client, const Endpoint& server) const {
+    return find(client, server).has_value();
+  }
   /// A packet of a client that acknowledges or resets; anybody's.
   void look(const wire::TcpView& packet, MonoTime at) noexcept;
   /// Forgets races of which nothing more is expected.

@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "common/net/raw_ip.hh"
-#include "common/net/sockaddr.hh"
 
 namespace flagfall::master {
 namespace {
@@ -16,6 +15,8 @@ namespace {
 constexpr int kSendBuffer = 1 << 20;
 /// A tap without races costs the host's packets a look each: so long after the last it is shut.
 constexpr Nanos kQuiet = std::chrono::seconds(3);
+/// Verdicts wait for so long: one look for many packets, which carry their own time.
+constexpr Nanos kDrain = std::chrono::milliseconds(10);
 
 std::size_t place(Family family) {
   return family == Family::v4 ? 0 : 1;
@@ -39,33 +40,25 @@ HttpRacing::HttpRacing(const Options& options, const Clock& clock, Random& rando
 void HttpRacing::prepare(const net::Fd& listener) const {
   constexpr int kRtoMin = 45;  // TCP_RTO_MIN_US, Linux 6.15: in microseconds
   const int us = static_cast<int>(options_.own_copy.count() / 1000);
+  const int one = 1;
+  (void)setsockopt(listener.get(), SOL_SOCKET, SO_TIMESTAMPNS, &one, sizeof one);
   (void)setsockopt(listener.get(), IPPROTO_TCP, kRtoMin, &us, sizeof us);
 }
 
-void HttpRacing::start(net::Loop& loop) {
-  for (const auto& tap : taps_)
-    tap->watch = loop.on_readable(tap->tap.fd().get(), [this, t = tap.get()] { look(*t); });
-}
-
 void HttpRacing::take_over(std::shared_ptr<const Snapshot> snapshot) {
-  flush();
+  (void)flush();
   core_.take_over(std::move(snapshot));
 }
 
 bool HttpRacing::race(const HttpRaceOffer& offer, const net::Fd& connection, const Endpoint& client,
-                      std::size_t listener, std::string& unsent) noexcept {
+                      std::size_t listener, MonoTime received, std::string& unsent) noexcept {
   Tap& tap = *taps_[listener];
-  if (!tap.open) {
-    try {
-      tap.tap.open();
-      tap.open = true;
-    } catch (const std::system_error&) {  // out of memory: then nobody hears who won
-    }
-  }
+  if (!tap.open) open(tap);
+  if (core_.flies(client, options_.listen[listener])) drain();
   connection_ = &connection;
   unsent_ = &unsent;
   const auto address = static_cast<std::uint8_t>(options_.first_address + listener);
-  if (!core_.race(offer, {client, options_.listen[listener], address}, *this)) return false;
+  if (!core_.race(offer, {client, options_.listen[listener], address, received}, *this)) return false;
   tap.last_race = clock_.mono();
   return true;
 }
@@ -77,39 +70,57 @@ net::TcpHandoff HttpRacing::hand_over(std::string_view answer) noexcept {
 }
 
 void HttpRacing::send_packet(const wire::TcpSegment& segment) noexcept {
-  std::array<std::uint8_t, 128> room{};
-  const std::size_t length = wire::write_tcp_packet(segment, room);
-  const net::SockAddr to(Endpoint{segment.destination.ip, 0});
-  const net::Fd& fd = packets_.at(place(segment.destination.ip.family));
-  // Lost, it is a verdict less.
-  (void)sendto(fd.get(), room.data(), length, MSG_DONTWAIT, &to.any, to.length);
+  net::UdpSender& waiting = waiting_.at(place(segment.destination.ip.family));
+  if (waiting.full()) send_packets();
+  waiting.commit(wire::write_tcp_packet(segment, waiting.room()), {segment.destination.ip, 0});
 }
 
-void HttpRacing::flush() noexcept {
-  core_.flush(*this);
+/// One that is lost is a verdict less.
+void HttpRacing::send_packets() noexcept {
+  for (std::size_t i = 0; i < packets_.size(); ++i)
+    if (!waiting_.at(i).empty()) (void)waiting_.at(i).flush(packets_.at(i));
 }
 
-void HttpRacing::look(Tap& tap) noexcept {
-  for (;;) {
-    const auto got = tap.tap.take();
-    const MonoTime now = clock_.mono();
-    for (const wire::TcpView& packet : got) core_.look(packet, now);
-    if (got.size() < net::TcpTap::kBatch) return;
+unsigned HttpRacing::flush() noexcept {
+  send_packets();
+  return core_.flush(*this);
+}
+
+void HttpRacing::open(Tap& tap) noexcept {
+  try {
+    tap.tap.open();
+    tap.open = true;
+    drainer_ = loop_->every(kDrain, [this] { drain(); });
+  } catch (const std::system_error&) {  // out of memory: then nobody hears who won
   }
+}
+
+void HttpRacing::Tap::shut() noexcept {
+  try {
+    tap.shut();
+    open = false;
+  } catch (const std::system_error&) {  // the next time, then
+  }
+}
+
+void HttpRacing::drain() noexcept {
+  const Nanos real_minus_mono = read_real_minus_mono(clock_).offset;
+  for (const auto& tap : taps_)
+    for (auto got = tap->tap.take(); !got.empty(); got = tap->tap.take())
+      for (const net::TcpTap::Seen& seen : got)
+        core_.look(seen.packet, MonoTime(seen.at.time_since_epoch() - real_minus_mono));
 }
 
 void HttpRacing::tick(MonoTime now) noexcept {
   core_.advance(now);
   std::uint64_t lost = 0;
+  bool any = false;
   for (const auto& tap : taps_) {
     lost += tap->tap.lost();
-    if (!tap->open || now - tap->last_race < kQuiet) continue;
-    try {
-      tap->tap.shut();
-      tap->open = false;
-    } catch (const std::system_error&) {  // the next time, then
-    }
+    if (tap->open && now - tap->last_race >= kQuiet) tap->shut();
+    any = any || tap->open;
   }
+  if (!any) drainer_ = net::Watch();
   lost_.add(lost - lost_.get());
 }
 

@@ -29,18 +29,18 @@ class HttpRacing final : private HttpRaceOutput {
   /// Opens the sockets. `clock` and `log` outlive it. Throws std::system_error that says what is missing.
   HttpRacing(const Options& options, const Clock& clock, Random& random, RaceLog* log);
 
-  /// Connections that this listener accepts from now on keep to `own_copy`.
+  /// Connections that this listener accepts from now on keep to `own_copy`, and tell when octets came.
   void prepare(const net::Fd& listener) const;
-  /// Once, before the first race.
-  void start(net::Loop& loop);
+  /// Once, before the first race; `loop` is its own.
+  void start(net::Loop& loop) { loop_ = &loop; }
   void take_over(std::shared_ptr<const Snapshot> snapshot);
 
   /// See HttpRaces::race(). `unsent`: what the connection still has to send of an answer that was handed over
   /// in part only.
   bool race(const HttpRaceOffer& offer, const net::Fd& connection, const Endpoint& client,
-            std::size_t listener, std::string& unsent) noexcept;
-  /// After each round of requests.
-  void flush() noexcept;
+            std::size_t listener, MonoTime received, std::string& unsent) noexcept;
+  /// After each round of requests. How many of them are raced.
+  unsigned flush() noexcept;
   /// Several times a second.
   void tick(MonoTime now) noexcept;
 
@@ -53,8 +53,8 @@ class HttpRacing final : private HttpRaceOutput {
  private:
   struct Tap {
     explicit Tap(const Endpoint& server) : tap(server) {}
+    void shut() noexcept;
     net::TcpTap tap;
-    net::Watch watch;
     bool open = false;
     MonoTime last_race;
   };
@@ -64,16 +64,22 @@ class HttpRacing final : private HttpRaceOutput {
   void send_packet(const wire::TcpSegment& segment) noexcept override;
   [[nodiscard]] MonoTime now() const noexcept override { return clock_.mono(); }
 
-  void look(Tap& tap) noexcept;
+  static constexpr std::size_t kMostPacket = wire::kMostTcpHeaders + 1;
+  void send_packets() noexcept;
+  void open(Tap& tap) noexcept;
+  void drain() noexcept;
 
   Options options_;
   const Clock& clock_;  // NOLINT(*-ref-data-members)
   HttpRaces core_;
   OrderSockets orders_;
+  std::array<net::UdpSender, 2> waiting_{net::UdpSender(kMostPacket), net::UdpSender(kMostPacket)};
   std::array<net::Fd, 2> packets_;          // of IPv4 and IPv6
   std::vector<std::unique_ptr<Tap>> taps_;  // by listener
   const net::Fd* connection_ = nullptr;     // of the request at hand
   std::string* unsent_ = nullptr;           // and its
+  net::Loop* loop_ = nullptr;
+  net::Watch drainer_;  // while a tap is open
   Counter lost_;
 };
 

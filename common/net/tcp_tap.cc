@@ -4,12 +4,14 @@
 #include <linux/filter.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 
-#include <algorithm>
+#include <atomic>
 #include <cassert>
 #include <cerrno>
 #include <system_error>
+#include <vector>
 
 #include "common/net/raw_ip.hh"
 #include "common/wire/ip_header.hh"
@@ -17,7 +19,13 @@
 namespace flagfall::net {
 namespace {
 
-constexpr int kReceiveBuffer = 1 << 20;
+/// The largest headers, IPv6's and TCP's with all options: all that is copied of a packet,
+constexpr std::uint32_t kCopied = 100;
+/// behind what the kernel says of it (struct tpacket2_hdr, sockaddr_ll).
+constexpr unsigned kFrame = 256;
+constexpr unsigned kBlock = 1 << 16;
+constexpr std::size_t kRingOctets = std::size_t{TcpTap::kRing} * kFrame;
+static_assert(TPACKET2_HDRLEN + 16 + kCopied <= kFrame && kRingOctets % kBlock == 0);
 constexpr std::uint32_t kFin = 0x01, kSyn = 0x02, kRst = 0x04, kAck = 0x10;  // RFC 9293 §3.1
 
 /// A program that ends a packet's way where a test fails: all tests jump to its last statement.
@@ -104,7 +112,7 @@ void without_data(Filter& f) {
 
 }  // namespace
 
-TcpTap::TcpTap(const Endpoint& server) : server_(server), rooms_(kBatch) {
+TcpTap::TcpTap(const Endpoint& server) : server_(server) {
   // Of a protocol of its own: a packet socket of "all" would see what leaves as well.
   const int protocol = server.ip.family == Family::v4 ? ETH_P_IP : ETH_P_IPV6;
   fd_ = Fd(socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
@@ -112,13 +120,25 @@ TcpTap::TcpTap(const Endpoint& server) : server_(server), rooms_(kBatch) {
     throw std::system_error(errno, std::generic_category(),
                             "see what clients acknowledge: needs CAP_NET_RAW (see configs/systemd)");
   shut();
-  const int buffer = kReceiveBuffer;
-  (void)setsockopt(fd_.get(), SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
+  const int version = TPACKET_V2;
+  check(setsockopt(fd_.get(), SOL_PACKET, PACKET_VERSION, &version, sizeof version), "PACKET_VERSION");
+  const tpacket_req ring{kBlock, static_cast<unsigned>(kRingOctets / kBlock), kFrame, kRing};
+  check(setsockopt(fd_.get(), SOL_PACKET, PACKET_RX_RING, &ring, sizeof ring), "PACKET_RX_RING");
+  void* const mapped = mmap(nullptr, kRingOctets, PROT_READ | PROT_WRITE, MAP_SHARED, fd_.get(), 0);
+  if (mapped == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "map a packet socket");
+  ring_ = static_cast<std::uint8_t*>(mapped);
   sockaddr_ll all{};
   all.sll_family = AF_PACKET;
   all.sll_protocol = htons(static_cast<std::uint16_t>(protocol));
-  check(bind(fd_.get(), reinterpret_cast<const sockaddr*>(&all), sizeof all),  // NOLINT(*-cast)
-        "bind a packet socket");
+  if (bind(fd_.get(), reinterpret_cast<const sockaddr*>(&all), sizeof all) != 0) {  // NOLINT(*-cast)
+    const int error = errno;
+    munmap(ring_, kRingOctets);
+    throw std::system_error(error, std::generic_category(), "bind a packet socket");
+  }
+}
+
+TcpTap::~TcpTap() {
+  munmap(ring_, kRingOctets);
 }
 
 void TcpTap::open() {
@@ -134,19 +154,19 @@ void TcpTap::shut() {
   drop_all_input(fd_);
 }
 
-std::span<const wire::TcpView> TcpTap::take() {
-  std::array<mmsghdr, kBatch> headers{};
-  std::array<iovec, kBatch> vectors{};
-  for (unsigned i = 0; i < kBatch; ++i) {
-    vectors.at(i) = {rooms_[i].data(), kCopied};
-    headers.at(i).msg_hdr.msg_iov = &vectors.at(i);
-    headers.at(i).msg_hdr.msg_iovlen = 1;
-  }
-  const int got = recvmmsg(fd_.get(), headers.data(), kBatch, MSG_DONTWAIT, nullptr);
+std::span<const TcpTap::Seen> TcpTap::take() {
   std::size_t used = 0;
-  for (unsigned i = 0; i < static_cast<unsigned>(std::max(got, 0)); ++i)
-    if (const auto view = wire::parse_tcp_packet(Bytes(rooms_[i]).first(headers.at(i).msg_len)))
-      out_.at(used++) = *view;
+  for (unsigned looked = 0; looked < kBatch; ++looked) {
+    std::uint8_t* const frame = ring_ + std::size_t{next_} * kFrame;
+    auto* const header = reinterpret_cast<tpacket2_hdr*>(frame);  // NOLINT(*-cast): the kernel's
+    std::atomic_ref<std::uint32_t> status(header->tp_status);
+    if ((status.load(std::memory_order_acquire) & TP_STATUS_USER) == 0) break;
+    if (header->tp_net + header->tp_snaplen <= kFrame)
+      if (const auto packet = wire::parse_tcp_packet({frame + header->tp_net, header->tp_snaplen}))
+        out_.at(used++) = {*packet, RealTime(std::chrono::seconds(header->tp_sec) + Nanos(header->tp_nsec))};
+    status.store(TP_STATUS_KERNEL, std::memory_order_release);
+    next_ = (next_ + 1) % kRing;
+  }
   return std::span(out_).first(used);
 }
 

@@ -1,13 +1,14 @@
 // What clients acknowledge and reset, of all connections to one address of this host: a packet socket with a
-// filter in the kernel, so that nothing else is copied. One thread owns it; take() allocates nothing.
+// filter in the kernel, so that nothing else is copied, and a ring that the kernel writes into. One thread
+// owns it.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <span>
-#include <vector>
 
 #include "common/base/ip.hh"
+#include "common/base/time.hh"
 #include "common/net/fd.hh"
 #include "common/wire/tcp_segment.hh"
 
@@ -16,34 +17,40 @@ namespace flagfall::net {
 class TcpTap {
  public:
   static constexpr unsigned kBatch = 64;
-  /// The largest headers, IPv6's and TCP's with all options: all that is copied of a packet.
-  static constexpr std::size_t kCopied = 100;
+  /// Packets that wait to be taken at most; more are lost, and counted.
+  static constexpr unsigned kRing = 4096;
 
   /// Shut at first. `server`: whom clients connect to; an unspecified address stands for all of its family.
   /// Throws std::system_error that says what is missing.
   explicit TcpTap(const Endpoint& server);
+  ~TcpTap();
   TcpTap(const TcpTap&) = delete;
   TcpTap& operator=(const TcpTap&) = delete;
   TcpTap(TcpTap&&) = delete;
   TcpTap& operator=(TcpTap&&) = delete;
-  ~TcpTap() = default;
 
   /// Shut, it costs the host's packets next to nothing.
   void open();
   void shut();
-  /// For the event loop: readable when something is there.
+  /// Readable when something is there.
   [[nodiscard]] const Fd& fd() const { return fd_; }
-  /// Up to kBatch of what is there: segments without data that acknowledge or reset. Valid until the next
-  /// call.
-  std::span<const wire::TcpView> take();
-  /// Packets that did not fit the socket's queue, so far.
+
+  struct Seen {
+    wire::TcpView packet;
+    RealTime at;  // by the kernel
+  };
+  /// Up to kBatch of what is there: segments without data that acknowledge or reset. No system call. Valid
+  /// until the next call.
+  std::span<const Seen> take();
+  /// Packets that the ring had no room for, so far.
   [[nodiscard]] std::uint64_t lost();
 
  private:
   Fd fd_;
   Endpoint server_;
-  std::vector<std::array<std::uint8_t, kCopied>> rooms_;
-  std::array<wire::TcpView, kBatch> out_;
+  std::uint8_t* ring_ = nullptr;
+  unsigned next_ = 0;
+  std::array<Seen, kBatch> out_;
   std::uint64_t lost_ = 0;
 };
 

@@ -34,6 +34,7 @@ struct Rig : HttpRaceOutput, RaceLog, HttpRacer {
   test::HttpScene scene{this};
   Endpoint client{*parse_ip("203.0.113.9"), 40000};  // of no bound network
   MonoTime time = kNow;
+  std::optional<MonoTime> received;
   Handover result = Handover::fits;
   std::size_t held = 0;  // of what does not fit
   bool refuse_orders = false;
@@ -95,14 +96,14 @@ struct Rig : HttpRaceOutput, RaceLog, HttpRacer {
   [[nodiscard]] MonoTime now() const noexcept override { return time; }
   void log(const RaceRecord& record) noexcept override { records.push_back(record); }
   bool race(const HttpRaceOffer& offer) noexcept override {
-    return races->race(offer, {client, kServer, 1}, *this);
+    return races->race(offer, {client, kServer, 1, received.value_or(time)}, *this);
   }
 
   /// What the client gets of the master at once.
   std::string ask(const std::string& request = kGet) {
     scene.client = client.ip;
     std::string said = scene.said(request);
-    races->flush(*this);
+    (void)races->flush(*this);
     return said;
   }
   std::string why_not(const std::string& request = kGet) {
@@ -270,6 +271,18 @@ BOOST_AUTO_TEST_CASE(a_short_delay_is_stretched_until_every_slave_has_its_timest
   BOOST_TEST(to_ns(orders.at(0).order.instant) == to_ns(kNow + 5ms));
 }
 
+BOOST_AUTO_TEST_CASE(the_delay_counts_from_the_receipt_and_leaves_every_slave_its_timestamp) {
+  received = kNow - 7ms;
+  (void)ask();
+  BOOST_TEST(to_ns(orders.at(0).order.instant) == to_ns(kNow + 18ms));
+  for (const Order& each : orders) BOOST_TEST(each.order.segment->timestamp < kClock + 18);
+  received = kNow - 24ms;
+  (void)ask();
+  BOOST_TEST(to_ns(orders.at(3).order.instant) == to_ns(kNow + 5ms));
+  received = kNow - 25ms;
+  BOOST_TEST(why_not() == "expired");
+}
+
 BOOST_AUTO_TEST_CASE(races_end_with_their_time_or_with_the_next_one_of_their_connection) {
   (void)ask();
   (void)ask();
@@ -338,11 +351,11 @@ BOOST_AUTO_TEST_CASE(a_race_allocates_nothing) {
   redirect.values = {"http", found.host, "/"};
   const std::size_t before = test::allocations();
   for (std::uint16_t i = 0; i < 1000; ++i) {
-    if (!silent.race({*found.site, redirect, 0, true}, {{client.ip, i}, kServer, 1}, quiet)) break;
-    if (i % 7 == 0) silent.flush(quiet);
+    if (!silent.race({*found.site, redirect, 0, true}, {{client.ip, i}, kServer, 1, kNow}, quiet)) break;
+    if (i % 7 == 0) (void)silent.flush(quiet);
     silent.advance(kNow + Nanos(i * 5ms));
   }
-  silent.flush(quiet);
+  (void)silent.flush(quiet);
   BOOST_TEST(test::allocations() == before);
   BOOST_TEST(silent.counters().races.get() == 1000U);
 }

@@ -45,8 +45,9 @@ struct Course : net::testing::LoopbackConnection {
   /// What the tap's packets say of the race, the first that says anything.
   SegmentRace::Told verdict(const SegmentRace& race) {
     while (readable(tap.fd(), 1000))
-      for (const wire::TcpView& each : tap.take())
-        if (const auto told = race.look(each); told.outcome != SegmentRace::Outcome::not_yet) return told;
+      for (const net::TcpTap::Seen& each : tap.take())
+        if (const auto told = race.look(each.packet); told.outcome != SegmentRace::Outcome::not_yet)
+          return told;
     return {};
   }
   [[nodiscard]] std::string answer() const { return take(client, kAnswer); }
