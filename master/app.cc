@@ -90,13 +90,9 @@ HttpRacing::Options http_racing_options(const Config& config, unsigned loop, std
   o.core.slaves = slave_names(config).size();
   o.core.loop = loop;
   o.core.epoch = epoch;
-  // The nearest slave may be this much farther from a client than the master is, and wins all the same.
-  constexpr Nanos kFarther = std::chrono::milliseconds(100);
-  Nanos longest{};
+  o.longest_delay = Nanos(0);
   for (const ServiceConfig& service : config.services)
-    if (!service.http.hosts.empty()) longest = std::max(longest, first_delay(service.delay));
-  o.own_copy = std::min(longest + kFarther, HttpRacing::kMostOwnCopy);
-  o.core.most_delay = o.own_copy - kFarther / 2;
+    if (!service.http.hosts.empty()) o.longest_delay = std::max(o.longest_delay, first_delay(service.delay));
   return o;
 }
 

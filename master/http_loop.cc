@@ -76,11 +76,11 @@ struct HttpLoop::Shell final : RaceLog, HttpRacer {
   HttpLoopOptions options;
   const Clock& clock;
   HttpDesk desk;
-  std::optional<HttpRacing> racing;
   Connection* asking = nullptr;  // whose request is at hand
   HttpNetworks networks;
   HttpLoopCounters counters;
   net::Loop loop{net::Loop::Timers::coarse};
+  std::optional<HttpRacing> racing;  // has timers of the loop
   std::vector<Listener> listeners;
   std::array<Connections, kPhases> connections;
   std::string in;     // what is read, behind what was pending
@@ -228,14 +228,15 @@ struct HttpLoop::Shell final : RaceLog, HttpRacer {
       ++counters.resets;
       return close(c);
     }
-    if (c.phase == Phase::lingering || c.phase == Phase::racing) {
-      c.lingered += static_cast<std::size_t>(got);
-      if (got == 0 || c.lingered > kLingerOctets) close(c);
-      return;
-    }
     if (got == 0) {
       c.ended = true;
+      if (c.raced && !acknowledged(c)) return wait_for_race(c);
       return finish(c);  // nothing is unsent while we read
+    }
+    if (c.phase == Phase::lingering || c.phase == Phase::racing) {
+      c.lingered += static_cast<std::size_t>(got);
+      if (c.lingered > kLingerOctets) close(c);
+      return;
     }
     work(c, {in.data(), held + static_cast<std::size_t>(got)});
   }
@@ -264,7 +265,7 @@ struct HttpLoop::Shell final : RaceLog, HttpRacer {
       c.pending = {};  // who waits holds no memory
     }
     if (!c.unsent.empty()) return wait_to_send(c, now);
-    if (c.last) return c.raced ? enter(c, Phase::racing, now) : finish(c);
+    if (c.last) return c.raced ? wait_for_race(c) : finish(c);
     const Phase next = wait == HttpStream::Wait::request  ? Phase::idle
                        : wait == HttpStream::Wait::header ? Phase::header
                                                           : Phase::content;
@@ -302,6 +303,7 @@ struct HttpLoop::Shell final : RaceLog, HttpRacer {
     c.readable.resume();
     enter(c, Phase::idle, clock.mono());
     const std::string pending = std::exchange(c.pending, {});
+    received = RealTime();
     work(c, pending);
   }
 
@@ -324,14 +326,21 @@ struct HttpLoop::Shell final : RaceLog, HttpRacer {
     finish_raced(now);
     if (racing) racing->tick(now);
   }
-  /// Connections that end with a raced answer. Ended before, they would tell the client so first.
+  /// The kernel has no octets that the client has not acknowledged.
+  static bool acknowledged(const Connection& c) {
+    int unsent = 0;
+    return ioctl(c.fd.get(), SIOCOUTQ, &unsent) != 0 || unsent == 0;
+  }
+  /// A connection that ends with a raced answer: ended before, it would tell the client so first.
+  void wait_for_race(Connection& c) {
+    if (c.ended) c.readable.pause();
+    if (c.phase != Phase::racing) enter(c, Phase::racing, clock.mono());
+  }
   void finish_raced(MonoTime now) {
     Connections& all = in_phase(Phase::racing);
     for (auto at = all.begin(); at != all.end();) {
       Connection& c = *at++;
-      int unsent = 0;
-      const bool taken = ioctl(c.fd.get(), SIOCOUTQ, &unsent) != 0 || unsent == 0;
-      if (taken || now - c.since >= kLinger) finish(c);
+      if (acknowledged(c) || now - c.since >= kLinger) finish(c);
     }
   }
   void sweep(Phase phase, Nanos most, Counter& counter, MonoTime now) {
@@ -370,6 +379,7 @@ HttpLoop::HttpLoop(const HttpLoopOptions& options, const Clock& clock, Random& r
                    const std::shared_ptr<const Snapshot>& first)
     : shell_(std::make_unique<Shell>(options, clock, random)) {
   shell_->take_over(first);
+  shell_->listeners.reserve(options.listen.size());  // who races refers to them
   for (const Endpoint& at : options.listen) {
     Shell::Listener& each = shell_->listeners.emplace_back();
     each.fd = net::tcp_listener(at, false, kBacklog);

@@ -57,20 +57,21 @@ std::optional<Fallback> HttpRaces::line_up(const HttpRaceOffer& offer, const Cou
                                            LineUp& out) noexcept {
   const RacedService& service = snapshot_->services[offer.site.service];
   if (const auto why = StartLine::closed(*snapshot_, now)) return why;
-  if (service.delay > options_.most_delay) return Fallback::tcp_delay;
-  if (const auto why = start_line_.line_up(*snapshot_, course.received, service.delay, now, service.web,
-                                           course.address, out))
+  if (service.delay > most_delay_) return Fallback::tcp_delay;
+  // From now on: when the request has waited for long, the instant is later.
+  if (const auto why =
+          start_line_.line_up(*snapshot_, now, service.delay, now, service.web, course.address, out))
     return why;
   if (!offer.alone) return Fallback::tcp_busy;
   if (free_.empty()) return Fallback::races_in_flight;
   if (service.race_share < 1 && lots_.unit() >= service.race_share) return Fallback::not_sampled;
-  // The handshake has shown that the client has its address.
-  return guard_.take(course.client.ip, true, now);
+  return std::nullopt;
 }
 
 bool HttpRaces::race(const HttpRaceOffer& offer, const Course& course, HttpRaceOutput& output) noexcept {
   const RacedService& service = snapshot_->services[offer.site.service];
-  if (service.shadow) return false;  // nothing is lost by it: over DNS the slaves' times are seen
+  // Nothing is lost by it where races are shadows: over DNS the slaves' times are seen.
+  if (service.shadow || service.delegated) return false;
   const auto refused = [this](Fallback why) {
     counters_.fallback.count(why);
     return false;
@@ -79,10 +80,13 @@ bool HttpRaces::race(const HttpRaceOffer& offer, const Course& course, HttpRaceO
   if (const auto why = this->line_up(offer, course, output.now(), line_up)) return refused(*why);
   const std::size_t length = write_answers(offer, line_up);
   if (length == 0) return refused(Fallback::too_big);
+  if (const auto fit = output.look_at(length); fit != net::Handover::fits) return refused(reason(fit));
+  // The handshake has shown that the client has its address. What cannot be raced costs nothing.
+  if (const auto why = guard_.take(course.client.ip, true, output.now())) return refused(*why);
   if (ordered_ == kMostQueries) (void)flush(output);
   const net::TcpHandoff held = output.hand_over(answer(kMostRunners, length));
   if (held.result != net::Handover::fits) {
-    counters_.fallback.count(reason(held.result));
+    counters_.fallback.count(Fallback::tcp_failed);
     return held.held > 0;
   }
   const MonoTime now = output.now();
@@ -100,7 +104,7 @@ bool HttpRaces::race(const HttpRaceOffer& offer, const Course& course, HttpRaceO
   order(line_up, race, course);
   start_line_.started();
 
-  RaceStarted& s = started_.at(ordered_++);
+  RaceStarted& s = started_.at(ordered_);
   s = {.id = line_up.id,
        .instant = line_up.instant,
        .due = due,
@@ -128,6 +132,7 @@ bool HttpRaces::race(const HttpRaceOffer& offer, const Course& course, HttpRaceO
   flight.self = free_.begin();
   flying_.splice(flying_.end(), free_, free_.begin());
   by_client_.insert(flight.hash, slot);
+  slots_.at(ordered_++) = slot;
   return true;
 }
 
@@ -185,6 +190,7 @@ unsigned HttpRaces::flush(HttpRaceOutput& output) noexcept {
     if (((sent >> i) & 1U) == 0) {
       // The kernel's own copy is the answer.
       counters_.fallback.count(Fallback::order_send_failed);
+      if (const auto slot = slots_.at(i); flights_[slot].race && flights_[slot].id == s.id) end(slot);
       continue;
     }
     ++counters_.races;

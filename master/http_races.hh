@@ -35,7 +35,6 @@ struct HttpRaceOptions {
   unsigned loop = 0;        // ids and sealed datagrams of different loops never meet
   std::uint64_t epoch = 0;  // random, shared by all loops of one start
   std::size_t most = 8192;  // races that are not over yet
-  Nanos most_delay = kMostTcpDelay;
 };
 
 /// Written by the loop, read by any thread.
@@ -62,8 +61,9 @@ struct HttpRaceCounters {
 /// What a race does to the world.
 class HttpRaceOutput : public OrderSink {
  public:
-  /// Hands the connection over whose request is at hand. What does not fit but was held in part is sent by
-  /// who implements this.
+  /// Whether the connection whose request is at hand can be handed over with so many octets,
+  virtual net::Handover look_at(std::size_t octets) noexcept = 0;
+  /// and does it, right after that. What was held in part only is sent by who implements this.
   virtual net::TcpHandoff hand_over(std::string_view answer) noexcept = 0;
   virtual void send_packet(const wire::TcpSegment& segment) noexcept = 0;
   [[nodiscard]] virtual MonoTime now() const noexcept = 0;
@@ -73,6 +73,8 @@ class HttpRaces {
  public:
   /// `log` outlives the object; null: nobody hears of races.
   HttpRaces(const HttpRaceOptions& options, Random& random, RaceLog* log);
+  /// Services with a longer delay are not raced; at first kMostTcpDelay.
+  void set_most_delay(Nanos most) { most_delay_ = most; }
 
   /// Between requests, and not before flush().
   void take_over(std::shared_ptr<const Snapshot> snapshot);
@@ -139,7 +141,9 @@ class HttpRaces {
   std::list<std::uint32_t> flying_;  // slots, the oldest first
   std::list<std::uint32_t> free_;
   SlotIndex by_client_;
-  unsigned ordered_ = 0;  // since the last flush
+  Nanos most_delay_ = kMostTcpDelay;
+  unsigned ordered_ = 0;                             // since the last flush
+  std::array<std::uint32_t, kMostQueries> slots_{};  // of these races
   std::array<RaceStarted, kMostQueries> started_{};
   HttpRaceCounters counters_;
 };

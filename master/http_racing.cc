@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <system_error>
 #include <utility>
@@ -17,6 +18,9 @@ constexpr int kSendBuffer = 1 << 20;
 constexpr Nanos kQuiet = std::chrono::seconds(3);
 /// Verdicts wait for so long: one look for many packets, which carry their own time.
 constexpr Nanos kDrain = std::chrono::milliseconds(10);
+constexpr Nanos kMostOwnCopy = std::chrono::milliseconds(200);
+/// The nearest slave may be this much farther from a client than the master is, and wins all the same.
+constexpr Nanos kFarther = std::chrono::milliseconds(100);
 
 std::size_t place(Family family) {
   return family == Family::v4 ? 0 : 1;
@@ -37,24 +41,37 @@ HttpRacing::HttpRacing(const Options& options, const Clock& clock, Random& rando
   }
 }
 
-void HttpRacing::prepare(const net::Fd& listener) const {
-  constexpr int kRtoMin = 45;  // TCP_RTO_MIN_US, Linux 6.15: in microseconds
-  const int us = static_cast<int>(options_.own_copy.count() / 1000);
+void HttpRacing::prepare(const net::Fd& listener) {
   const int one = 1;
   (void)setsockopt(listener.get(), SOL_SOCKET, SO_TIMESTAMPNS, &one, sizeof one);
-  (void)setsockopt(listener.get(), IPPROTO_TCP, kRtoMin, &us, sizeof us);
+  listeners_.push_back(&listener);
+  set_own_copy(std::max(own_copy_ - kFarther, options_.longest_delay));
+}
+
+/// Kernels before 6.15 know no other than kMostOwnCopy.
+void HttpRacing::set_own_copy(Nanos longest_delay) noexcept {
+  constexpr int kRtoMin = 45;  // TCP_RTO_MIN_US, Linux 6.15: in microseconds
+  own_copy_ = std::min(longest_delay + kFarther, kMostOwnCopy);
+  const int us = static_cast<int>(own_copy_.count() / 1000);
+  for (const net::Fd* const listener : listeners_)
+    if (setsockopt(listener->get(), IPPROTO_TCP, kRtoMin, &us, sizeof us) != 0) own_copy_ = kMostOwnCopy;
+  core_.set_most_delay(std::min(own_copy_ - kFarther / 2, kMostTcpDelay));
 }
 
 void HttpRacing::take_over(std::shared_ptr<const Snapshot> snapshot) {
   (void)flush();
+  // A reload may have made a delay longer: connections from now on have the time for it.
+  for (const RacedService& service : snapshot->services)
+    if (!service.web.empty() && service.delay + kFarther > own_copy_ && own_copy_ < kMostOwnCopy)
+      set_own_copy(service.delay);
   core_.take_over(std::move(snapshot));
 }
 
 bool HttpRacing::race(const HttpRaceOffer& offer, const net::Fd& connection, const Endpoint& client,
                       std::size_t listener, MonoTime received, std::string& unsent) noexcept {
   Tap& tap = *taps_[listener];
-  if (!tap.open) open(tap);
   if (core_.flies(client, options_.listen[listener])) drain();
+  tap_ = &tap;
   connection_ = &connection;
   unsent_ = &unsent;
   const auto address = static_cast<std::uint8_t>(options_.first_address + listener);
@@ -63,8 +80,14 @@ bool HttpRacing::race(const HttpRaceOffer& offer, const net::Fd& connection, con
   return true;
 }
 
+net::Handover HttpRacing::look_at(std::size_t octets) noexcept {
+  fit_ = net::look_at(*connection_, octets);
+  return fit_.result;
+}
+
 net::TcpHandoff HttpRacing::hand_over(std::string_view answer) noexcept {
-  const net::TcpHandoff held = net::hand_over(*connection_, answer);
+  if (!tap_->open) open(*tap_);
+  const net::TcpHandoff held = net::hand_over(*connection_, fit_, answer);
   if (held.result != net::Handover::fits && held.held > 0) unsent_->assign(answer.substr(held.held));
   return held;
 }
@@ -90,6 +113,7 @@ void HttpRacing::open(Tap& tap) noexcept {
   try {
     tap.tap.open();
     tap.open = true;
+    tap.last_race = clock_.mono();
     drainer_ = loop_->every(kDrain, [this] { drain(); });
   } catch (const std::system_error&) {  // out of memory: then nobody hears who won
   }

@@ -15,22 +15,21 @@ namespace flagfall::master {
 
 class HttpRacing final : private HttpRaceOutput {
  public:
-  static constexpr Nanos kMostOwnCopy = std::chrono::milliseconds(200);
   struct Options {
     HttpRaceOptions core;
     std::vector<Endpoint> listen;  // where clients ask
     unsigned first_address = 0;    // the first one's index among the service addresses
     std::vector<IpAddress> order_sources;
     int order_dscp = 0;
-    /// The kernel sends its own copy so long, and a round trip, after a hand-over; older kernels than 6.15
-    /// after kMostOwnCopy, whatever stands here.
-    Nanos own_copy = kMostOwnCopy;
+    /// Of the services that are redirected, at the start.
+    Nanos longest_delay = std::chrono::milliseconds(100);
   };
   /// Opens the sockets. `clock` and `log` outlive it. Throws std::system_error that says what is missing.
   HttpRacing(const Options& options, const Clock& clock, Random& random, RaceLog* log);
 
-  /// Connections that this listener accepts from now on keep to `own_copy`, and tell when octets came.
-  void prepare(const net::Fd& listener) const;
+  /// Connections that this listener accepts from now on tell when octets came, and the kernel sends its own
+  /// copies in them no later than need be. The listener outlives the object's use.
+  void prepare(const net::Fd& listener);
   /// Once, before the first race; `loop` is its own.
   void start(net::Loop& loop) { loop_ = &loop; }
   void take_over(std::shared_ptr<const Snapshot> snapshot);
@@ -60,6 +59,7 @@ class HttpRacing final : private HttpRaceOutput {
   };
   // HttpRaceOutput
   void send_orders(std::span<OrderDatagram> datagrams) override { orders_.send_orders(datagrams); }
+  net::Handover look_at(std::size_t octets) noexcept override;
   net::TcpHandoff hand_over(std::string_view answer) noexcept override;
   void send_packet(const wire::TcpSegment& segment) noexcept override;
   [[nodiscard]] MonoTime now() const noexcept override { return clock_.mono(); }
@@ -67,6 +67,7 @@ class HttpRacing final : private HttpRaceOutput {
   static constexpr std::size_t kMostPacket = wire::kMostTcpHeaders + 1;
   void send_packets() noexcept;
   void open(Tap& tap) noexcept;
+  void set_own_copy(Nanos longest_delay) noexcept;
   void drain() noexcept;
 
   Options options_;
@@ -76,8 +77,12 @@ class HttpRacing final : private HttpRaceOutput {
   std::array<net::UdpSender, 2> waiting_{net::UdpSender(kMostPacket), net::UdpSender(kMostPacket)};
   std::array<net::Fd, 2> packets_;          // of IPv4 and IPv6
   std::vector<std::unique_ptr<Tap>> taps_;  // by listener
-  const net::Fd* connection_ = nullptr;     // of the request at hand
-  std::string* unsent_ = nullptr;           // and its
+  std::vector<const net::Fd*> listeners_;
+  Nanos own_copy_{};  // so long, and a round trip, after a hand-over the kernel sends its own
+  net::TcpFit fit_;
+  Tap* tap_ = nullptr;                   // of the request at hand,
+  const net::Fd* connection_ = nullptr;  // of the request at hand
+  std::string* unsent_ = nullptr;        // and its
   net::Loop* loop_ = nullptr;
   net::Watch drainer_;  // while a tap is open
   Counter lost_;

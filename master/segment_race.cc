@@ -7,6 +7,13 @@ namespace flagfall::master {
 using std::chrono::duration_cast;
 using std::chrono::milliseconds;
 
+namespace {
+
+/// What may have been answered behind this answer when it is acknowledged.
+constexpr std::uint32_t kMostBehind = 1 << 16;
+
+}  // namespace
+
 SegmentRace::SegmentRace(const HandedOver& connection, unsigned runners, Nanos delay)
     : connection_(connection), runners_(runners) {
   assert(runners >= 1 && runners <= race::kMostRunners);
@@ -50,8 +57,10 @@ SegmentRace::Told SegmentRace::look(const wire::TcpView& packet) const {
     return {packet.sequence == connection_.receive_next ? Outcome::closed : Outcome::not_yet};
   }
   const std::uint32_t end = connection_.send_next + connection_.answer;
-  if (!packet.ack || packet.syn || wire::sequence_before(packet.acknowledgement, end)) return {};
-  if (!packet.timestamps) return {Outcome::unclear};
+  // Not before the answer's end, nor far behind it: only a guess that is near ends the race. A connection
+  // with timestamps has them in all packets (RFC 7323 §3.2).
+  if (!packet.ack || packet.syn || packet.acknowledgement - end > kMostBehind || !packet.timestamps)
+    return {};
   if (packet.sacks > 0) {
     const std::uint32_t sacked = packet.sack[0].end;
     if (wire::sequence_before(connection_.send_next, sacked) && !wire::sequence_before(end, sacked))

@@ -45,8 +45,9 @@ inline constexpr Nanos kDropRetry = std::chrono::seconds(6);
 
 struct RacedService {
   Nanos delay{};
-  Nanos retry_window{};  // when longer than the configured one: see kDropRetry
-  bool shadow = false;   // slaves withhold their answers, the master gives its own
+  Nanos retry_window{};    // when longer than the configured one: see kDropRetry
+  bool delegated = false;  // resolvers ask the slaves themselves
+  bool shadow = false;     // slaves withhold their answers, the master gives its own
   double race_share = 1;
   BeaconWish beacon;
   bool has_v4 = false;  // some configured slave has an IPv4 answer, fit or not

@@ -128,6 +128,7 @@ Snapshot SnapshotBuilder::build(const std::vector<const SlaveState*>& slaves, co
     service.delay = first_delay(config_.services[s].delay);
     shortest = std::min(shortest, service.delay);
     service.shadow = config_.services[s].mode == ServiceConfig::Mode::shadow;
+    service.delegated = config_.services[s].mode == ServiceConfig::Mode::delegate;
     service.race_share = config_.services[s].race_share;
     service.counted = std::ranges::any_of(config_.services[s].slaves,
                                           [](const SlaveConfig& slave) { return slave.capacity.limited(); });

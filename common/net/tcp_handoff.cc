@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cassert>
 #include <cerrno>
 #include <cstdint>
 #include <limits>
@@ -72,23 +73,21 @@ Handover look(const tcp_info& info, int unread, std::size_t octets) {
 
 }  // namespace
 
-TcpHandoff hand_over(const Fd& fd, std::string_view answer) noexcept {
-  TcpHandoff out;
+TcpFit look_at(const Fd& fd, std::size_t octets) noexcept {
   int unread = 0;
   const auto info = get<tcp_info>(fd, TCP_INFO);
-  if (!info || ioctl(fd.get(), SIOCINQ, &unread) != 0) {
-    out.error = errno;
-    return out;
-  }
-  if (const Handover seen = look(*info, unread, answer.size()); seen != Handover::fits) {
-    out.result = seen;
-    return out;
-  }
+  if (!info || ioctl(fd.get(), SIOCINQ, &unread) != 0) return {Handover::failed, errno};
+  return {look(*info, unread, octets), 0, info->tcpi_rcv_wscale};
+}
+
+TcpHandoff hand_over(const Fd& fd, const TcpFit& fit, std::string_view answer) noexcept {
+  assert(fit.result == Handover::fits);
+  TcpHandoff out;
   if (!set(fd, TCP_REPAIR, TCP_REPAIR_ON)) {
     out.error = errno;
     return out;
   }
-  if (!take(fd, info->tcpi_rcv_wscale, answer, out)) out.error = errno;
+  if (!take(fd, fit.scale, answer, out)) out.error = errno;
   // Without the window probe that plain "off" sends.
   if (!set(fd, TCP_REPAIR, TCP_REPAIR_OFF_NO_WP) && out.error == 0) out.error = errno;
   // Repair has taken it away; a master that starts again could not bind while this connection lasts.

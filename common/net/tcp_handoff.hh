@@ -32,8 +32,16 @@ struct TcpHandoff {
   std::uint16_t window = 0;        // what the client may send, as its header says it
 };
 
-/// Looks whether it fits, and hands it over. Twelve system calls; needs CAP_NET_ADMIN. When it does not fit
-/// or something fails, the connection goes on as it was.
-TcpHandoff hand_over(const Fd& fd, std::string_view answer) noexcept;
+struct TcpFit {
+  Handover result = Handover::failed;
+  int error = 0;       // errno, with `failed`
+  unsigned scale = 0;  // of the window that the client may send
+};
+
+/// Whether an answer of so many octets could be handed over now. Two system calls.
+TcpFit look_at(const Fd& fd, std::size_t octets) noexcept;
+/// Hands it over; `fit` is what look_at() has just said, and fits. Ten system calls; needs CAP_NET_ADMIN.
+/// When something fails, the connection goes on as it was.
+TcpHandoff hand_over(const Fd& fd, const TcpFit& fit, std::string_view answer) noexcept;
 
 }  // namespace flagfall::net

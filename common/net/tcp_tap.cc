@@ -156,7 +156,7 @@ void TcpTap::shut() {
 
 std::span<const TcpTap::Seen> TcpTap::take() {
   std::size_t used = 0;
-  for (unsigned looked = 0; looked < kBatch; ++looked) {
+  for (unsigned looked = 0; looked < kRing && used < kBatch; ++looked) {
     std::uint8_t* const frame = ring_ + std::size_t{next_} * kFrame;
     auto* const header = reinterpret_cast<tpacket2_hdr*>(frame);  // NOLINT(*-cast): the kernel's
     std::atomic_ref<std::uint32_t> status(header->tp_status);

@@ -39,8 +39,8 @@ class TcpTap {
     wire::TcpView packet;
     RealTime at;  // by the kernel
   };
-  /// Up to kBatch of what is there: segments without data that acknowledge or reset. No system call. Valid
-  /// until the next call.
+  /// Up to kBatch of what is there: segments without data that acknowledge or reset; none when there is no
+  /// more. No system call. Valid until the next call.
   std::span<const Seen> take();
   /// Packets that the ring had no room for, so far.
   [[nodiscard]] std::uint64_t lost();

@@ -146,17 +146,22 @@ class HttpRaceTest(unittest.TestCase):
         self.assertEqual(connection.close(), b"")
 
     def test_6_a_connection_that_ends_with_its_answer_is_raced_and_closed_after_it(self):
-        before = self.counted()
-        for i in range(10):
+        before, own = self.counted(), self.site.status()["http"]["races_own_copy"]
+        for i in range(12):
             connection = Connection(self.lab, "boston", 4 if i % 2 else 6)
-            connection.sock.sendall(f"GET /{i} HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n".encode())
+            close = "Connection: close\r\n" if i % 3 else ""
+            connection.sock.sendall(f"GET /{i} HTTP/1.1\r\nHost: {HOST}\r\n{close}\r\n".encode())
+            if not close or i % 3 == 1:  # the client says that it has no more to ask, before the instant
+                time.sleep(0.005)
+                connection.sock.shutdown(socket.SHUT_WR)
             got = b""
             while part := connection.sock.recv(65536):
                 got += part
             connection.sock.close()
             self.assertTrue(web_races.ANSWER.fullmatch(got), got)
             self.assertIn(b"Location: http://nyc.example.test/", got)
-        self.assertEqual(self.since(before), {"races": 10})
+        self.assertEqual(self.since(before), {"races": 12})
+        self.assertEqual(self.site.status()["http"]["races_own_copy"], own)
 
     def test_7_clients_that_reset_or_leave_during_a_race_disturb_nobody(self):
         for i in range(40):

@@ -23,7 +23,7 @@ struct Course : net::testing::LoopbackConnection {
 
   SegmentRace start() {
     ask("?");
-    const net::TcpHandoff h = net::hand_over(server, std::string(kAnswer, 'm'));
+    const net::TcpHandoff h = hand_over(std::string(kAnswer, 'm'));
     BOOST_REQUIRE((h.result == net::Handover::fits));
     const SegmentRace race({.client = peer,
                             .server = at,

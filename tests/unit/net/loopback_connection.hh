@@ -12,6 +12,7 @@
 #include "common/net/raw_ip.hh"
 #include "common/net/sockaddr.hh"
 #include "common/net/tcp.hh"
+#include "common/net/tcp_handoff.hh"
 #include "common/net/udp.hh"
 #include "common/wire/tcp_segment.hh"
 
@@ -61,6 +62,12 @@ struct LoopbackConnection {
     }
     out.resize(got);
     return out;
+  }
+  /// The server's answer.
+  [[nodiscard]] TcpHandoff hand_over(std::string_view answer) const {
+    const TcpFit fit = look_at(server, answer.size());
+    if (fit.result == Handover::fits) return net::hand_over(server, fit, answer);
+    return {.result = fit.result, .error = fit.error};
   }
   /// As if from a slave, to the client.
   void inject(const wire::TcpSegment& segment) const {
