@@ -129,10 +129,16 @@ void HttpRacing::Tap::shut() noexcept {
 
 void HttpRacing::drain() noexcept {
   const Nanos real_minus_mono = read_real_minus_mono(clock_).offset;
-  for (const auto& tap : taps_)
-    for (auto got = tap->tap.take(); !got.empty(); got = tap->tap.take())
+  for (const auto& tap : taps_) {
+    // As many as were there; what comes meanwhile waits for the next time.
+    std::size_t left = net::TcpTap::kRing;
+    for (auto got = tap->tap.take(); !got.empty(); got = tap->tap.take()) {
       for (const net::TcpTap::Seen& seen : got)
         core_.look(seen.packet, MonoTime(seen.at.time_since_epoch() - real_minus_mono));
+      left -= got.size();
+      if (left < net::TcpTap::kBatch) break;
+    }
+  }
 }
 
 void HttpRacing::tick(MonoTime now) noexcept {

@@ -115,4 +115,31 @@ BOOST_AUTO_TEST_CASE(a_tap_shows_nothing_else) {
   BOOST_TEST(readable(course.tap.fd(), 1000));  // its acknowledgement
 }
 
+BOOST_AUTO_TEST_CASE(packets_that_cannot_be_read_hide_no_others) {
+  Course course("127.0.0.1");
+  (void)course.tap.take();
+  const wire::TcpSegment sound{.source = course.peer,
+                               .destination = course.at,
+                               .window = 1,
+                               .timestamps = wire::TcpTimestamps{1, 2},
+                               .payload = {}};
+  const net::SockAddr to(Endpoint{course.at.ip, 0});
+  std::array<std::uint8_t, 200> room{};
+  const std::size_t length = wire::write_tcp_packet(sound, room);
+  const auto send = [&] {
+    BOOST_REQUIRE(sendto(course.raw.get(), room.data(), length, 0, &to.any, to.length) ==
+                  static_cast<ssize_t>(length));
+  };
+  std::uint8_t& size = room.at(20 + 20 + 2 + 1);  // of the timestamps, behind two octets of padding
+  BOOST_REQUIRE(size == 10);
+  size = 1;
+  for (unsigned i = 0; i < 3 * net::TcpTap::kBatch; ++i) send();
+  size = 10;
+  send();
+  BOOST_REQUIRE(readable(course.tap.fd(), 1000));
+  const auto got = course.tap.take();
+  BOOST_REQUIRE(got.size() == 1U);
+  BOOST_TEST((got.front().packet.source == course.peer));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
