@@ -38,6 +38,12 @@ void raise_descriptor_limit() {
   (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+std::vector<IpAddress> order_sources(const Config& config) {
+  std::vector<IpAddress> out;
+  for (const Endpoint& at : config.control.listen.all) out.push_back(at.ip);
+  return out;
+}
+
 LoopOptions loop_options(const Config& config, const std::vector<Endpoint>& listen, unsigned index,
                          unsigned count) {
   LoopOptions o;
@@ -49,7 +55,7 @@ LoopOptions loop_options(const Config& config, const std::vector<Endpoint>& list
   const std::size_t listeners = count * listen.size();
   o.tcp.connections = std::max<std::size_t>(1, config.dns.tcp_connections / listeners);
   o.tcp.idle = config.dns.tcp_idle;
-  for (const Endpoint& at : config.control.listen.all) o.order_sources.push_back(at.ip);
+  o.order_sources = order_sources(config);
   o.order_dscp = config.control.order_dscp;
   o.dns = {config.dns.nsid, config.dns.udp_size, config.cookies.require};
   o.core.race = race_options(config);
@@ -81,7 +87,7 @@ HttpRacing::Options http_racing_options(const Config& config, unsigned loop, std
   HttpRacing::Options o;
   o.listen = config.http.listen;
   o.first_address = static_cast<unsigned>(config.dns.listen.size());
-  for (const Endpoint& at : config.control.listen.all) o.order_sources.push_back(at.ip);
+  o.order_sources = order_sources(config);
   o.order_dscp = config.control.order_dscp;
   const RaceOptions race = race_options(config);
   o.core.max_slaves = race.max_slaves;

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "common/base/quiet_thread.hh"
+#include "common/base/sleep.hh"
 #include "common/net/loop.hh"
 #include "common/net/privileges.hh"
 #include "common/net/sockaddr.hh"
@@ -42,7 +43,7 @@ constexpr std::size_t kAnswers = std::size_t{64} * 1024;
 
 }  // namespace
 
-struct HttpLoop::Shell final : RaceLog, HttpRacer {
+struct HttpLoop::Shell final : HttpRacer {
   /// What a connection is doing; those that do the same are in one list, who does it longest in front.
   enum class Phase : std::uint8_t { idle, header, content, sending, racing, lingering };
   static constexpr std::size_t kPhases = 6;
@@ -96,18 +97,12 @@ struct HttpLoop::Shell final : RaceLog, HttpRacer {
   Shell(const HttpLoopOptions& o, const Clock& c, Random& random)
       : options(o),
         clock(c),
-        desk(o.services, options.limits, random, o.records == nullptr ? nullptr : this,
-             o.racing ? this : nullptr),
+        desk(o.services, options.limits, random, o.records, o.racing ? this : nullptr),
         networks(o.prefix_v4, o.prefix_v6, o.network_connections, random),
         in(options.limits.header + 1 + kRead, '\0'),
         out(std::max(kAnswers, 2 * desk.most())),
         gather(Nanos(0)) {
-    if (o.racing) racing.emplace(*o.racing, c, random, o.records == nullptr ? nullptr : this);
-  }
-
-  // RaceLog
-  void log(const RaceRecord& record) noexcept override {
-    if (!options.records->ring.push(record)) ++options.records->lost;
+    if (o.racing) racing.emplace(*o.racing, c, random, o.records);
   }
 
   /// Octets of a connection, and when the last of them came.
@@ -134,7 +129,7 @@ struct HttpLoop::Shell final : RaceLog, HttpRacer {
   // HttpRacer
   bool race(const HttpRaceOffer& offer) noexcept override {
     Connection& c = *asking;
-    const MonoTime came = received_at(received, {clock.mono(), read_real_minus_mono(clock).offset});
+    const MonoTime came = received_at(received, read_times(clock));
     const bool taken = racing->race(offer, c.fd, c.client, c.listener, came, c.unsent);
     c.raced = taken && c.unsent.empty();
     return taken;
@@ -357,9 +352,7 @@ struct HttpLoop::Shell final : RaceLog, HttpRacer {
     gather.burst(clock.mono(), std::exchange(answered, 0), racing->flush(), false);
     const MonoTime until = gather.rest();
     if (until == MonoTime()) return;
-    const timespec at = to_timespec(clock.arm(until).time_since_epoch());
-    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, nullptr) == EINTR) {
-    }
+    sleep_until(clock, until);
   }
 
   void run() {

@@ -77,12 +77,13 @@ bool HttpRaces::race(const HttpRaceOffer& offer, const Course& course, HttpRaceO
     return false;
   };
   LineUp line_up;
-  if (const auto why = this->line_up(offer, course, output.now(), line_up)) return refused(*why);
+  const MonoTime asked = output.now();
+  if (const auto why = this->line_up(offer, course, asked, line_up)) return refused(*why);
   const std::size_t length = write_answers(offer, line_up);
   if (length == 0) return refused(Fallback::too_big);
   if (const auto fit = output.look_at(length); fit != net::Handover::fits) return refused(reason(fit));
   // The handshake has shown that the client has its address. What cannot be raced costs nothing.
-  if (const auto why = guard_.take(course.client.ip, true, output.now())) return refused(*why);
+  if (const auto why = guard_.take(course.client.ip, true, asked)) return refused(*why);
   if (ordered_ == kMostQueries) (void)flush(output);
   const net::TcpHandoff held = output.hand_over(answer(kMostRunners, length));
   if (held.result != net::Handover::fits) {
@@ -168,15 +169,15 @@ void HttpRaces::order(const LineUp& line_up, const SegmentRace& race, const Cour
   order.instant = line_up.instant;
   order.address = course.address;
   order.client = course.client;
-  const HandedOver& c = race.connection();
   for (unsigned i = 0; i < line_up.count; ++i) {
     const Runner& runner = line_up.runners.at(i);
     order.service = runner.service;
-    order.segment = {.sequence = c.send_next,
-                     .acknowledgement = c.receive_next,
-                     .timestamp = race.timestamp(i),
-                     .window = c.window};
-    order.request = as_bytes(answer(i, c.answer));
+    const wire::TcpSegment segment = race.segment(i);
+    order.segment = {.sequence = segment.sequence,
+                     .acknowledgement = segment.acknowledgement,
+                     .timestamp = segment.timestamps->value,
+                     .window = segment.window};
+    order.request = as_bytes(answer(i, race.connection().answer));
     book_.add(runner.slave, ordered_, order);
   }
 }

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "common/net/raw_ip.hh"
+#include "master/race_core.hh"
 
 namespace flagfall::master {
 namespace {
@@ -128,13 +129,13 @@ void HttpRacing::Tap::shut() noexcept {
 }
 
 void HttpRacing::drain() noexcept {
-  const Nanos real_minus_mono = read_real_minus_mono(clock_).offset;
+  const BurstTimes times = read_times(clock_);
   for (const auto& tap : taps_) {
     // As many as were there; what comes meanwhile waits for the next time.
     std::size_t left = net::TcpTap::kRing;
     for (auto got = tap->tap.take(); !got.empty(); got = tap->tap.take()) {
       for (const net::TcpTap::Seen& seen : got)
-        core_.look(seen.packet, MonoTime(seen.at.time_since_epoch() - real_minus_mono));
+        core_.look(seen.packet, received_at(clock_.stamp(seen.at), times));
       left -= got.size();
       if (left < net::TcpTap::kBatch) break;
     }

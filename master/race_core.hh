@@ -61,6 +61,8 @@ struct RacePlan : LineUp {
   std::uint8_t echo = kNoEcho;            // place in `runners`
 };
 
+/// Now; exact to a microsecond where the machine lets it.
+BurstTimes read_times(const Clock& clock);
 /// The kernel's stamp on the monotonic scale: `now` for a packet without one, and never in the future.
 MonoTime received_at(RealTime stamp, const BurstTimes& times);
 

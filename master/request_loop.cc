@@ -5,12 +5,12 @@
 
 #include <algorithm>
 #include <cassert>
-#include <cerrno>
 #include <limits>
 #include <thread>
 #include <utility>
 
 #include "common/base/quiet_thread.hh"
+#include "common/base/sleep.hh"
 #include "common/dns/dns_tcp.hh"
 #include "common/net/loop.hh"
 #include "common/net/steering.hh"
@@ -32,8 +32,6 @@ constexpr std::uint16_t kOnePiece = 1232;
 /// How exactly queries that wait are answered when their time is over.
 constexpr Nanos kRelease = std::chrono::milliseconds(10);
 constexpr Nanos kGaugeInterval = std::chrono::seconds(1);
-/// A bracket this narrow needs no second try; three reads of a vDSO clock take about 0.1 us.
-constexpr Nanos kNarrow = std::chrono::microseconds(2);
 
 RequestOptions core_options(const LoopOptions& options) {
   RequestOptions core = options.core;
@@ -42,19 +40,9 @@ RequestOptions core_options(const LoopOptions& options) {
   return core;
 }
 
-BurstTimes read_times(const Clock& clock) {
-  const MonoTime before = clock.mono();
-  const RealTime real = clock.real();
-  const MonoTime after = clock.mono();
-  if (after - before < kNarrow)
-    return {after, real.time_since_epoch() - before.time_since_epoch() - (after - before) / 2};
-  const RealMinusMono careful = read_real_minus_mono(clock);
-  return {clock.mono(), careful.offset};
-}
-
 }  // namespace
 
-struct RequestLoop::Shell final : RequestOutput, RaceLog {
+struct RequestLoop::Shell final : RequestOutput {
   /// One service address of this loop.
   struct Service {
     net::Fd fd;
@@ -94,7 +82,7 @@ struct RequestLoop::Shell final : RequestOutput, RaceLog {
       : options(o),
         clock(c),
         front_end(zones, cookies, o.dns),
-        core(core_options(o), front_end, random, o.records == nullptr ? nullptr : this),
+        core(core_options(o), front_end, random, o.records),
         answers(std::max<std::size_t>(o.dns.udp_size, 512)),
         orders(o.order_sources, o.order_dscp, o.core.order_size),
         gather(first_gather) {}
@@ -127,11 +115,6 @@ struct RequestLoop::Shell final : RequestOutput, RaceLog {
   }
   void send_answer(std::size_t length, const Endpoint& to) override { answers.commit(length, to); }
   void send_orders(std::span<OrderDatagram> datagrams) override { orders.send_orders(datagrams); }
-
-  // RaceLog
-  void log(const RaceRecord& record) noexcept override {
-    if (!options.records->ring.push(record)) ++options.records->lost;
-  }
 
   void flush_answers() {
     if (answers.empty()) return;
@@ -218,9 +201,7 @@ struct RequestLoop::Shell final : RequestOutput, RaceLog {
     for (int round = 0; round < kRestRounds; ++round) {
       const MonoTime until = gather.rest();
       if (until == MonoTime()) return stay();
-      const timespec at = to_timespec(clock.arm(until).time_since_epoch());
-      while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, nullptr) == EINTR) {
-      }
+      sleep_until(clock, until);
       for (Service& s : services) burst(s, false);
     }
   }

@@ -1,6 +1,6 @@
 // An answer that a TCP connection holds as sent without sending it (TCP_REPAIR), so that others may send its
 // octets in the connection's name. Nothing comes of it that the connection does not survive: when nobody
-// does, the kernel sends its own copy, after about 205 ms (docs/design/tcp-race.md).
+// does, the kernel sends its own copy a little later (docs/design/tcp-race.md).
 #pragma once
 
 #include <cstdint>

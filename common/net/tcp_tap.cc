@@ -26,7 +26,6 @@ constexpr unsigned kFrame = 256;
 constexpr unsigned kBlock = 1 << 16;
 constexpr std::size_t kRingOctets = std::size_t{TcpTap::kRing} * kFrame;
 static_assert(TPACKET2_HDRLEN + 16 + kCopied <= kFrame && kRingOctets % kBlock == 0);
-constexpr std::uint32_t kFin = 0x01, kSyn = 0x02, kRst = 0x04, kAck = 0x10;  // RFC 9293 §3.1
 
 /// A program that ends a packet's way where a test fails: all tests jump to its last statement.
 class Filter {
@@ -99,8 +98,8 @@ void to(Filter& f, const Endpoint& server) {
 
 void without_data(Filter& f) {
   f.load(BPF_B | BPF_IND, 13);
-  f.must_not_have(kSyn | kFin);
-  f.must_have(kAck | kRst);
+  f.must_not_have(wire::kTcpSyn | wire::kTcpFin);
+  f.must_have(wire::kTcpAck | wire::kTcpRst);
   f.load(BPF_B | BPF_IND, 12);
   f.add(BPF_ALU | BPF_RSH | BPF_K, 4);
   f.add(BPF_ALU | BPF_LSH | BPF_K, 2);

@@ -20,9 +20,8 @@ struct FileFormat {
 /// Whether the open file is ours and of our version; else why not.
 Fault check_file(Database& db, const FileFormat& format);
 /// Makes it ours when it is new, checks it when it is not, brings an older one up to date, and sets it up for
-/// writing: WAL, no larger than
-/// `most_bytes` and a quarter. A damaged one is Fault::Kind::corrupt; `check` reads all of it for that, which
-/// takes seconds for hundreds of megabytes.
+/// writing: WAL, no larger than `most_bytes` and a quarter. A damaged one is Fault::Kind::corrupt; `check`
+/// reads all of it for that, which takes seconds for hundreds of megabytes.
 Fault set_up(Database& db, const FileFormat& format, std::int64_t most_bytes, bool check);
 
 }  // namespace flagfall::store

@@ -9,11 +9,7 @@ namespace {
 
 constexpr std::size_t kTcpHeader = 20;
 constexpr std::size_t kTimestampOption = 12;  // with two octets of padding before it (RFC 7323, appendix A)
-constexpr std::uint8_t kFin = 0x01;
-constexpr std::uint8_t kSyn = 0x02;
-constexpr std::uint8_t kRst = 0x04;
 constexpr std::uint8_t kPsh = 0x08;
-constexpr std::uint8_t kAck = 0x10;
 constexpr std::uint8_t kNop = 1;
 constexpr std::uint8_t kSack = 5;
 constexpr std::uint8_t kTimestamps = 8;
@@ -25,7 +21,7 @@ void write_tcp_header(const TcpSegment& segment, std::uint16_t checksum, ByteWri
   out.u32(segment.sequence);
   out.u32(segment.acknowledgement);
   out.u8(static_cast<std::uint8_t>(words << 4));
-  out.u8(kAck | kPsh);
+  out.u8(kTcpAck | kPsh);
   out.u16(segment.window);
   out.u16(checksum);
   out.u16(0);  // urgent pointer
@@ -132,10 +128,10 @@ std::optional<TcpView> parse_tcp_packet(Bytes packet) {
   out.window = r.u16();
   r.skip(4);
   if (!r.ok() || header < kTcpHeader || length < header) return std::nullopt;
-  out.syn = (flags & kSyn) != 0;
-  out.ack = (flags & kAck) != 0;
-  out.fin = (flags & kFin) != 0;
-  out.rst = (flags & kRst) != 0;
+  out.syn = (flags & kTcpSyn) != 0;
+  out.ack = (flags & kTcpAck) != 0;
+  out.fin = (flags & kTcpFin) != 0;
+  out.rst = (flags & kTcpRst) != 0;
   out.payload = length - header;
   const Bytes options = r.bytes(header - kTcpHeader);
   if (!r.ok() || !read_options(options, out)) return std::nullopt;

@@ -29,6 +29,12 @@ struct TcpSegment {
   Bytes payload;
 };
 
+/// Of the header's flags (RFC 9293 §3.1).
+inline constexpr std::uint8_t kTcpFin = 0x01;
+inline constexpr std::uint8_t kTcpSyn = 0x02;
+inline constexpr std::uint8_t kTcpRst = 0x04;
+inline constexpr std::uint8_t kTcpAck = 0x10;
+
 /// 40 (IPv6), 20, and 12 of the timestamps with their padding.
 inline constexpr std::size_t kMostTcpHeaders = 72;
 
