@@ -5,16 +5,13 @@
 
 #include <array>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "common/base/result.hh"
 #include "common/base/time.hh"
-
-struct ssl_st;
-struct ssl_ctx_st;
+#include "common/net/server_tls.hh"
 
 namespace flagfall::net {
 
@@ -33,25 +30,6 @@ class AdminToken {
   std::array<std::uint8_t, 32> digest_{};
 };
 
-/// TLS 1.3 or 1.2, certificates on the server's side only: clients are browsers and Prometheus.
-class AdminTls {
- public:
-  /// PEM: the certificate, with those between it and its CA behind it; a key of mode 0600 or stricter.
-  static Result<AdminTls> load(const std::string& certificate, const std::string& key, RealTime now);
-  /// When the certificate ends.
-  [[nodiscard]] RealTime expires() const { return expires_; }
-  /// A new connection's state; the caller owns it.
-  [[nodiscard]] ssl_st* new_connection() const;
-
- private:
-  struct Free {
-    void operator()(ssl_ctx_st* context) const;
-  };
-  AdminTls() = default;
-  std::unique_ptr<ssl_ctx_st, Free> context_;
-  RealTime expires_;
-};
-
 /// Files; empty: none.
 struct AdminFiles {
   std::string certificate;
@@ -61,7 +39,7 @@ struct AdminFiles {
 };
 
 struct AdminSecrets {
-  std::optional<AdminTls> tls;
+  std::optional<ServerTls> tls;
   std::optional<AdminToken> token;
   std::optional<AdminToken> report_token;  // never the same as `token`
   static Result<AdminSecrets> load(const AdminFiles& files, RealTime now);
