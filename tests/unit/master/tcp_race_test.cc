@@ -20,6 +20,7 @@ constexpr std::size_t kAnswer = 200;
 
 struct Course : net::testing::LoopbackConnection {
   explicit Course(const char* ip) : LoopbackConnection(ip), tap(at) { tap.open(); }
+  Course(const char* ip, Numbers numbers) : LoopbackConnection(ip, numbers), tap(at) { tap.open(); }
 
   SegmentRace start() {
     ask("?");
@@ -82,6 +83,62 @@ BOOST_AUTO_TEST_CASE(the_client_takes_the_first_segment_and_its_acknowledgement_
       }
       BOOST_TEST(course.tap.lost() == 0U);
     }
+}
+
+BOOST_AUTO_TEST_CASE(a_race_goes_over_the_end_of_the_sequence_numbers) {
+  for (const char* ip : {"127.0.0.1", "::1"})
+    for (const std::uint32_t before : {0U, 1U, 57U, 199U, 200U, 201U})
+      BOOST_TEST_CONTEXT(ip << " " << before) {
+        // After the request, the answer's first octet has this number.
+        Course course(ip, {.send_next = 0U - before, .receive_next = 0xffffffff});
+        const SegmentRace race = course.start();
+        BOOST_TEST(race.connection().send_next == 0U - before);
+        std::this_thread::sleep_for(kDelay);
+        course.run(race, 1);
+        course.run(race, 0);
+        const std::string got = course.answer();
+        if (got == std::string(kAnswer, 'm')) continue;  // this machine stood still
+        BOOST_TEST(got == std::string(kAnswer, 'b'));
+        BOOST_TEST(course.verdict(race).winner.value_or(kRunners) == 1U);
+        course.ask("more");  // and the connection goes on
+        Course::send(course.server, "answer");
+        BOOST_TEST(Course::take(course.client, 6) == "answer");
+      }
+}
+
+BOOST_AUTO_TEST_CASE(forged_segments_in_a_race_change_neither_its_octets_nor_its_winner) {
+  Course course("127.0.0.1");
+  const SegmentRace race = course.start();
+  // Of the client, to the master: numbers that are near and wrong. RFC 5961 answers them with challenges.
+  const wire::TcpSegment own = race.segment(0);
+  wire::TcpSegment forged{.source = course.peer,
+                          .destination = course.at,
+                          .sequence = own.acknowledgement + 100,
+                          .acknowledgement = own.sequence + 100000,
+                          .window = 100,
+                          .timestamps = wire::TcpTimestamps{1, race.timestamp(2)},
+                          .payload = {}};
+  course.inject(forged);
+  forged.acknowledgement = own.sequence - 100000;
+  course.inject(forged);
+  // To the client: of a slave that is none, before and behind the answer.
+  const std::string text(kAnswer, 'x');
+  wire::TcpSegment other = own;
+  other.payload = as_bytes(text);
+  other.sequence -= 100000;
+  course.inject(other);
+  other.sequence = own.sequence + (1U << 30U);
+  course.inject(other);
+  std::this_thread::sleep_for(kDelay);
+  course.run(race, 0);
+  course.run(race, 1);
+  const std::string got = course.answer();
+  if (got == std::string(kAnswer, 'm')) return;  // this machine stood still
+  BOOST_TEST(got == std::string(kAnswer, 'a'));
+  const auto told = course.verdict(race);
+  BOOST_TEST((told.outcome == SegmentRace::Outcome::won || told.outcome == SegmentRace::Outcome::unclear));
+  BOOST_TEST(told.winner.value_or(0) == 0U);
+  course.ask("more");
 }
 
 BOOST_AUTO_TEST_CASE(without_segments_the_master_s_own_copy_is_told_from_a_win) {
