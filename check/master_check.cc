@@ -13,6 +13,7 @@
 #include "common/dns/cookies.hh"
 #include "master/config.hh"
 #include "master/delegation.hh"
+#include "master/web_fronts.hh"
 #include "master/zones.hh"
 #include "tools/admin_client.hh"
 
@@ -22,6 +23,15 @@ namespace {
 using master::Config;
 
 constexpr std::uint16_t kFirstOrdinaryPort = 1024;
+/// Where web clients ask, and whether they are raced for there.
+std::vector<std::pair<Endpoint, bool>> web_listen(const Config& config) {
+  std::vector<std::pair<Endpoint, bool>> out;
+  for (const Endpoint& at : config.http.listen) out.emplace_back(at, config.http.race);
+  for (const Endpoint& at : config.https.listen) out.emplace_back(at, false);
+  for (const Endpoint& at : config.rtsp.listen) out.emplace_back(at, config.rtsp.race);
+  return out;
+}
+
 /// Somebody out there, for packets that are only imagined.
 const IpAddress kSomebodyV4 = *parse_ip("9.9.9.9");
 const IpAddress kSomebodyV6 = *parse_ip("2620:fe::9");
@@ -56,6 +66,13 @@ void check_files(Scene& scene, const Config& config) {
     else
       scene.out.problem("cookie secrets", secrets.error(), "see docs/operations.md, cookie secrets");
   }
+  if (!config.https.listen.empty()) {
+    if (const auto tls = master::load_web_tls(config); !tls)
+      scene.out.problem("https", tls.error(), "correct [[https.certificate]]");
+    else
+      scene.out.ok("https", fmt::format("{} certificates for web clients, with their keys",
+                                        config.https.certificates.size()));
+  }
   if (!config.admin.audit.empty()) {
     const auto folder = std::filesystem::path(config.admin.audit.text).parent_path();
     std::error_code none;
@@ -67,7 +84,7 @@ void check_files(Scene& scene, const Config& config) {
 
 void check_addresses(Scene& scene, const Config& config) {
   std::set<IpAddress> wanted = service_addresses(config);
-  for (const Endpoint& at : config.http.listen)
+  for (const auto& [at, raced] : web_listen(config))
     if (!at.ip.unspecified()) wanted.insert(at.ip);
   for (const Endpoint& at : config.control.listen.all)
     if (!at.ip.unspecified()) wanted.insert(at.ip);
@@ -78,8 +95,9 @@ void check_addresses(Scene& scene, const Config& config) {
     else
       scene.out.problem(
           "address " + to_string(ip), "this host does not have it",
-          fmt::format("ip address add {} dev ..., or correct dns.listen, http.listen and control.listen",
-                      to_string(ip)));
+          fmt::format(
+              "ip address add {} dev ..., or correct the keys `listen` of dns, http, https, rtsp and control",
+              to_string(ip)));
   }
 }
 
@@ -91,21 +109,23 @@ void check_ports(Scene& scene, const Config& config) {
     check_port(scene, false, at);
     check_port(scene, true, at);
   }
-  for (const Endpoint& at : config.http.listen) check_port(scene, true, at);
+  const auto web = web_listen(config);
+  for (const auto& [at, raced] : web) check_port(scene, true, at);
   for (const Endpoint& at : config.control.listen.all) check_port(scene, true, at);
   if (std::ranges::any_of(config.dns.listen, privileged) ||
-      std::ranges::any_of(config.http.listen, privileged))
+      std::ranges::any_of(web, [&](const auto& each) { return privileged(each.first); }))
     check_capability(scene, net::Capability::net_bind_service, "CAP_NET_BIND_SERVICE", "for ports below 1024",
                      true);
 }
 
 /// What a race over TCP needs of this host (docs/design/tcp-race.md).
 void check_web(Scene& scene, const Config& config) {
-  for (const Endpoint& at : config.http.listen) {
+  const auto web = web_listen(config);
+  for (const auto& [at, raced] : web) {
     const Endpoint somebody{at.ip.family == Family::v4 ? kSomebodyV4 : kSomebodyV6, kSomePort};
     check_packet(scene, {"web requests to TCP " + to_string(at), "no client is redirected", true},
                  {Packet::Way::in, Packet::Protocol::tcp, somebody, at, "new"});
-    if (!config.http.race) continue;
+    if (!raced) continue;
     // conntrack has not seen what the slaves have sent, so it takes the client's next packets for broken.
     const bool liberal = read_number("/proc/sys/net/netfilter/nf_conntrack_tcp_be_liberal").value_or(0) != 0;
     const std::string state = liberal ? "established" : "invalid";
@@ -117,7 +137,7 @@ void check_web(Scene& scene, const Config& config) {
          true},
         {Packet::Way::in, Packet::Protocol::tcp, somebody, at, state});
   }
-  if (config.http.listen.empty() || !config.http.race) return;
+  if (std::ranges::none_of(web, [](const auto& each) { return each.second; })) return;
   check_capability(scene, net::Capability::net_admin, "CAP_NET_ADMIN",
                    "to hand connections over to the slaves; without it redirects are not raced", false);
   check_capability(scene, net::Capability::net_raw, "CAP_NET_RAW",

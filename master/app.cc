@@ -10,6 +10,7 @@
 #include "common/base/log.hh"
 #include "common/net/privileges.hh"
 #include "common/net/tls.hh"
+#include "master/web_fronts.hh"
 #include "master/zones.hh"
 
 namespace flagfall::master {
@@ -38,12 +39,6 @@ void raise_descriptor_limit() {
   (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-std::vector<IpAddress> order_sources(const Config& config) {
-  std::vector<IpAddress> out;
-  for (const Endpoint& at : config.control.listen.all) out.push_back(at.ip);
-  return out;
-}
-
 LoopOptions loop_options(const Config& config, const std::vector<Endpoint>& listen, unsigned index,
                          unsigned count) {
   LoopOptions o;
@@ -67,48 +62,6 @@ LoopOptions loop_options(const Config& config, const std::vector<Endpoint>& list
   return o;
 }
 
-HttpLoopOptions http_options(const Config& config) {
-  const HttpConfig& c = config.http;
-  return {.listen = c.listen,
-          .limits = {.header = static_cast<std::size_t>(c.header.bytes),
-                     .target = static_cast<std::size_t>(c.target.bytes),
-                     .body = static_cast<std::uint64_t>(c.body.bytes)},
-          .connections = c.connections,
-          .network_connections = c.network_connections,
-          .prefix_v4 = config.guard.prefix_v4,
-          .prefix_v6 = config.guard.prefix_v6,
-          .requests = c.requests,
-          .header_timeout = c.header_timeout,
-          .idle_timeout = c.idle_timeout,
-          .services = config.services.size()};
-}
-
-HttpRacing::Options http_racing_options(const Config& config, unsigned loop, std::uint64_t epoch) {
-  HttpRacing::Options o;
-  o.listen = config.http.listen;
-  o.first_address = static_cast<unsigned>(config.dns.listen.size());
-  o.order_sources = order_sources(config);
-  o.order_dscp = config.control.order_dscp;
-  const RaceOptions race = race_options(config);
-  o.core.max_slaves = race.max_slaves;
-  o.core.guard = race.guard;
-  o.core.order_size = config.control.order_size;
-  o.core.slaves = slave_names(config).size();
-  o.core.loop = loop;
-  o.core.epoch = epoch;
-  o.longest_delay = Nanos(0);
-  for (const ServiceConfig& service : config.services)
-    if (!service.http.hosts.empty()) o.longest_delay = std::max(o.longest_delay, first_delay(service.delay));
-  return o;
-}
-
-Status may_race_http() {
-  if (Status raw = net::need_capability(net::Capability::net_raw, "see whose redirect a client has taken");
-      !raw)
-    return raw;
-  return net::need_capability(net::Capability::net_admin, "hand a client's connection over to the slaves");
-}
-
 }  // namespace
 
 Result<std::unique_ptr<daemon::Program>> App::load(const Config& given,
@@ -129,6 +82,7 @@ Result<std::unique_ptr<daemon::Program>> App::load(const Config& given,
   if (const auto secrets = net::AdminSecrets::load(admin_options(config.admin).files, SystemClock().real());
       !secrets)
     return Error{secrets.error()};
+  if (const auto tls = load_web_tls(config); !tls) return Error{tls.error()};
   if (const auto source = clocksync::source_options(config.clock); !source) return Error{source.error()};
   if (const auto serve = clocksync::time_servers(config.clock.serve); !serve) return Error{serve.error()};
   auto director = DirectorDesk::open(config, random);
@@ -173,7 +127,7 @@ void App::open(net::Loop& loop) {
   open_loops();
   open_control(loop);
   open_admin(loop);
-  if (loops_.http) loops_.http->start();  // before the others: it keeps a capability
+  for (const auto& each : loops_.web) each->start();  // before the others: they keep a capability
   net::drop_capabilities();
   statistics_ = std::make_unique<RaceStatistics>(
       loop, config_, clock_, random_, [this](const CounterSink& sink) { tell_counters(loops_, sink); });
@@ -186,7 +140,9 @@ void App::open(net::Loop& loop) {
   hurry_or_not();
   reader_ = std::make_unique<net::Worker>(loop);
   for (const Endpoint& at : listen_) log::info("answering on {} (UDP and TCP)", to_string(at));
-  for (const Endpoint& at : config_.http.listen) log::info("redirecting on {} (HTTP)", to_string(at));
+  for (const auto& each : loops_.web)
+    for (const Endpoint& at : each->local())
+      log::info("redirecting on {} ({})", to_string(at), name_of(each->scheme()));
   for (const Endpoint& at : hub_->local()) log::info("slaves dial {}", to_string(at));
   for (const Endpoint& at : admin_->local()) log::info("operators: {}", daemon::admin_url(at));
   log::info("{} request loops", loops_.dns.size());
@@ -211,7 +167,7 @@ void App::open_loops() {
   const unsigned count = thread_count(config_);
   if (count > 1) require_free_ports(listen_);
   const std::uint64_t epoch = random_.next();
-  races_.emplace(config_, count + 1, clock_, random_);  // one ring more: of HTTP
+  races_.emplace(config_, count + web_loops(config_), clock_, random_);
   question_hash_.emplace(epoch);
   delay_feed_.emplace(*delays_, clock_);
   races_->add(*delay_feed_);
@@ -228,20 +184,12 @@ void App::open_loops() {
     options.core.race.known = &*known_;
     loops_.dns.push_back(std::make_unique<RequestLoop>(options, *zones_, *cookies_, clock_, random_, first));
   }
-  open_http(first, epoch);
+  auto tls = load_web_tls(config_);
+  if (!tls) throw std::runtime_error(tls.error());
+  web_tls_ = std::move(*tls);
+  loops_.web = open_web({config_, clock_, random_, *races_, first, web_tls_, epoch, count});
   if (count > 1)
     loops_.dns.front()->steer(race_options(config_).guard, static_cast<std::uint32_t>(random_.next()));
-}
-
-void App::open_http(const std::shared_ptr<const Snapshot>& first, std::uint64_t epoch) {
-  if (config_.http.listen.empty()) return;
-  HttpLoopOptions options = http_options(config_);
-  const auto ring = static_cast<unsigned>(loops_.dns.size());
-  options.records = &races_->ring(ring);
-  const Status may = may_race_http();
-  if (config_.http.race && !may) log::warn("redirects are not raced: {}", may.error());
-  if (config_.http.race && may) options.racing = http_racing_options(config_, ring, epoch);
-  loops_.http = std::make_unique<HttpLoop>(options, clock_, random_, first);
 }
 
 void App::open_control(net::Loop& loop) {
@@ -290,7 +238,7 @@ void App::stop() {
   source_.reset();
   if (statistics_) statistics_->sample();
   loops_.dns.clear();
-  loops_.http.reset();
+  loops_.web.clear();
   if (races_) races_->close();
   if (director_keeper_) director_keeper_->tick();
   director_routes_.reset();
@@ -314,7 +262,7 @@ void App::publish() {
   published_ = std::move(now);
   const auto shared = std::make_shared<const Snapshot>(published_);
   for (const auto& loop : loops_.dns) loop->publish(shared);
-  if (loops_.http) loops_.http->publish(shared);
+  for (const auto& loop : loops_.web) loop->publish(shared);
   log_clock();
 }
 

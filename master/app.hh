@@ -65,7 +65,6 @@ class App final : public daemon::Program {
 
   void open(net::Loop& loop);
   void open_loops();
-  void open_http(const std::shared_ptr<const Snapshot>& first, std::uint64_t epoch);
   void open_control(net::Loop& loop);
   void open_admin(net::Loop& loop);
   void audit_commands();
@@ -132,6 +131,7 @@ class App final : public daemon::Program {
   std::optional<RaceKeeper> races_;  // outlives the loops
   std::optional<QuestionHash> question_hash_;
   Loops loops_;
+  std::shared_ptr<const net::WebTls> web_tls_;  // null: none
   std::unique_ptr<clocksync::ClockSource> source_;
   std::unique_ptr<SlaveHub> hub_;
   std::unique_ptr<RaceStatistics> statistics_;

@@ -81,7 +81,8 @@ void App::open_admin(net::Loop& loop) {
     return net::AdminReply{200, with_status([this](const StatusSource& s) {
                              auto status = status_json(s);
                              status["director"] = director_routes_->status();
-                             if (loops_.http) status["http"] = http_json(*loops_.http);
+                             for (const auto& each : loops_.web)
+                               status[std::string(name_of(each->scheme()))] = http_json(*each);
                              return status.dump();
                            })};
   });
@@ -161,12 +162,13 @@ std::string App::metrics_text() const {
   return with_status([this](const StatusSource& s) {
     metrics::Families out;
     add_metrics(out, {s,
-                      {hub_->certificate_expires(), hub_->ca_expires(), admin_->certificate_expires()},
+                      {hub_->certificate_expires(), hub_->ca_expires(), admin_->certificate_expires(),
+                       web_tls_ ? std::optional(web_tls_->expires()) : std::nullopt},
                       [this](const std::string& slave) { return hub_->slave_certificate_expires(slave); },
                       admin_->counters(),
                       *wins_,
                       {*director_, *director_keeper_, pings_, director_routes_->census()}});
-    if (loops_.http) add_http(out, *loops_.http, config_);
+    add_http(out, loops_.web, config_);
     return out.text();
   });
 }

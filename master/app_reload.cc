@@ -8,6 +8,7 @@
 
 #include "common/base/log.hh"
 #include "master/app.hh"
+#include "master/web_fronts.hh"
 #include "master/zones.hh"
 
 namespace flagfall::master {
@@ -41,6 +42,7 @@ struct App::Files {
   std::shared_ptr<const Zones> zones;
   std::shared_ptr<const dns::Cookies> cookies;  // null: those that there are stay
   DirectorFiles director;
+  std::shared_ptr<const net::WebTls> tls;  // null: nobody is served over TLS
 
   bool read(const Config& now, const daemon::ReadAgain<Config>& again, const std::vector<bool>& delegated);
 
@@ -69,6 +71,9 @@ bool App::Files::read(const Config& now, const daemon::ReadAgain<Config>& again,
     if (!good(secrets)) return false;
     cookies = std::move(*secrets);
   }
+  auto certificates = load_web_tls(plan.next);
+  if (!good(certificates)) return false;
+  tls = std::move(*certificates);
   auto files = read_director_files(plan.next);
   if (!good(files)) return false;
   director = std::move(*files);
@@ -117,6 +122,11 @@ void App::hang_up() {
 std::string App::take_over(Files files) {
   if (const Status read = hub_->reload_certificates(); !read) return read.error();
   if (const Status read = admin_->reload(); !read) return read.error();
+  if (files.tls) {
+    web_tls_ = std::move(files.tls);
+    for (const auto& loop : loops_.web)
+      if (loop->scheme() == WebScheme::https) loop->renew(web_tls_);
+  }
   retired_.push_back(std::exchange(zones_, std::move(files.zones)));
   if (files.cookies != nullptr) cookies_ = std::move(files.cookies);
   adopt(*own_config_, files.plan.next);

@@ -393,6 +393,7 @@ config::Schema<ServiceConfig> service_schema() {
   s.section("director", &ServiceConfig::director, director::policy_schema(),
             "How the requests of this service are answered; without policies every one is raced");
   s.section("http", &ServiceConfig::http, service_http_schema(), "Which web requests are redirected");
+  s.section("rtsp", &ServiceConfig::rtsp, service_rtsp_schema(), "Which RTSP requests are redirected");
   s.list("slave", &ServiceConfig::slaves, slave, {.help = "Who races for this service", .required = true});
   return s;
 }
@@ -426,6 +427,8 @@ config::Schema<Config> schema() {
   s.section("log", &Config::log, daemon::log_schema());
   s.section("dns", &Config::dns, dns_schema(), "The DNS service");
   s.section("http", &Config::http, http_schema(), "Redirects of web clients");
+  s.section("https", &Config::https, https_schema(), "The same over TLS; bounded as [http] says");
+  s.section("rtsp", &Config::rtsp, rtsp_schema(), "Redirects of RTSP clients; bounded as [http] says");
   s.list("zone", &Config::zones, zone, {.help = "What this master is authoritative for", .required = true});
   s.section("cookies", &Config::cookies, cookies, "DNS cookies (RFC 7873, RFC 9018)");
   s.section("control", &Config::control, control_schema(), "Sessions with the slaves, and orders to them");
@@ -486,6 +489,12 @@ dns::RateLimit::Options rate_limit(const Config& config) {
           .slip = config.dns.slip,
           .prefix_v4 = config.guard.prefix_v4,
           .prefix_v6 = config.guard.prefix_v6};
+}
+
+std::vector<IpAddress> order_sources(const Config& config) {
+  std::vector<IpAddress> out;
+  for (const Endpoint& at : config.control.listen.all) out.push_back(at.ip);
+  return out;
 }
 
 RaceOptions race_options(const Config& config) {

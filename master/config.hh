@@ -169,12 +169,15 @@ struct ServiceConfig {
   std::uint32_t ttl_bound = 60;
   std::uint32_t ttl_fallback = 5;
   ServiceHttpConfig http{};
+  ServiceRtspConfig rtsp{};
 };
 
 struct Config {
   daemon::LogConfig log;
   DnsConfig dns;
   HttpConfig http;
+  HttpsConfig https;
+  RtspConfig rtsp;
   std::vector<ZoneConfig> zones;
   CookieConfig cookies;
   ControlConfig control;
@@ -223,6 +226,8 @@ const NameServerConfig* name_server(const Config& config, const std::string& sla
 std::vector<std::string> nameservers_of(const Config& config, const ServiceConfig& service);
 
 RaceOptions race_options(const Config& config);
+/// Whom orders leave from.
+std::vector<IpAddress> order_sources(const Config& config);
 /// Of ordinary answers. Client networks are the guard's, as a loop has all of a network of those.
 dns::RateLimit::Options rate_limit(const Config& config);
 /// The delay before anything is measured: the fixed one, or the longest that may be.

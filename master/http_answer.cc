@@ -31,12 +31,14 @@ std::string_view reason(int status) {
       return "URI Too Long";
     case 431:
       return "Request Header Fields Too Large";
+    case 454:
+      return "Session Not Found";  // RTSP
     case 501:
       return "Not Implemented";
     case 503:
       return "Service Unavailable";
     case 505:
-      return "HTTP Version Not Supported";
+      return "Version Not Supported";
     default:
       return "Internal Server Error";
   }
@@ -52,13 +54,19 @@ void put(ByteWriter& out, std::uint64_t number) {
   put(out, std::string_view(digits.data(), digits.size()));
 }
 
-void begin_answer(int status, std::string_view date, ByteWriter& out) {
-  put(out, "HTTP/1.1 ");
+void begin_answer(int status, const HttpOpening& opening, ByteWriter& out) {
+  put(out, opening.protocol);
+  put(out, " ");
   put(out, static_cast<std::uint64_t>(status));
   put(out, " ");
   put(out, reason(status));
   put(out, "\r\n");
-  put(out, date);
+  if (!opening.sequence.empty()) {
+    put(out, "CSeq: ");
+    put(out, opening.sequence);
+    put(out, "\r\n");
+  }
+  put(out, opening.date);
 }
 
 std::string_view last_fields(const HttpEnding& ending) {
@@ -67,7 +75,7 @@ std::string_view last_fields(const HttpEnding& ending) {
 }
 
 void HttpRedirect::write(const HttpLocation& location, ByteWriter& out, std::size_t padding) const noexcept {
-  begin_answer(static_cast<int>(status), date, out);
+  begin_answer(static_cast<int>(status), opening, out);
   put(out, "Location: ");
   location.write(values, out);
   // True for this client's network alone, and as long as a DNS answer of the same would be.
@@ -75,7 +83,7 @@ void HttpRedirect::write(const HttpLocation& location, ByteWriter& out, std::siz
     put(out, "\r\nCache-Control: private, max-age=");
     put(out, max_age);
   } else {
-    put(out, "\r\nCache-Control: no-store");
+    put(out, opening.rtsp() ? "\r\nCache-Control: no-cache" : "\r\nCache-Control: no-store");
   }
   for (; padding > 0; --padding) put(out, " ");
   put(out, "\r\nContent-Length: 0");

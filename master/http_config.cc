@@ -35,29 +35,42 @@ void check_host(const std::string& host, const std::string& key, const Where& wh
                                  host));
 }
 
-void check_location(const ServiceConfig& service, std::size_t index, std::size_t slave, const Where& where) {
+void check_location(const Config& config, std::size_t index, std::size_t slave, const Where& where) {
+  const ServiceConfig& service = config.services[index];
   const std::string key = fmt::format("service.{}.slave.{}.location", index, slave);
   const std::string& text = service.slaves[slave].location;
   if (text.empty()) return;
-  if (service.http.hosts.empty()) return where.error(key, "nothing reads it: [service.http] has no hosts");
+  std::vector<std::string_view> schemes;  // that it is asked by
+  if (!service.http.hosts.empty()) schemes.emplace_back("http");
+  if (!service.http.hosts.empty() && !config.https.listen.empty()) schemes.emplace_back("https");
+  if (!service.rtsp.hosts.empty()) schemes.emplace_back("rtsp");
+  if (schemes.empty())
+    return where.error(key, "nothing reads it: neither [service.http] nor [service.rtsp] has hosts");
   const auto location = HttpLocation::parse(text);
   if (!location) return where.error(key, location.error());
-  if (location->leads_back()) where.error(key, "leads back to the very address that was asked for");
-  if (location->takes_host() &&
-      std::ranges::any_of(service.http.hosts, [](const std::string& h) { return h.starts_with('['); }))
+  for (const std::string_view scheme : schemes) {
+    if (!location->suits(scheme))
+      where.error(
+          key, fmt::format("clients that ask by {} would be sent there, too: begin with {{scheme}}", scheme));
+    if (location->leads_back(scheme))
+      where.error(key, fmt::format("leads back to the very address that was asked for by {}", scheme));
+  }
+  const auto literal = [](const std::vector<std::string>& hosts) {
+    return std::ranges::any_of(hosts, [](const std::string& h) { return h.starts_with('['); });
+  };
+  if (location->takes_host() && (literal(service.http.hosts) || literal(service.rtsp.hosts)))
     where.error(key, "{host} would be an IPv6 address: write the host");
 }
 
-void check_service(const ServiceConfig& service, std::size_t index, const Where& where) {
-  const std::string key = fmt::format("service.{}.http", index);
-  for (std::size_t i = 0; i < service.slaves.size(); ++i) check_location(service, index, i, where);
-  const ServiceHttpConfig& http = service.http;
-  if (http.hosts.empty()) return;
-  for (std::size_t i = 0; i < http.hosts.size(); ++i)
-    check_host(http.hosts[i], fmt::format("{}.hosts.{}", key, i), where);
-  if (!http.path.starts_with('/') || http.path.find("//") != std::string::npos ||
-      http.path.find('?') != std::string::npos || !std::ranges::all_of(http.path, in_path))
-    where.error(key + ".path", fmt::format("'{}' is no path such as \"/videos\"", http.path));
+/// [service.http] or [service.rtsp]
+void check_redirects(const ServiceConfig& service, const std::vector<std::string>& hosts,
+                     const std::string& path, const std::string& key, const Where& where) {
+  if (hosts.empty()) return;
+  for (std::size_t i = 0; i < hosts.size(); ++i)
+    check_host(hosts[i], fmt::format("{}.hosts.{}", key, i), where);
+  if (!path.starts_with('/') || path.find("//") != std::string::npos || path.find('?') != std::string::npos ||
+      !std::ranges::all_of(path, in_path))
+    where.error(key + ".path", fmt::format("'{}' is no path such as \"/videos\"", path));
   if (service.director.policies.empty())
     where.error(key + ".hosts", fmt::format("service '{}' redirects by its director's choice: write "
                                             "[service.director] policies",
@@ -65,6 +78,29 @@ void check_service(const ServiceConfig& service, std::size_t index, const Where&
   if (std::ranges::all_of(service.slaves, [](const SlaveConfig& s) { return s.location.empty(); }))
     where.error(key + ".hosts", fmt::format("no slave of service '{}' has a location", service.name));
 }
+
+/// By which service a host and a prefix are held.
+using Held = std::map<std::pair<std::string, std::string>, std::string>;
+
+void check_held(Held& held, const ServiceConfig& service, const std::vector<std::string>& hosts,
+                const std::string& path, const std::string& key, const Where& where) {
+  for (std::size_t i = 0; i < hosts.size(); ++i) {
+    const std::pair at(canonical_host(hosts[i]), canonical_prefix(path));
+    const auto [other, fresh] = held.emplace(at, service.name);
+    if (!fresh)
+      where.error(fmt::format("{}.hosts.{}", key, i),
+                  fmt::format("'{}' with this path is service '{}' already", hosts[i], other->second));
+  }
+}
+
+void check_twice(const std::vector<Endpoint>& listen, const Where& where) {
+  for (std::size_t i = 0; i < listen.size(); ++i)
+    if (std::ranges::count(listen, listen[i]) > 1) where.error(fmt::format("listen.{}", i), "is there twice");
+}
+
+constexpr auto kRaceHelp =
+    "Whether redirects may be raced, where the policies say so; needs CAP_NET_ADMIN and CAP_NET_RAW, "
+    "and slaves with these addresses in transmit.sources";
 
 }  // namespace
 
@@ -98,17 +134,59 @@ config::Schema<HttpConfig> http_schema() {
          .most = "1h"});
   s.key("requests", &C::requests,
         {.help = "Of one connection; then it is closed", .least = "1", .most = "1000000000"});
-  s.key(
-      "race", &C::race,
-      {.help =
-           "Whether redirects may be raced, where the policies say so; needs CAP_NET_ADMIN and CAP_NET_RAW, "
-           "and slaves with these addresses in transmit.sources"});
+  s.key("race", &C::race, {.help = kRaceHelp});
   s.check([](const C& c, const Where& where) {
-    for (std::size_t i = 0; i < c.listen.size(); ++i)
-      if (std::ranges::count(c.listen, c.listen[i]) > 1)
-        where.error(fmt::format("listen.{}", i), "is there twice");
+    check_twice(c.listen, where);
     if (c.target.bytes > c.header.bytes) where.error("target", "is more than http.header");
   });
+  return s;
+}
+
+config::Schema<HttpsConfig> https_schema() {
+  config::Schema<CertificateConfig> certificate;
+  certificate.key("certificate", &CertificateConfig::certificate,
+                  {.help = "PEM: the certificate, and those between it and its CA behind it",
+                   .required = true,
+                   .example = R"("www.crt")"});
+  certificate.key("key", &CertificateConfig::key,
+                  {.help = "PEM, mode 0600", .required = true, .example = R"("www.key")"});
+  using C = HttpsConfig;
+  config::Schema<C> s;
+  s.key("listen", &C::listen,
+        {.help = "Where web clients ask over TLS and are redirected by the director's choice; none: nowhere",
+         .port = 443,
+         .example = R"(["192.0.2.1:443", "[2001:db8::1]:443"])"});
+  s.list("certificate", &C::certificates, certificate,
+         {.help = "Chosen by the name that a client asks for (SNI); the first one for all others"});
+  s.check([](const C& c, const Where& where) {
+    check_twice(c.listen, where);
+    if (!c.listen.empty() && c.certificates.empty())
+      where.error("listen", "needs a certificate: write [[https.certificate]]");
+  });
+  return s;
+}
+
+config::Schema<RtspConfig> rtsp_schema() {
+  using C = RtspConfig;
+  config::Schema<C> s;
+  s.key("listen", &C::listen,
+        {.help = "Where RTSP clients ask (RTSP/1.0 and 2.0 over TCP) and are redirected; none: nowhere",
+         .port = 554,
+         .example = R"(["192.0.2.1:554", "[2001:db8::1]:554"])"});
+  s.key("race", &C::race, {.help = kRaceHelp});
+  s.check([](const C& c, const Where& where) { check_twice(c.listen, where); });
+  return s;
+}
+
+config::Schema<ServiceRtspConfig> service_rtsp_schema() {
+  using C = ServiceRtspConfig;
+  config::Schema<C> s;
+  s.key("hosts", &C::hosts,
+        {.help = "Hosts whose RTSP requests are redirected to this service's slaves; as http.hosts",
+         .example = R"(["media.example.test"])"});
+  s.key("path", &C::path,
+        {.help = "And paths that begin with these segments; of several services the longest",
+         .example = R"("/live")"});
   return s;
 }
 
@@ -135,20 +213,21 @@ config::Schema<ServiceHttpConfig> service_http_schema() {
 }
 
 void check_http(const Config& config, const Where& where) {
-  if (config.http.race && config.dns.listen.size() + config.http.listen.size() > kMostListen)
-    where.error("http.listen", fmt::format("with dns.listen more than {} addresses", kMostListen));
-  std::map<std::pair<std::string, std::string>, std::string> held;  // host and prefix: by which service
+  const std::size_t raced =
+      (config.http.race ? config.http.listen.size() : 0) + (config.rtsp.race ? config.rtsp.listen.size() : 0);
+  if (raced > 0 && config.dns.listen.size() + raced > kMostListen)
+    where.error(config.http.listen.empty() ? "rtsp.listen" : "http.listen",
+                fmt::format("with the others that are raced more than {} addresses", kMostListen));
+  Held http;
+  Held rtsp;
   for (std::size_t s = 0; s < config.services.size(); ++s) {
     const ServiceConfig& service = config.services[s];
-    check_service(service, s, where);
-    for (std::size_t i = 0; i < service.http.hosts.size(); ++i) {
-      const std::pair key(canonical_host(service.http.hosts[i]), canonical_prefix(service.http.path));
-      const auto [other, fresh] = held.emplace(key, service.name);
-      if (!fresh)
-        where.error(
-            fmt::format("service.{}.http.hosts.{}", s, i),
-            fmt::format("'{}' with this path is service '{}' already", service.http.hosts[i], other->second));
-    }
+    for (std::size_t i = 0; i < service.slaves.size(); ++i) check_location(config, s, i, where);
+    const std::string key = fmt::format("service.{}.", s);
+    check_redirects(service, service.http.hosts, service.http.path, key + "http", where);
+    check_redirects(service, service.rtsp.hosts, service.rtsp.path, key + "rtsp", where);
+    check_held(http, service, service.http.hosts, service.http.path, key + "http", where);
+    check_held(rtsp, service, service.rtsp.hosts, service.rtsp.path, key + "rtsp", where);
   }
 }
 

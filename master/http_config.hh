@@ -1,5 +1,5 @@
-// The part of the master's configuration that is about redirects over HTTP. The meaning of each key stands
-// in the tables, in http_config.cc.
+// The part of the master's configuration that is about redirects over HTTP, HTTPS and RTSP. The meaning of
+// each key stands in the tables, in http_config.cc.
 #pragma once
 
 #include <string>
@@ -25,6 +25,22 @@ struct HttpConfig {
   bool race = true;
 };
 
+/// [[https.certificate]]
+struct CertificateConfig {
+  config::Path certificate;
+  config::Path key;
+};
+/// [https]
+struct HttpsConfig {
+  std::vector<Endpoint> listen;
+  std::vector<CertificateConfig> certificates;
+};
+/// [rtsp]
+struct RtspConfig {
+  std::vector<Endpoint> listen;
+  bool race = true;
+};
+
 /// [service.http]
 struct ServiceHttpConfig {
   std::vector<std::string> hosts;
@@ -33,8 +49,17 @@ struct ServiceHttpConfig {
   unsigned status_other = 307;
 };
 
+/// [service.rtsp]
+struct ServiceRtspConfig {
+  std::vector<std::string> hosts;
+  std::string path = "/";
+};
+
 config::Schema<HttpConfig> http_schema();
+config::Schema<HttpsConfig> https_schema();
+config::Schema<RtspConfig> rtsp_schema();
 config::Schema<ServiceHttpConfig> service_http_schema();
+config::Schema<ServiceRtspConfig> service_rtsp_schema();
 /// What spans services and slaves; `where` is the whole file's.
 void check_http(const Config& config, const config::Where& where);
 

@@ -12,19 +12,19 @@
 #include "common/base/counters.hh"
 #include "common/base/random.hh"
 #include "common/http/request.hh"
-#include "common/http/request_reader.hh"
 #include "master/asked_networks.hh"
 #include "master/guide.hh"
 #include "master/http_answer.hh"
 #include "master/http_sites.hh"
 #include "master/race_records.hh"
 #include "master/snapshot.hh"
+#include "master/web_scheme.hh"
 
 namespace flagfall::master {
 
 /// Statuses that the desk answers with.
-inline constexpr std::array<int, 16> kHttpStatuses = {200, 301, 302, 303, 307, 308, 400, 404,
-                                                      405, 413, 414, 431, 501, 503, 505, 500};
+inline constexpr std::array<int, 17> kHttpStatuses = {200, 301, 302, 303, 307, 308, 400, 404, 405,
+                                                      413, 414, 431, 454, 501, 503, 505, 500};
 
 /// Written by the loop, read by any thread.
 struct HttpCounters {
@@ -64,10 +64,13 @@ class HttpRacer {
 
 class HttpDesk {
  public:
-  /// `services`: how many are configured. `log` and `racer` outlive the desk; null: nobody hears of clients,
-  /// and nothing is raced.
-  HttpDesk(std::size_t services, const http::RequestLimits& limits, Random& random, RaceLog* log = nullptr,
-           HttpRacer* racer = nullptr);
+  struct Options {
+    WebScheme scheme = WebScheme::http;
+    std::size_t services = 0;   // how many are configured
+    std::size_t target = 2048;  // octets of a request's target at most
+  };
+  /// `log` and `racer` outlive the desk; null: nobody hears of clients, and nothing is raced.
+  HttpDesk(const Options& options, Random& random, RaceLog* log = nullptr, HttpRacer* racer = nullptr);
 
   /// Between answers; before the first.
   void take_over(std::shared_ptr<const Snapshot> snapshot);
@@ -94,15 +97,24 @@ class HttpDesk {
   }
 
  private:
+  /// An answer's beginning and end.
+  struct Frame {
+    HttpOpening opening;
+    HttpEnding ending;
+  };
   void send(const HttpRedirect& redirect, const HttpLocation& location, ByteWriter& out) noexcept;
   /// Any other answer: its content is one line that says what is wrong.
-  void say(int status, std::string_view fields, std::string_view why, const HttpEnding& ending,
+  void say(int status, std::string_view fields, std::string_view why, const Frame& frame,
            ByteWriter& out) noexcept;
-  void nobody(const HttpSite& site, const HttpEnding& ending, ByteWriter& out) noexcept;
+  void nobody(const HttpSite& site, const Frame& frame, ByteWriter& out) noexcept;
   void by_director(const http::Request& request, const HttpSites::Found& found, const Asker& asker,
-                   const HttpEnding& ending, ByteWriter& out) noexcept;
-  [[nodiscard]] std::string_view date() const { return {date_.data(), date_size_}; }
+                   const Frame& frame, ByteWriter& out) noexcept;
+  /// True: it needs no service, and is answered.
+  bool by_method(const http::Request& request, const Frame& frame, ByteWriter& out) noexcept;
+  bool by_rtsp_method(const http::Request& request, const Frame& frame, ByteWriter& out) noexcept;
+  [[nodiscard]] HttpOpening opening(const http::Request& request) const;
 
+  WebScheme scheme_;
   Guide guide_;
   AskedNetworks asked_;
   std::vector<std::array<Counter, director::kMostServers>> led_;  // by service and server

@@ -21,6 +21,7 @@ constexpr std::array<bool, 256> path_octets() {
 }
 constexpr std::array<bool, 256> kInPath = path_octets();
 
+constexpr std::array<std::string_view, 4> kSchemes = {"https", "http", "rtsps", "rtsp"};
 constexpr std::string_view kScheme = "{scheme}";
 constexpr std::string_view kHost = "{host}";
 constexpr std::string_view kPath = "{path}";
@@ -65,13 +66,12 @@ Result<HttpLocation> HttpLocation::parse(std::string_view text) {
   if (text.size() > kMostText) return Error{fmt::format("is longer than {} octets", kMostText)};
   HttpLocation out;
   std::string_view rest = text;
-  if (take(rest, "https")) {
-    out.scheme_ = "https";
-  } else if (take(rest, "http")) {
-    out.scheme_ = "http";
-  } else if (!take(rest, kScheme)) {
-    return error("begins with http, https or {scheme}");
-  }
+  const auto* const scheme =
+      std::ranges::find_if(kSchemes, [&](std::string_view s) { return take(rest, s); });
+  if (scheme != kSchemes.end())
+    out.scheme_ = *scheme;
+  else if (!take(rest, kScheme))
+    return error("begins with http, https, rtsp, rtsps or {scheme}");
   if (!take(rest, "://")) return error("after the scheme follows ://");
   const std::size_t end = std::min(rest.find('/'), rest.find(kPath));
   if (end == std::string_view::npos) return error("has no path: end it with {path}, or with a fixed one");
@@ -108,9 +108,9 @@ void HttpLocation::write(const Values& values, ByteWriter& out) const {
   put(out, after_path_);
 }
 
-bool HttpLocation::leads_back() const {
-  return scheme_ != "https" && host_ && before_host_.empty() && after_host_.empty() && path_ &&
-         before_path_.empty() && after_path_.empty();
+bool HttpLocation::leads_back(std::string_view scheme) const {
+  return (scheme_.empty() || scheme_ == scheme) && host_ && before_host_.empty() && after_host_.empty() &&
+         path_ && before_path_.empty() && after_path_.empty();
 }
 
 }  // namespace flagfall::master

@@ -15,8 +15,8 @@ class HttpLocation {
  public:
   static constexpr std::size_t kMostText = 1024;
 
-  /// "{scheme}://fra.example.test{path}": a scheme (http, https or {scheme}), an authority that may have
-  /// {host} in it, and a path that may have {path} (with the query) in it.
+  /// "{scheme}://fra.example.test{path}": a scheme (http, https, rtsp, rtsps or {scheme}), an authority that
+  /// may have {host} in it, and a path that may have {path} (with the query) in it.
   static Result<HttpLocation> parse(std::string_view text);
 
   struct Values {
@@ -29,8 +29,12 @@ class HttpLocation {
 
   /// The host is, or holds, the request's.
   [[nodiscard]] bool takes_host() const { return host_; }
-  /// Leads to the very URI that was asked for.
-  [[nodiscard]] bool leads_back() const;
+  /// Leads to the very URI that was asked for by this scheme.
+  [[nodiscard]] bool leads_back(std::string_view scheme) const;
+  /// Of clients of http (or https), or of rtsp.
+  [[nodiscard]] bool suits(std::string_view scheme) const {
+    return scheme_.empty() || scheme_.front() == scheme.front();
+  }
 
  private:
   std::string scheme_;  // empty: the connection's

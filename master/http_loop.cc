@@ -54,6 +54,7 @@ struct HttpLoop::Shell final : HttpRacer {
     Connection(const http::RequestLimits& limits, unsigned requests) : stream(limits, requests) {}
     Connections::iterator self;
     net::Fd fd;
+    std::optional<net::TlsStream> tls;
     Endpoint client;
     std::size_t listener = 0;
     HttpStream stream;
@@ -97,7 +98,7 @@ struct HttpLoop::Shell final : HttpRacer {
   Shell(const HttpLoopOptions& o, const Clock& c, Random& random)
       : options(o),
         clock(c),
-        desk(o.services, options.limits, random, o.records, o.racing ? this : nullptr),
+        desk({o.scheme, o.services, o.limits.target}, random, o.records, o.racing ? this : nullptr),
         networks(o.prefix_v4, o.prefix_v6, o.network_connections, random),
         in(options.limits.header + 1 + kRead, '\0'),
         out(std::max(kAnswers, 2 * desk.most())),
@@ -106,7 +107,8 @@ struct HttpLoop::Shell final : HttpRacer {
   }
 
   /// Octets of a connection, and when the last of them came.
-  ssize_t receive(const Connection& c, std::span<char> room) {
+  ssize_t receive(Connection& c, std::span<char> room) {
+    if (c.tls) return c.tls->read(room);
     if (!racing) return recv(c.fd.get(), room.data(), room.size(), 0);
     iovec vector{room.data(), room.size()};
     alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(timespec))> control{};
@@ -203,6 +205,9 @@ struct HttpLoop::Shell final : HttpRacer {
     c.listener = listener;
     c.since = clock.mono();
     c.readable = loop.on_readable(c.fd.get(), [this, &c] { read(c); });
+    if (!options.tls) return;
+    c.tls.emplace(options.tls, c.fd.get());
+    enter(c, Phase::header, c.since);  // a handshake may take no longer than a header
   }
 
   /// Who is idle longest; while nobody is, who takes longest for anything else.
@@ -219,8 +224,8 @@ struct HttpLoop::Shell final : HttpRacer {
     const std::size_t held = c.pending.size();
     const ssize_t got = receive(c, std::span(in).subspan(held));
     if (got < 0) {
-      if (errno == EAGAIN || errno == EINTR) return;
-      ++counters.resets;
+      if (errno == EAGAIN || errno == EINTR) return c.tls ? wait_for_tls(c) : void();
+      ++(errno == EPROTO ? counters.tls_errors : counters.resets);
       return close(c);
     }
     if (got == 0) {
@@ -234,6 +239,20 @@ struct HttpLoop::Shell final : HttpRacer {
       return;
     }
     work(c, {in.data(), held + static_cast<std::size_t>(got)});
+  }
+
+  /// Octets came that are none of a request's.
+  void wait_for_tls(Connection& c) {
+    if (c.tls->blocked()) {
+      c.readable.pause();
+      c.writable = loop.on_writable(c.fd.get(), [this, &c] {
+        c.writable = net::Watch();
+        c.readable.resume();
+        read(c);
+      });
+    } else if (c.phase == Phase::header && c.pending.empty() && c.tls->established()) {
+      enter(c, Phase::idle, clock.mono());
+    }
   }
 
   /// Answers what there is, as long as the client takes the answers.
@@ -271,7 +290,8 @@ struct HttpLoop::Shell final : HttpRacer {
   /// False: the connection is gone.
   bool send(Connection& c, std::string_view octets) {
     if (octets.empty()) return true;
-    const ssize_t sent = ::send(c.fd.get(), octets.data(), octets.size(), MSG_NOSIGNAL);
+    const ssize_t sent =
+        c.tls ? c.tls->write(octets) : ::send(c.fd.get(), octets.data(), octets.size(), MSG_NOSIGNAL);
     if (sent < 0 && errno != EAGAIN && errno != EINTR) {
       ++counters.resets;
       close(c);
@@ -304,6 +324,7 @@ struct HttpLoop::Shell final : HttpRacer {
 
   /// All is sent. The client may still be sending what nobody reads.
   void finish(Connection& c) {
+    if (c.tls) c.tls->end();
     if (c.ended || shutdown(c.fd.get(), SHUT_WR) != 0) return close(c);
     c.pending = {};
     c.readable.resume();
@@ -356,7 +377,7 @@ struct HttpLoop::Shell final : HttpRacer {
   }
 
   void run() {
-    pthread_setname_np(pthread_self(), "http");
+    pthread_setname_np(pthread_self(), name_of(options.scheme).data());
     racing ? net::keep_capability(net::Capability::net_admin) : net::drop_capabilities();
     if (racing) racing->start(loop);
     for (Listener& each : listeners)
@@ -395,6 +416,13 @@ void HttpLoop::publish(std::shared_ptr<const Snapshot> snapshot) {
   shell_->loop.post([s = shell_.get(), snapshot = std::move(snapshot)] { s->take_over(snapshot); });
 }
 
+void HttpLoop::renew(std::shared_ptr<const net::WebTls> tls) {
+  shell_->loop.post([s = shell_.get(), tls = std::move(tls)] { s->options.tls = tls; });
+}
+
+WebScheme HttpLoop::scheme() const {
+  return shell_->options.scheme;
+}
 std::vector<Endpoint> HttpLoop::local() const {
   std::vector<Endpoint> out;
   for (const Shell::Listener& each : shell_->listeners) out.push_back(each.local);

@@ -12,12 +12,15 @@
 #include "common/base/ip.hh"
 #include "common/base/random.hh"
 #include "common/base/time.hh"
+#include "common/http/request_reader.hh"
+#include "common/net/web_tls.hh"
 #include "master/http_desk.hh"
 #include "master/http_racing.hh"
 
 namespace flagfall::master {
 
 struct HttpLoopOptions {
+  WebScheme scheme = WebScheme::http;
   std::vector<Endpoint> listen;
   http::RequestLimits limits;
   std::size_t connections = 10000;
@@ -30,6 +33,7 @@ struct HttpLoopOptions {
   std::size_t services = 0;
   RecordRing* records = nullptr;                // where it tells of clients and races; outlives it
   std::optional<HttpRacing::Options> racing{};  // none: redirects are not raced
+  std::shared_ptr<const net::WebTls> tls{};     // of https
 };
 
 /// Written by the loop, read by any thread.
@@ -44,6 +48,7 @@ struct HttpLoopCounters {
   Counter body_timeouts;    // or its content
   Counter send_timeouts;    // the client did not take its answers
   Counter resets;           // by the client, or its host
+  Counter tls_errors;       // octets that are no TLS, or a handshake that failed
 
   template <class F>
   void for_each(F&& f) const {
@@ -57,6 +62,7 @@ struct HttpLoopCounters {
     f("body_timeouts", body_timeouts);
     f("send_timeouts", send_timeouts);
     f("resets", resets);
+    f("tls_errors", tls_errors);
   }
 };
 
@@ -77,6 +83,10 @@ class HttpLoop {
   /// Any thread. The loop takes it over between two answers.
   void publish(std::shared_ptr<const Snapshot> snapshot);
 
+  /// Any thread. Of connections from now on; those that there are keep their certificates.
+  void renew(std::shared_ptr<const net::WebTls> tls);
+
+  [[nodiscard]] WebScheme scheme() const;
   /// Where it really listens (ports, when 0 was asked for).
   [[nodiscard]] std::vector<Endpoint> local() const;
   [[nodiscard]] const HttpLoopCounters& counters() const;

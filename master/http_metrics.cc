@@ -41,25 +41,36 @@ nlohmann::json http_json(const HttpLoop& http) {
   return out;
 }
 
-void add_http(metrics::Families& out, const HttpLoop& http, const Config& config) {
+namespace {
+
+void add_one(metrics::Families& out, const HttpLoop& http, const Config& config) {
+  const std::string scheme(name_of(http.scheme()));
   const HttpCounters& c = http.requests();
   for (const int status : kHttpStatuses)
     out.counter("flagfall_http_answers_total", "Answers to web clients, by status", number(c.answers(status)),
-                {{"status", std::to_string(status)}});
+                {{"scheme", scheme}, {"status", std::to_string(status)}});
   const auto event = [&](const char* name, const Counter& counter) {
     out.counter("flagfall_http_events_total", "Of web clients and their connections", number(counter.get()),
-                {{"event", name}});
+                {{"scheme", scheme}, {"event", name}});
   };
   for_each_event(http, event);
-  out.gauge("flagfall_http_connections_open", "Connections of web clients", number(open(http)));
+  out.gauge("flagfall_http_connections_open", "Connections of web clients", number(open(http)),
+            {{"scheme", scheme}});
   for (std::size_t s = 0; s < config.services.size(); ++s) {
     const ServiceConfig& service = config.services[s];
-    if (service.http.hosts.empty()) continue;
+    if ((http.scheme() == WebScheme::rtsp ? service.rtsp.hosts : service.http.hosts).empty()) continue;
     for (std::size_t i = 0; i < service.slaves.size() && i < director::kMostServers; ++i)
       out.counter("flagfall_http_redirects_total", "Redirects to a server of a service",
                   number(http.led(s, static_cast<director::ServerIndex>(i))),
-                  {{"service", service.name}, {"server", service.slaves[i].name}});
+                  {{"scheme", scheme}, {"service", service.name}, {"server", service.slaves[i].name}});
   }
+}
+
+}  // namespace
+
+void add_http(metrics::Families& out, const std::vector<std::unique_ptr<HttpLoop>>& web,
+              const Config& config) {
+  for (const auto& one : web) add_one(out, *one, config);
 }
 
 }  // namespace flagfall::master

@@ -9,8 +9,10 @@
 
 namespace flagfall::master {
 
-/// "http" of GET /status.
-nlohmann::json http_json(const HttpLoop& http);
-void add_http(metrics::Families& out, const HttpLoop& http, const Config& config);
+/// "http", "https" or "rtsp" of GET /status.
+nlohmann::json http_json(const HttpLoop& web);
+/// Of all front ends.
+void add_http(metrics::Families& out, const std::vector<std::unique_ptr<HttpLoop>>& web,
+              const Config& config);
 
 }  // namespace flagfall::master

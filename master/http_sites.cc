@@ -10,12 +10,14 @@ namespace flagfall::master {
 namespace {
 
 constexpr std::size_t kMostHost = 253;  // octets of a name without its final dot (RFC 1035 §3.1)
+/// For any method: RTSP has no 307 (RFC 2326 §11.3.2, RFC 7826 §17.4.3).
+constexpr unsigned kRtspStatus = 302;
 
-HttpSite site_of(const ServiceConfig& service, std::size_t index) {
+HttpSite site_of(const ServiceConfig& service, std::size_t index, bool rtsp) {
   HttpSite out;
   out.service = static_cast<std::uint16_t>(index);
-  out.status = service.http.status;
-  out.status_other = service.http.status_other;
+  out.status = rtsp ? kRtspStatus : service.http.status;
+  out.status_other = rtsp ? kRtspStatus : service.http.status_other;
   out.max_age = service.ttl_bound;
   out.retry_after = fmt::format("Retry-After: {}\r\n", std::max(1U, service.ttl_fallback));
   for (const SlaveConfig& slave : service.slaves) {
@@ -44,18 +46,20 @@ bool holds(std::string_view prefix, std::string_view path) {
 
 }  // namespace
 
-HttpSites::HttpSites(const Config& config) {
+HttpSites::HttpSites(const Config& config, WebScheme scheme) {
+  const bool rtsp = scheme == WebScheme::rtsp;
   for (std::size_t s = 0; s < config.services.size(); ++s) {
     const ServiceConfig& service = config.services[s];
-    if (service.http.hosts.empty()) continue;
-    sites_.push_back(site_of(service, s));
-    for (const std::string& host : service.http.hosts) {
+    const std::vector<std::string>& hosts = rtsp ? service.rtsp.hosts : service.http.hosts;
+    if (hosts.empty()) continue;
+    sites_.push_back(site_of(service, s, rtsp));
+    for (const std::string& host : hosts) {
       std::string name = canonical_host(host);
       const bool wildcard = name.starts_with("*.");
       if (wildcard) name.erase(0, 2);
       if (wildcard) longest_below_ = std::max(longest_below_, name.size());
       Paths& paths = (wildcard ? below_ : exact_)[name];
-      paths.push_back({canonical_prefix(service.http.path), sites_.size() - 1});
+      paths.push_back({canonical_prefix(rtsp ? service.rtsp.path : service.http.path), sites_.size() - 1});
       std::ranges::stable_sort(paths, std::ranges::greater(), [](const Path& p) { return p.prefix.size(); });
     }
   }

@@ -14,6 +14,7 @@
 #include "common/base/ip.hh"
 #include "director/order.hh"
 #include "master/http_location.hh"
+#include "master/web_scheme.hh"
 
 namespace flagfall::master {
 
@@ -34,7 +35,8 @@ struct HttpSite {
 
 class HttpSites {
  public:
-  explicit HttpSites(const Config& config);
+  /// Of what is asked by this scheme: http and https have the same.
+  HttpSites(const Config& config, WebScheme scheme);
 
   struct Found {
     const HttpSite* site = nullptr;  // none: nobody holds it

@@ -11,19 +11,22 @@ namespace flagfall::master {
 
 struct Loops {
   std::vector<std::unique_ptr<RequestLoop>> dns;
-  std::unique_ptr<HttpLoop> http;  // null: nobody is redirected
+  std::vector<std::unique_ptr<HttpLoop>> web;  // one a scheme; none: nobody is redirected
 
   [[nodiscard]] std::uint64_t sum(Counter RequestCounters::*which) const {
     std::uint64_t n = 0;
     for (const auto& loop : dns) n += (loop->requests().*which).get();
     return n;
   }
-  /// Of DNS and of HTTP.
+  /// Of DNS, HTTP and RTSP.
   [[nodiscard]] std::uint64_t races() const {
-    return sum(&RequestCounters::races) + (racing() != nullptr ? racing()->counters().races.get() : 0);
+    std::uint64_t n = sum(&RequestCounters::races);
+    for_each_racing([&n](const HttpRacing& r) { n += r.counters().races.get(); });
+    return n;
   }
   [[nodiscard]] std::uint64_t fallback(Fallback reason) const {
-    std::uint64_t n = racing() != nullptr ? racing()->counters().fallback.get(reason) : 0;
+    std::uint64_t n = 0;
+    for_each_racing([&](const HttpRacing& r) { n += r.counters().fallback.get(reason); });
     for (const auto& loop : dns) n += loop->requests().fallback.get(reason);
     return n;
   }
@@ -41,25 +44,32 @@ struct Loops {
       out.failed += c.failed.get();
     };
     for (const auto& loop : dns) add(loop->orders(slave));
-    if (racing() != nullptr) add(racing()->orders(slave));
+    for_each_racing([&](const HttpRacing& r) { add(r.orders(slave)); });
     return out;
   }
   /// errno of a last order datagram that failed; 0: none has.
   [[nodiscard]] int order_error() const {
-    int error = racing() != nullptr ? racing()->order_error() : 0;
+    int error = 0;
+    for_each_racing(
+        [&error](const HttpRacing& r) { error = r.order_error() != 0 ? r.order_error() : error; });
     for (const auto& loop : dns)
       if (loop->order_error() != 0) error = loop->order_error();
     return error;
   }
   /// Answers that this server of a service led.
   [[nodiscard]] std::uint64_t led(std::size_t service, director::ServerIndex server) const {
-    std::uint64_t n = http ? http->led(service, server) : 0;
+    std::uint64_t n = 0;
+    for (const auto& loop : web) n += loop->led(service, server);
     for (const auto& loop : dns) n += loop->led(service, server);
     return n;
   }
 
  private:
-  [[nodiscard]] const HttpRacing* racing() const { return http ? http->racing() : nullptr; }
+  template <class F>
+  void for_each_racing(F f) const {
+    for (const auto& loop : web)
+      if (loop->racing() != nullptr) f(*loop->racing());
+  }
 };
 
 }  // namespace flagfall::master

@@ -26,6 +26,7 @@ void take_service(ServiceConfig& service, const ServiceConfig& fresh) {
   service.ttl_fallback = fresh.ttl_fallback;
   service.answers = fresh.answers;
   service.http = fresh.http;
+  service.rtsp = fresh.rtsp;
   if (same_kind(service, fresh)) {
     service.director.policies = fresh.director.policies;
     service.director.prefixes = fresh.director.prefixes;
@@ -64,6 +65,7 @@ void adopt(Config& config, const Config& fresh) {
   config.clock.max_error = fresh.clock.max_error;
   config.race.gather = fresh.race.gather;
   config.geo = fresh.geo;
+  config.https.certificates = fresh.https.certificates;
   take_director(config.director, fresh.director);
   for (ZoneConfig& zone : config.zones) {
     const auto at = std::ranges::find(fresh.zones, zone.origin, &ZoneConfig::origin);

@@ -16,6 +16,7 @@
 #include "director/view.hh"
 #include "master/beacon_wish.hh"
 #include "master/server_answers.hh"
+#include "master/web_scheme.hh"
 
 namespace flagfall::master {
 
@@ -73,7 +74,8 @@ class HttpSites;  // master/http_sites.hh
 struct Snapshot {
   std::shared_ptr<const Zones> zones;           // none: those that the front end has stay
   std::shared_ptr<const dns::Cookies> cookies;  // the same
-  std::shared_ptr<const HttpSites> http;        // which service a web request is for
+  std::shared_ptr<const HttpSites> http;        // which service a web request is for, also over TLS,
+  std::shared_ptr<const HttpSites> rtsp;        // and which one an RTSP request
   std::vector<SlaveSession> slaves;
   std::vector<RacedService> services;
   clocksync::RefMap clock;  // the master's own
@@ -81,10 +83,13 @@ struct Snapshot {
   Nanos gather{};           // how long queries may wait for each other; goes with the delays
   bool paused = false;
 
+  [[nodiscard]] const std::shared_ptr<const HttpSites>& sites_of(WebScheme scheme) const {
+    return scheme == WebScheme::rtsp ? rtsp : http;
+  }
   /// Nothing but the clock differs, and not by a new measurement either.
   [[nodiscard]] bool same_as(const Snapshot& o) const {
-    return zones == o.zones && cookies == o.cookies && http == o.http && slaves == o.slaves &&
-           services == o.services && paused == o.paused && gather == o.gather &&
+    return zones == o.zones && cookies == o.cookies && http == o.http && rtsp == o.rtsp &&
+           slaves == o.slaves && services == o.services && paused == o.paused && gather == o.gather &&
            clock.status == o.clock.status && clock.measured == o.clock.measured &&
            clock.offset == o.clock.offset;
   }

@@ -16,6 +16,7 @@ bool has_family(const SlaveConfig& slave, Family family) {
 std::vector<Endpoint> service_addresses(const Config& config) {
   std::vector<Endpoint> out = config.dns.listen;
   if (config.http.race) out.insert(out.end(), config.http.listen.begin(), config.http.listen.end());
+  if (config.rtsp.race) out.insert(out.end(), config.rtsp.listen.begin(), config.rtsp.listen.end());
   return out;
 }
 
@@ -29,7 +30,8 @@ SnapshotBuilder::SnapshotBuilder(const Config& config, std::vector<Endpoint> lis
     : config_(config),
       listen_(std::move(listen)),
       names_(slave_names(config)),
-      http_(std::make_shared<const HttpSites>(config)) {
+      http_(std::make_shared<const HttpSites>(config, WebScheme::http)),
+      rtsp_(std::make_shared<const HttpSites>(config, WebScheme::rtsp)) {
   std::vector<std::uint16_t> next(names_.size(), 0);
   const std::vector<std::string> borders = director::border_names(config.sites);
   for (const ServiceConfig& service : config.services) {
@@ -107,6 +109,7 @@ Snapshot SnapshotBuilder::build(const std::vector<const SlaveState*>& slaves, co
   Snapshot out;
   out.zones = std::move(zones);
   out.http = http_;
+  out.rtsp = rtsp_;
   out.clock = clock;
   out.max_error = config_.clock.max_error;
   out.paused = paused;

@@ -45,9 +45,10 @@ class SnapshotBuilder {
   std::vector<std::vector<Part>> parts_;  // one a service
   std::vector<std::shared_ptr<const ServerAnswers>> servers_;
   std::shared_ptr<const HttpSites> http_;
+  std::shared_ptr<const HttpSites> rtsp_;
 };
 
-/// Whom clients ask, and slaves answer for: of DNS, then of HTTP.
+/// Whom clients ask, and slaves answer for: of DNS, then of HTTP, then of RTSP.
 std::vector<Endpoint> service_addresses(const Config& config);
 BeaconWish beacon_wish(const ServiceConfig& service);
 /// The service's answers of one family.

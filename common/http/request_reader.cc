@@ -18,6 +18,10 @@ constexpr std::string_view kEnd = "\r\n\r\n";
 /// at a last chunk's line, Beast 1.74 ends the program by an assertion.
 constexpr std::size_t kLeastChunk = 5;
 
+/// What Beast is shown instead of RTSP's first line.
+constexpr std::string_view kSomeLine = "POST / HTTP/1.1\r\n";
+constexpr std::size_t kMostSequence = 10;  // digits (RFC 7826 §18.20)
+
 std::string_view text(boost::beast::string_view from) {
   return {from.data(), from.size()};
 }
@@ -29,10 +33,16 @@ int status_of(const boost::system::error_code& error) {
   return 400;
 }
 
-bool is_scheme(std::string_view text) {
+bool same(std::string_view text, std::string_view name) {
   const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
-  const auto same = [&](std::string_view name) { return std::ranges::equal(text, name, {}, lower); };
-  return same("http") || same("https");
+  return std::ranges::equal(text, name, {}, lower);
+}
+bool is_scheme(std::string_view text, Protocol protocol) {
+  return protocol == Protocol::rtsp ? same(text, "rtsp") : same(text, "http") || same(text, "https");
+}
+
+bool digits(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
 }
 
 /// "#" never comes in a request, spaces end a target, and control octets are refused by the parser.
@@ -47,8 +57,8 @@ bool is_clean(std::string_view target) {
 
 class RequestReader::Parser final : public beast::basic_parser<true> {
  public:
-  explicit Parser(const RequestLimits& limits) {
-    header_limit(static_cast<std::uint32_t>(limits.header));
+  explicit Parser(const RequestLimits& limits) : protocol_(limits.protocol) {
+    header_limit(static_cast<std::uint32_t>(limits.header + kSomeLine.size()));
     body_limit(limits.body);
   }
 
@@ -58,6 +68,7 @@ class RequestReader::Parser final : public beast::basic_parser<true> {
 
   /// After the header: what it says of the connection, and whether all of it together makes a request.
   int check() {
+    if (protocol_ == Protocol::rtsp) return check_rtsp();
     request.minor_0 = version_ == 10;
     request.keep_alive = keep_alive();
     request.body = !is_done();
@@ -69,9 +80,35 @@ class RequestReader::Parser final : public beast::basic_parser<true> {
     return take_target();
   }
 
+  /// RTSP's first line, without its end.
+  int take_line(std::string_view line) {
+    const std::size_t first = line.find(' ');
+    const std::size_t second = line.find(' ', first + 1);
+    if (first == std::string_view::npos || second == std::string_view::npos) return 400;
+    request.method = line.substr(0, first);
+    target = line.substr(first + 1, second - first - 1);
+    const std::string_view version = line.substr(second + 1);
+    const bool token = !request.method.empty() && std::ranges::all_of(request.method, [](char c) {
+      return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_' || c == '-';
+    });
+    if (!token || target.empty()) return 400;
+    request.rtsp_2 = version == "RTSP/2.0";
+    if (request.rtsp_2 || version == "RTSP/1.0") return 0;
+    const bool other = version.starts_with("RTSP/") || version.starts_with("HTTP/");
+    return other && version.size() == std::string_view("RTSP/1.0").size() ? 505 : 400;
+  }
+
  private:
   using Error = boost::system::error_code;
   using Text = boost::beast::string_view;
+
+  int check_rtsp() {
+    request.keep_alive = keep_alive();
+    request.body = !is_done();
+    if (coded_ || sequences_ != 1) return 400;
+    if (!digits(request.sequence) || request.sequence.size() > kMostSequence) return 400;
+    return target.starts_with('/') || request.method == "CONNECT" ? 400 : take_target();
+  }
 
   int take_target() {
     if (!is_clean(target)) return 400;
@@ -89,7 +126,7 @@ class RequestReader::Parser final : public beast::basic_parser<true> {
       request.path = target;
     } else {
       const std::size_t colon = target.find("://");
-      if (colon == std::string_view::npos || !is_scheme(target.substr(0, colon))) return 400;
+      if (colon == std::string_view::npos || !is_scheme(target.substr(0, colon), protocol_)) return 400;
       request.form = TargetForm::absolute;
       const std::string_view rest = target.substr(colon + 3);
       const std::size_t path = rest.find_first_of("/?");
@@ -99,7 +136,9 @@ class RequestReader::Parser final : public beast::basic_parser<true> {
       if (authority.empty() || request.path.starts_with('?')) return 400;
     }
     const auto named = parse_authority(authority);
-    if (!named || (named->host.empty() && !request.minor_0)) return 400;
+    const bool needless =
+        request.minor_0 || (protocol_ == Protocol::rtsp && request.form == TargetForm::asterisk);
+    if (!named || (named->host.empty() && !needless)) return 400;
     request.host = named->host;
     request.port = named->port;
     return 0;
@@ -108,19 +147,24 @@ class RequestReader::Parser final : public beast::basic_parser<true> {
   void on_request_impl(beast::verb /*verb*/, Text method, Text sent_target, int version,
                        Error& error) override {
     error = {};
+    if (protocol_ == Protocol::rtsp) return;  // it is kSomeLine
     request.method = text(method);
     request.head = request.method == "HEAD";
     target = text(sent_target);
     version_ = version;
   }
-  void on_field_impl(beast::field field, Text /*name*/, Text value, Error& error) override {
+  void on_field_impl(beast::field field, Text name, Text value, Error& error) override {
     error = {};
-    if (field == beast::field::host) {
+    if (field == beast::field::host && protocol_ == Protocol::http) {
       ++hosts_;
       host_ = text(value);
     } else if (field == beast::field::transfer_encoding) {
       coded_ = true;
       coded_unknown_ = !boost::beast::iequals(value, "chunked");
+    } else if (protocol_ == Protocol::rtsp) {
+      if (!same(text(name), "cseq")) return;
+      ++sequences_;
+      request.sequence = text(value);
     } else if (field == beast::field::expect) {
       request.expects = true;
     }
@@ -143,7 +187,9 @@ class RequestReader::Parser final : public beast::basic_parser<true> {
   }
   void on_finish_impl(Error& error) override { error = {}; }
 
+  Protocol protocol_;
   std::string_view host_;
+  int sequences_ = 0;
   int version_ = 0;
   int hosts_ = 0;
   bool coded_ = false;
@@ -164,6 +210,19 @@ RequestReader::Progress RequestReader::read(std::string_view data) {
   Progress header = read_header(data.substr(body.consumed));
   header.consumed += body.consumed;
   return header;
+}
+
+int RequestReader::parse(Parser& parser, std::string_view header) const {
+  boost::system::error_code error;
+  if (limits_->protocol == Protocol::rtsp) {
+    const std::size_t end = header.find("\r\n");
+    if (const int refuse = parser.take_line(header.substr(0, end)); refuse != 0) return refuse;
+    (void)parser.put(boost::asio::const_buffer(kSomeLine.data(), kSomeLine.size()), error);
+    header.remove_prefix(end + 2);
+  }
+  (void)parser.put(boost::asio::const_buffer(header.data(), header.size()), error);
+  if (error && error != beast::error::need_more) return status_of(error);
+  return parser.is_header_done() ? 0 : 400;
 }
 
 RequestReader::Progress RequestReader::skip_body(std::string_view data) {
@@ -219,16 +278,9 @@ RequestReader::Progress RequestReader::read_header(std::string_view data) {
   }
   searched_ = 0;
   Parser parser(*limits_);
-  boost::system::error_code error;
-  out.consumed += parser.put(boost::asio::const_buffer(data.data(), size), error);
-  if (error && error != beast::error::need_more) {
-    out.refuse = status_of(error);
-    return out;
-  }
-  if (!parser.is_header_done()) {
-    out.refuse = 400;
-    return out;
-  }
+  out.consumed += size;
+  out.refuse = parse(parser, data.substr(0, size));
+  if (out.refuse != 0) return out;
   if (parser.target.size() > limits_->target) {
     out.refuse = 414;
     return out;

@@ -1,7 +1,8 @@
 // Takes one connection's octets apart into requests (RFC 9112), by Boost.Beast's parser. A request is handed
 // out when its header is complete; its content is skipped with the octets that follow. What two readers of
 // the same octets could understand differently is refused (bare LF, two lengths, a length beside chunks,
-// other codings). Pure; allocates nothing for a request whose header has no folded lines.
+// other codings). RTSP's requests (RFC 2326 §6, RFC 7826 §7) differ by their first line, their target and
+// CSeq, and have no chunks. Pure; allocates nothing for a request whose header has no folded lines.
 #pragma once
 
 #include <cstddef>
@@ -18,6 +19,7 @@ struct RequestLimits {
   std::size_t header = 8192;     // octets of a request's line and fields, and of a chunked content's trailer
   std::size_t target = 2048;     // octets
   std::uint64_t body = 1 << 20;  // octets of content
+  Protocol protocol = Protocol::http;
 };
 
 class RequestReader {
@@ -50,6 +52,7 @@ class RequestReader {
   class Parser;
   [[nodiscard]] Progress skip_body(std::string_view data);
   [[nodiscard]] Progress read_header(std::string_view data);
+  [[nodiscard]] int parse(Parser& parser, std::string_view header) const;
 
   const RequestLimits* limits_;
   std::size_t searched_ = 0;        // octets of an incomplete header without its end

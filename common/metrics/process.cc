@@ -92,12 +92,13 @@ void add_certificates(Families& out, const CertificateDates& dates) {
       out.gauge(
           "flagfall_certificate_not_after_timestamp_seconds",
           "When a certificate of this daemon ends, since 1970: control (of the sessions), ca, admin (of the "
-          "admin listener)",
+          "admin listener), https (of web clients: the first one to end)",
           in_seconds(end), {{"certificate", which}});
   };
   add("control", dates.own);
   add("ca", dates.ca);
   if (dates.admin) add("admin", *dates.admin);
+  if (dates.https) add("https", *dates.https);
 }
 
 void add_admin(Families& out, const net::AdminCounters& counters) {

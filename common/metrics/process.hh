@@ -15,6 +15,7 @@ struct CertificateDates {
   RealTime own;  // of the sessions
   RealTime ca;
   std::optional<RealTime> admin;
+  std::optional<RealTime> https{};  // of web clients: the first one to end
 };
 
 /// This process, as /proc says; what it does not say is left out.

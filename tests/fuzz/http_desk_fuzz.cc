@@ -22,9 +22,9 @@ std::string_view after(std::string_view text, std::string_view front) {
   return text.substr(front.size());
 }
 
-void check_location(std::string_view uri) {
+void check_location(std::string_view uri, bool rtsp) {
   require(std::ranges::all_of(uri, [](char c) { return c > 0x20 && c < 0x7f; }));
-  const std::string_view rest = after(uri, "http://");
+  const std::string_view rest = after(uri, rtsp ? "rtsp://" : "http://");
   const std::string_view host = rest.substr(0, rest.find('/'));
   require(host == "fra.example.test" || host == "nyc.example.test" || host == "sin.example.test");
   const std::string_view path = rest.substr(host.size());
@@ -32,8 +32,9 @@ void check_location(std::string_view uri) {
 }
 
 /// One response off the front. `head`: without content, whatever its length says.
-std::string_view take(std::string_view text) {
-  text = after(text, "HTTP/1.1 ");
+std::string_view take(std::string_view text, bool rtsp) {
+  const bool second = text.starts_with("RTSP/2.0 ");
+  text = after(text, rtsp ? second ? "RTSP/2.0 " : "RTSP/1.0 " : "HTTP/1.1 ");
   int status = 0;
   require(std::from_chars(text.data(), text.data() + std::min<std::size_t>(3, text.size()), status).ec ==
           std::errc());
@@ -54,14 +55,14 @@ std::string_view take(std::string_view text) {
     }
     if (line.starts_with("Location: ")) {
       ++locations;
-      check_location(line.substr(10));
+      check_location(line.substr(10), rtsp);
     }
     fields.remove_prefix(line_end + 2);
   }
   require(lengths == 1 && locations == (status / 100 == 3 ? 1U : 0U));
   text.remove_prefix(end + 4);
   // Of HEAD nothing follows; no content of ours begins as a response does.
-  if (text.size() < length || text.starts_with("HTTP/1.1 ")) return text;
+  if (text.size() < length || text.starts_with("HTTP/1.1 ") || text.starts_with("RTSP/")) return text;
   return text.substr(length);
 }
 
@@ -69,12 +70,15 @@ std::string_view take(std::string_view text) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size < 2) return 0;
-  static flagfall::test::HttpScene scene;
+  static flagfall::test::HttpScene http;
+  static flagfall::test::HttpScene rtsp(nullptr, flagfall::master::WebScheme::rtsp);
+  const bool is_rtsp = (data[0] & 128U) != 0;
+  flagfall::test::HttpScene& scene = is_rtsp ? rtsp : http;
   scene.client.octets[0] = (data[0] & 64U) != 0 ? 198 : 9;  // bound, or not; nobody else's lot is drawn
   const std::string_view octets(reinterpret_cast<const char*>(data + 1), size - 1);
   const std::string answers = scene.said(octets);
   std::string_view left = answers;
-  while (!left.empty()) left = take(left);
+  while (!left.empty()) left = take(left, is_rtsp);
   const std::string pieces = scene.said(octets, 1U + data[0] % 64);
   if (scene.client.octets[0] == 198) require(pieces == answers);
   return 0;

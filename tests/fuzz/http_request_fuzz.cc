@@ -13,6 +13,7 @@ namespace http = flagfall::http;
 namespace {
 
 const http::RequestLimits kLimits{.header = 512, .target = 128, .body = 4096};
+const http::RequestLimits kRtsp{.header = 512, .target = 128, .body = 4096, .protocol = http::Protocol::rtsp};
 
 void require(bool good) {
   if (!good) std::abort();
@@ -31,8 +32,13 @@ struct Seen {
   bool operator==(const Seen&) const = default;
 };
 
-Seen read(std::string_view octets, std::size_t step) {
-  http::RequestReader reader(kLimits);
+bool is_sequence(std::string_view text) {
+  return !text.empty() && text.size() <= 10 &&
+         std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+}
+
+Seen read(std::string_view octets, std::size_t step, bool rtsp) {
+  http::RequestReader reader(rtsp ? kRtsp : kLimits);
   Seen out;
   std::string waiting;
   for (std::size_t at = 0; at < octets.size(); at += step) {
@@ -43,7 +49,8 @@ Seen read(std::string_view octets, std::size_t step) {
       require(!(got.request && got.refuse != 0));
       if (got.request) {
         require(visible(got.request->method) && visible(got.request->path) && visible(got.request->host));
-        require(!got.request->host.empty() || got.request->minor_0);
+        require(!got.request->host.empty() || got.request->minor_0 || (rtsp && got.request->path == "*"));
+        require(rtsp ? is_sequence(got.request->sequence) : got.request->sequence.empty());
         require(got.request->path.size() <= kLimits.target);
         out.requests.push_back(std::string(got.request->method) + ' ' + std::string(got.request->host) + ' ' +
                                std::string(got.request->path));
@@ -63,6 +70,7 @@ Seen read(std::string_view octets, std::size_t step) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size < 2) return 0;
   const std::string_view octets(reinterpret_cast<const char*>(data + 1), size - 1);
-  require(read(octets, octets.size()) == read(octets, 1U + data[0] % 64));
+  const bool rtsp = (data[0] & 64U) != 0;
+  require(read(octets, octets.size(), rtsp) == read(octets, 1U + data[0] % 64, rtsp));
   return 0;
 }

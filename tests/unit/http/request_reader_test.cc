@@ -29,12 +29,16 @@ std::string told(const http::Request& r) {
   if (r.head) out += " head";
   if (r.body) out += " body";
   if (r.expects) out += " expects";
+  if (r.rtsp_2) out += " 2.0";
+  if (!r.sequence.empty()) out += " #" + std::string(r.sequence);
   return out;
 }
 
 /// Shows the octets as a connection would, `step` more at a time.
-Seen seen(const std::string& octets, std::size_t step) {
-  http::RequestReader reader(kLimits);
+Seen seen(const std::string& octets, std::size_t step, http::Protocol protocol) {
+  http::RequestLimits limits = kLimits;
+  limits.protocol = protocol;
+  http::RequestReader reader(limits);
   Seen out;
   std::string waiting;
   for (std::size_t at = 0; at < octets.size(); at += step) {
@@ -56,10 +60,10 @@ Seen seen(const std::string& octets, std::size_t step) {
 }
 
 /// The same, whatever the network's pieces are.
-Seen read(const std::string& octets) {
-  Seen whole = seen(octets, octets.size());
+Seen read(const std::string& octets, http::Protocol protocol = http::Protocol::http) {
+  Seen whole = seen(octets, octets.size(), protocol);
   for (const std::size_t step : {1U, 2U, 3U, 7U, 61U}) {
-    const Seen pieces = seen(octets, step);
+    const Seen pieces = seen(octets, step, protocol);
     BOOST_TEST(pieces.requests == whole.requests, boost::test_tools::per_element());
     BOOST_TEST(pieces.refuse == whole.refuse);
     if (whole.refuse == 0) BOOST_TEST(pieces.left == whole.left);
@@ -80,6 +84,14 @@ void check_one(const std::string& octets, const std::string& wanted) {
   BOOST_TEST(got.requests[0] == wanted);
   BOOST_TEST(got.left == 0U);
   BOOST_TEST(got.idle);
+}
+
+/// The requests of RTSP in these octets, a line each; and the refusal that ended them.
+std::string rtsp(const std::string& octets) {
+  const Seen got = read(octets, http::Protocol::rtsp);
+  std::string out;
+  for (const std::string& each : got.requests) out += each + "\n";
+  return got.refuse == 0 ? out : out + std::to_string(got.refuse);
 }
 
 std::string get(const std::string& target, const std::string& fields = "Host: www.example.test\r\n",
@@ -205,6 +217,49 @@ BOOST_AUTO_TEST_CASE(there_is_a_limit_to_everything) {
   BOOST_TEST(read(chunked + "1;" + std::string(500, 'x')).refuse == 431);
   BOOST_TEST(read(chunked + "0\r\nX: " + std::string(500, 'x')).refuse == 431);
   BOOST_TEST(read(chunked + "xyz\r\n").refuse == 400);
+}
+
+BOOST_AUTO_TEST_CASE(an_rtsp_request_is_its_method_host_path_and_number) {
+  BOOST_TEST(rtsp("DESCRIBE rtsp://media.test:8554/live/1?a=b RTSP/1.0\r\nCSeq: 312\r\n\r\n") ==
+             "DESCRIBE media.test:8554 /live/1?a=b #312\n");
+  BOOST_TEST(rtsp("SETUP RTSP://media.test RTSP/2.0\r\nAccept: x\r\ncseq:0\r\nConnection: close\r\n\r\n") ==
+             "SETUP media.test / close 2.0 #0\n");
+  BOOST_TEST(rtsp("\r\nOPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\nGET_PARAMETER rtsp://[2001:db8::1]/ RTSP/1.0\r\n"
+                  "CSeq: 2\r\n\r\n") == "OPTIONS  * #1\nGET_PARAMETER [2001:db8::1] / #2\n");
+}
+
+BOOST_AUTO_TEST_CASE(content_of_an_rtsp_request_is_skipped) {
+  BOOST_TEST(
+      rtsp("ANNOUNCE rtsp://a/b RTSP/1.0\r\nCSeq: 1\r\nContent-Length: 5\r\n\r\n\r\nv=0PLAY rtsp://a/b "
+           "RTSP/1.0\r\nCSeq: 2\r\n\r\n") == "ANNOUNCE a /b body #1\nPLAY a /b #2\n");
+  BOOST_TEST(rtsp("ANNOUNCE rtsp://a/ RTSP/1.0\r\nCSeq: 1\r\nContent-Length: 1001\r\n\r\n") == "413");
+}
+
+BOOST_AUTO_TEST_CASE(what_is_no_rtsp_request_is_refused) {
+  const std::string uri = "rtsp://a/";
+  for (const std::string& bad :
+       {"DESCRIBE " + uri + " RTSP/1.0\r\n\r\n",                          // no CSeq,
+        "DESCRIBE " + uri + " RTSP/1.0\r\nCSeq: 1\r\nCSeq: 1\r\n\r\n",    // two,
+        "DESCRIBE " + uri + " RTSP/1.0\r\nCSeq: 1x\r\n\r\n",              // one that is no number
+        "DESCRIBE " + uri + " RTSP/1.0\r\nCSeq: 12345678901\r\n\r\n",     // or too long
+        std::string("DESCRIBE /a RTSP/1.0\r\nCSeq: 1\r\n\r\n"),           // no absolute URI
+        std::string("DESCRIBE http://a/ RTSP/1.0\r\nCSeq: 1\r\n\r\n"),    // of another scheme
+        std::string("DESCRIBE rtsp://u@a/ RTSP/1.0\r\nCSeq: 1\r\n\r\n"),  // with a user
+        std::string("DESCRIBE * RTSP/1.0\r\nCSeq: 1\r\n\r\n"),
+        std::string("CONNECT a:1 RTSP/1.0\r\nCSeq: 1\r\n\r\n"),
+        "DESCRIBE  " + uri + " RTSP/1.0\r\nCSeq: 1\r\n\r\n",
+        " DESCRIBE " + uri + " RTSP/1.0\r\nCSeq: 1\r\n\r\n", "DESCRIBE " + uri + "\r\nCSeq: 1\r\n\r\n",
+        "DESCRIBE " + uri + " RTSP/1.0 \r\nCSeq: 1\r\n\r\n",
+        "DES\tCRIBE " + uri + " RTSP/1.0\r\nCSeq: 1\r\n\r\n",
+        "DESCRIBE " + uri + " RTSP/1.0\nCSeq: 1\r\n\r\n",
+        "ANNOUNCE " + uri + " RTSP/1.0\r\nCSeq: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "ANNOUNCE " + uri + " RTSP/1.0\r\nCSeq: 1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        std::string("$\0\0\4abcd\r\n\r\n", 12)})
+    BOOST_TEST(rtsp(bad) == "400", bad);
+  BOOST_TEST(rtsp("GET / HTTP/1.1\r\nHost: a\r\n\r\n") == "505");
+  BOOST_TEST(rtsp("DESCRIBE rtsp://a/ RTSP/3.0\r\nCSeq: 1\r\n\r\n") == "505");
+  BOOST_TEST(rtsp("DESCRIBE rtsp://a/" + std::string(100, 'x') + " RTSP/1.0\r\nCSeq: 1\r\n\r\n") == "414");
+  BOOST_TEST(rtsp("DESCRIBE rtsp://a/ RTSP/1.0\r\nCSeq: 1\r\nX: " + std::string(400, 'x')) == "431");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -176,4 +176,38 @@ BOOST_AUTO_TEST_CASE(an_answer_allocates_nothing) {
   BOOST_TEST(desk.counters().answers(302) == 100U);
 }
 
+BOOST_AUTO_TEST_CASE(rtsp_clients_are_redirected_in_their_own_words) {
+  test::HttpScene rtsp(nullptr, master::WebScheme::rtsp);
+  BOOST_TEST(rtsp.said("DESCRIBE rtsp://www.example.test/a?b=c RTSP/1.0\r\nCSeq: 7\r\n\r\n") ==
+             "RTSP/1.0 302 Found\r\nCSeq: 7\r\nLocation: rtsp://nyc.example.test/a?b=c\r\n"
+             "Cache-Control: private, max-age=60\r\nContent-Length: 0\r\n\r\n");
+  BOOST_TEST(rtsp.said("SETUP rtsp://x.x.test/a RTSP/2.0\r\nCSeq: 8\r\nConnection: close\r\n\r\n") ==
+             "RTSP/2.0 302 Found\r\nCSeq: 8\r\nLocation: rtsp://nyc.example.test/a\r\n"
+             "Cache-Control: no-cache\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+  BOOST_TEST(rtsp.desk.counters().answers(302) == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(rtsp_clients_hear_what_may_be_asked_here) {
+  test::HttpScene rtsp(nullptr, master::WebScheme::rtsp);
+  const auto status = [&](const std::string& method, const std::string& uri = "rtsp://www.example.test/") {
+    return rtsp.said(method + " " + uri + " RTSP/1.0\r\nCSeq: 1\r\n\r\n").substr(0, 12);
+  };
+  BOOST_TEST(has(rtsp.said("OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n"),
+                 "RTSP/1.0 200 OK\r\nCSeq: 1\r\nPublic: OPTIONS, DESCRIBE, ANNOUNCE, SETUP\r\n"));
+  BOOST_TEST(status("OPTIONS") == "RTSP/1.0 200");
+  for (const char* const method : {"PLAY", "PAUSE", "RECORD", "TEARDOWN"})
+    BOOST_TEST(status(method) == "RTSP/1.0 454");
+  BOOST_TEST(status("REDIRECT") == "RTSP/1.0 501");
+  BOOST_TEST(status("DESCRIBE", "rtsp://nobody.test/") == "RTSP/1.0 404");
+  BOOST_TEST(has(rtsp.said("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), "RTSP/1.0 505 Version Not Supported\r\n"));
+  BOOST_TEST(has(rtsp.said("DESCRIBE rtsp://a/ RTSP/1.0\r\nCSeq: 1\r\nX: " + std::string(1100, 'x')),
+                 "RTSP/1.0 400 "));
+}
+
+BOOST_AUTO_TEST_CASE(over_tls_redirects_keep_the_scheme) {
+  test::HttpScene https(nullptr, master::WebScheme::https);
+  BOOST_TEST(has(https.said("GET /a HTTP/1.1\r\nHost: www.example.test\r\n\r\n"),
+                 "Location: https://nyc.example.test/a\r\n"));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -23,10 +23,13 @@ struct HttpScene {
   IpAddress client = *parse_ip("198.51.100.7");
   std::vector<std::uint8_t> room = std::vector<std::uint8_t>(std::size_t{64} * 1024);
 
-  explicit HttpScene(master::HttpRacer* racer = nullptr) : desk(1, limits, random, nullptr, racer) {
+  explicit HttpScene(master::HttpRacer* racer = nullptr, master::WebScheme scheme = master::WebScheme::http)
+      : desk({scheme, 1, limits.target}, random, nullptr, racer) {
+    limits.protocol = master::protocol_of(scheme);
     master::ServiceConfig& s = config.services.emplace_back();
     s.name = "web";
     s.http.hosts = {"www.example.test", "*.x.test"};
+    s.rtsp = {s.http.hosts, "/"};
     s.ttl_bound = 60;
     s.ttl_fallback = 7;
     for (const char* const name : {"fra", "nyc", "sin"})
@@ -45,7 +48,8 @@ struct HttpScene {
     publish();
   }
   void publish() {
-    snapshot.http = std::make_shared<const master::HttpSites>(config);
+    snapshot.http = std::make_shared<const master::HttpSites>(config, master::WebScheme::http);
+    snapshot.rtsp = std::make_shared<const master::HttpSites>(config, master::WebScheme::rtsp);
     snapshot.services[0].view = std::make_shared<const director::View>(view);
     snapshot.services[0].servers = std::make_shared<const master::ServerAnswers>(config.services[0]);
     desk.take_over(std::make_shared<const master::Snapshot>(snapshot));

@@ -75,12 +75,31 @@ BOOST_AUTO_TEST_CASE(what_is_no_template_is_refused) {
 }
 
 BOOST_AUTO_TEST_CASE(a_template_that_leads_back_is_known) {
-  BOOST_TEST(HttpLocation::parse("{scheme}://{host}{path}")->leads_back());
-  BOOST_TEST(HttpLocation::parse("http://{host}{path}")->leads_back());
-  BOOST_TEST(!HttpLocation::parse("https://{host}{path}")->leads_back());
-  BOOST_TEST(!HttpLocation::parse("{scheme}://{host}:8080{path}")->leads_back());
-  BOOST_TEST(!HttpLocation::parse("{scheme}://fra.{host}{path}")->leads_back());
+  BOOST_TEST(HttpLocation::parse("{scheme}://{host}{path}")->leads_back("http"));
+  BOOST_TEST(HttpLocation::parse("http://{host}{path}")->leads_back("http"));
+  BOOST_TEST(!HttpLocation::parse("https://{host}{path}")->leads_back("http"));
+  BOOST_TEST(!HttpLocation::parse("{scheme}://{host}:8080{path}")->leads_back("http"));
+  BOOST_TEST(!HttpLocation::parse("{scheme}://fra.{host}{path}")->leads_back("http"));
   BOOST_TEST(HttpLocation::parse("{scheme}://fra.{host}{path}")->takes_host());
+  for (const char* const scheme : {"https", "rtsp"}) {
+    BOOST_TEST(HttpLocation::parse("{scheme}://{host}{path}")->leads_back(scheme));
+    BOOST_TEST(HttpLocation::parse(std::string(scheme) + "://{host}{path}")->leads_back(scheme));
+    BOOST_TEST(!HttpLocation::parse("http://{host}{path}")->leads_back(scheme));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_scheme_is_for_its_clients) {
+  for (const auto& [text, http, rtsp] : {std::tuple("{scheme}://a{path}", true, true),
+                                         {"http://a{path}", true, false},
+                                         {"https://a{path}", true, false},
+                                         {"rtsp://a{path}", false, true},
+                                         {"rtsps://a{path}", false, true}}) {
+    const auto location = HttpLocation::parse(text);
+    BOOST_REQUIRE(location.ok());
+    BOOST_TEST(location->suits("http") == http, text);
+    BOOST_TEST(location->suits("https") == http, text);
+    BOOST_TEST(location->suits("rtsp") == rtsp, text);
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

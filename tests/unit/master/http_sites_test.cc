@@ -23,7 +23,7 @@ struct Fixture {
   }
   /// The service's index; -1: none.
   int find(std::string_view host, std::string_view path = "/") {
-    const HttpSites sites(config);
+    const HttpSites sites(config, master::WebScheme::http);
     const auto found = sites.find(host, path, room);
     return found.site == nullptr ? -1 : found.site->service;
   }
@@ -73,14 +73,29 @@ BOOST_AUTO_TEST_CASE(the_longest_path_counts_by_segments) {
 
 BOOST_AUTO_TEST_CASE(only_servers_with_a_location_are_able) {
   service({"h.test", "[2001:db8::1]", "192.0.2.1"}, "/");
-  const HttpSites sites(config);
+  const HttpSites sites(config, master::WebScheme::http);
   BOOST_TEST(sites.find("[2001:DB8::1]", "/", room).site->able == 1U);
   BOOST_TEST(find("192.0.2.1") == 0);
 }
 
+BOOST_AUTO_TEST_CASE(rtsp_has_hosts_of_its_own_and_always_302) {
+  service({"h.test"}, "/");
+  config.services.back().http.status = 301;
+  config.services.back().rtsp = {{"Media.test"}, "/live"};
+  const HttpSites http(config, master::WebScheme::http);
+  const HttpSites rtsp(config, master::WebScheme::rtsp);
+  BOOST_TEST(!http.find("media.test", "/live", room).site);
+  BOOST_TEST(!rtsp.find("h.test", "/live", room).site);
+  BOOST_TEST(!rtsp.find("media.test", "/lively", room).site);
+  const auto* const site = rtsp.find("media.test", "/live/1", room).site;
+  BOOST_REQUIRE(site);
+  BOOST_TEST(site->status == 302U);
+  BOOST_TEST(site->status_other == 302U);
+}
+
 BOOST_AUTO_TEST_CASE(a_look_up_allocates_nothing) {
   service({"a-host-with-a-name-longer-than-any-short-string.test", "*.x.test"}, "/videos");
-  const HttpSites sites(config);
+  const HttpSites sites(config, master::WebScheme::http);
   const std::size_t before = test::allocations();
   for (const std::string_view host :
        {"a-host-with-a-name-longer-than-any-short-string.test", "a.b.c.d.x.test"})
