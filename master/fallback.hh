@@ -27,7 +27,7 @@ enum class Fallback : std::uint8_t {
   leap_second,        // a leap second is announced, and less than 2 s from now or from the instant
   not_sampled,        // the lot of service.race_share fell on the others
   // Of a request in a TCP connection that could be handed over to the slaves, but
-  tcp_options,     // the client's TCP has no timestamps or no selective acknowledgements
+  tcp_options,     // the client's TCP has no selective acknowledgements, or no timestamps
   tcp_busy,        // another answer or request is under way in it
   tcp_room,        // the answer is more than one segment, or than the client takes
   tcp_closing,     // the client has ended it

@@ -135,6 +135,10 @@ config::Schema<HttpConfig> http_schema() {
   s.key("requests", &C::requests,
         {.help = "Of one connection; then it is closed", .least = "1", .most = "1000000000"});
   s.key("race", &C::race, {.help = kRaceHelp});
+  s.key(
+      "early_octets", &C::early_octets,
+      {.help = "Race for clients whose TCP has no timestamps, too: segments begin with some octets that they "
+               "have already, which firewalls on the way may not like"});
   s.check([](const C& c, const Where& where) {
     check_twice(c.listen, where);
     if (c.target.bytes > c.header.bytes) where.error("target", "is more than http.header");

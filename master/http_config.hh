@@ -23,6 +23,7 @@ struct HttpConfig {
   Nanos idle_timeout = std::chrono::seconds(60);
   unsigned requests = 1000;
   bool race = true;
+  bool early_octets = false;
 };
 
 /// [[https.certificate]]

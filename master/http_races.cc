@@ -81,7 +81,9 @@ bool HttpRaces::race(const HttpRaceOffer& offer, const Course& course, HttpRaceO
   if (const auto why = this->line_up(offer, course, asked, line_up)) return refused(*why);
   const std::size_t length = write_answers(offer, line_up);
   if (length == 0) return refused(Fallback::too_big);
-  if (const auto fit = output.look_at(length); fit != net::Handover::fits) return refused(reason(fit));
+  const net::TcpFit fit = output.look_at(length + line_up.count);
+  if (fit.result != net::Handover::fits) return refused(reason(fit.result));
+  if (!fit.timestamps && !options_.early_octets) return refused(Fallback::tcp_options);
   // The handshake has shown that the client has its address. What cannot be raced costs nothing.
   if (const auto why = guard_.take(course.client.ip, true, asked)) return refused(*why);
   if (ordered_ == kMostQueries) (void)flush(output);
@@ -99,7 +101,8 @@ bool HttpRaces::race(const HttpRaceOffer& offer, const Course& course, HttpRaceO
                           .receive_next = held.receive_next,
                           .window = held.window,
                           .clock = held.clock,
-                          .answer = static_cast<std::uint16_t>(length)},
+                          .answer = static_cast<std::uint16_t>(length),
+                          .timestamps = fit.timestamps},
                          line_up.count, due - now);
   output.send_packet(race.old_octet());
   order(line_up, race, course);
@@ -175,8 +178,9 @@ void HttpRaces::order(const LineUp& line_up, const SegmentRace& race, const Cour
     const wire::TcpSegment segment = race.segment(i);
     order.segment = {.sequence = segment.sequence,
                      .acknowledgement = segment.acknowledgement,
-                     .timestamp = segment.timestamps->value,
-                     .window = segment.window};
+                     .timestamp = segment.timestamps ? segment.timestamps->value : 0,
+                     .window = segment.window,
+                     .early = race.early(i)};
     order.request = as_bytes(answer(i, race.connection().answer));
     book_.add(runner.slave, ordered_, order);
   }

@@ -31,10 +31,11 @@ struct HttpRaceOptions {
   unsigned max_slaves = 8;
   GuardOptions guard;  // of clients whose address is certain
   std::size_t order_size = 1200;
-  std::size_t slaves = 0;   // how many are configured
-  unsigned loop = 0;        // ids and sealed datagrams of different loops never meet
-  std::uint64_t epoch = 0;  // random, shared by all loops of one start
-  std::size_t most = 8192;  // races that are not over yet
+  std::size_t slaves = 0;     // how many are configured
+  unsigned loop = 0;          // ids and sealed datagrams of different loops never meet
+  std::uint64_t epoch = 0;    // random, shared by all loops of one start
+  std::size_t most = 8192;    // races that are not over yet
+  bool early_octets = false;  // race for clients without timestamps, too
 };
 
 /// Written by the loop, read by any thread.
@@ -62,7 +63,7 @@ struct HttpRaceCounters {
 class HttpRaceOutput : public OrderSink {
  public:
   /// Whether the connection whose request is at hand can be handed over with so many octets,
-  virtual net::Handover look_at(std::size_t octets) noexcept = 0;
+  virtual net::TcpFit look_at(std::size_t octets) noexcept = 0;
   /// and does it, right after that. What was held in part only is sent by who implements this.
   virtual net::TcpHandoff hand_over(std::string_view answer) noexcept = 0;
   virtual void send_packet(const wire::TcpSegment& segment) noexcept = 0;

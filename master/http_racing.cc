@@ -81,9 +81,9 @@ bool HttpRacing::race(const HttpRaceOffer& offer, const net::Fd& connection, con
   return true;
 }
 
-net::Handover HttpRacing::look_at(std::size_t octets) noexcept {
+net::TcpFit HttpRacing::look_at(std::size_t octets) noexcept {
   fit_ = net::look_at(*connection_, octets);
-  return fit_.result;
+  return fit_;
 }
 
 net::TcpHandoff HttpRacing::hand_over(std::string_view answer) noexcept {

@@ -59,7 +59,7 @@ class HttpRacing final : private HttpRaceOutput {
   };
   // HttpRaceOutput
   void send_orders(std::span<OrderDatagram> datagrams) override { orders_.send_orders(datagrams); }
-  net::Handover look_at(std::size_t octets) noexcept override;
+  net::TcpFit look_at(std::size_t octets) noexcept override;
   net::TcpHandoff hand_over(std::string_view answer) noexcept override;
   void send_packet(const wire::TcpSegment& segment) noexcept override;
   [[nodiscard]] MonoTime now() const noexcept override { return clock_.mono(); }

@@ -30,24 +30,39 @@ std::uint32_t SegmentRace::timestamp(unsigned runner) const {
   return first_ + runner;
 }
 
+std::uint8_t SegmentRace::early(unsigned runner) const {
+  return connection_.timestamps ? 0 : static_cast<std::uint8_t>(runner + 1);
+}
+
 wire::TcpSegment SegmentRace::segment(unsigned runner) const {
   return {.source = connection_.server,
           .destination = connection_.client,
-          .sequence = connection_.send_next,
+          .sequence = connection_.send_next - early(runner),
           .acknowledgement = connection_.receive_next,
           .window = connection_.window,
-          .timestamps = wire::TcpTimestamps{timestamp(runner), 0},
+          .timestamps = connection_.timestamps ? std::optional(wire::TcpTimestamps{timestamp(runner), 0})
+                                               : std::nullopt,
           .payload = {}};
 }
 
 wire::TcpSegment SegmentRace::old_octet() const {
   return {.source = connection_.server,
           .destination = connection_.client,
-          .sequence = connection_.send_next - 1,
+          .sequence = connection_.send_next - (connection_.timestamps ? 1 : runners_ + 1),
           .acknowledgement = connection_.receive_next,
           .window = connection_.window,
-          .timestamps = wire::TcpTimestamps{connection_.clock, 0},
+          .timestamps = connection_.timestamps ? std::optional(wire::TcpTimestamps{connection_.clock, 0})
+                                               : std::nullopt,
           .payload = kOldOctet};
+}
+
+/// The first block is what came twice (RFC 2883 §4): the octets that the winner's segment began early with.
+SegmentRace::Told SegmentRace::look_at_block(const wire::TcpView& packet) const {
+  if (packet.sacks == 0) return {Outcome::fallback};
+  const wire::SackBlock& twice = packet.sack[0];
+  const std::uint32_t early = connection_.send_next - twice.begin;
+  if (twice.end != connection_.send_next || early < 1 || early > runners_) return {Outcome::unclear};
+  return {Outcome::won, early - 1};
 }
 
 SegmentRace::Told SegmentRace::look(const wire::TcpView& packet) const {
@@ -59,8 +74,9 @@ SegmentRace::Told SegmentRace::look(const wire::TcpView& packet) const {
   const std::uint32_t end = connection_.send_next + connection_.answer;
   // Not before the answer's end, nor far behind it: only a guess that is near ends the race. A connection
   // with timestamps has them in all packets (RFC 7323 §3.2).
-  if (!packet.ack || packet.syn || packet.acknowledgement - end > kMostBehind || !packet.timestamps)
-    return {};
+  if (!packet.ack || packet.syn || packet.acknowledgement - end > kMostBehind) return {};
+  if (!connection_.timestamps) return look_at_block(packet);
+  if (!packet.timestamps) return {};
   if (packet.sacks > 0) {
     const std::uint32_t sacked = packet.sack[0].end;
     if (wire::sequence_before(connection_.send_next, sacked) && !wire::sequence_before(end, sacked))

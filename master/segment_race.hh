@@ -25,6 +25,9 @@ struct HandedOver {
   std::uint16_t window = 0;  // as in the header
   std::uint32_t clock = 0;   // the connection's timestamp clock at the hand-over, in ms
   std::uint16_t answer = 0;  // octets of the answer, the same of all slaves
+  /// False: segments are told apart by how many octets early they begin, which a client's selective
+  /// acknowledgement names (RFC 2883 §4).
+  bool timestamps = true;
 };
 
 class SegmentRace {
@@ -37,8 +40,10 @@ class SegmentRace {
   /// instant, from which a later answer of its own would be delayed, and none below the hand-over's, which
   /// the client would drop.
   [[nodiscard]] std::uint32_t timestamp(unsigned runner) const;
+  /// Octets before the answer that runner k's segment begins with: 0 with timestamps, otherwise k + 1.
+  [[nodiscard]] std::uint8_t early(unsigned runner) const;
   /// The segment without its content and without an echo of the client's timestamp, which nobody tells the
-  /// master of: 0 is none. The content must have connection().answer octets.
+  /// master of: 0 is none. The content must have early() and connection().answer octets.
   [[nodiscard]] wire::TcpSegment segment(unsigned runner) const;
   /// One octet that the client has had already, sent by the master at the hand-over: the client answers it at
   /// once, and goes on acknowledging at once, so that no loser's timestamp can take the winner's place.
@@ -64,6 +69,8 @@ class SegmentRace {
   [[nodiscard]] const HandedOver& connection() const { return connection_; }
 
  private:
+  [[nodiscard]] Told look_at_block(const wire::TcpView& packet) const;
+
   HandedOver connection_;
   unsigned runners_;
   std::uint32_t first_;  // timestamp of runner 0

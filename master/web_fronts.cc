@@ -54,6 +54,7 @@ HttpRacing::Options racing_options(const WebNeeds& needs, WebScheme scheme, unsi
   o.core.slaves = slave_names(config).size();
   o.core.loop = loop;
   o.core.epoch = needs.epoch;
+  o.core.early_octets = config.http.early_octets;
   o.longest_delay = Nanos(0);
   for (const ServiceConfig& service : config.services)
     if (!(scheme == WebScheme::rtsp ? service.rtsp.hosts : service.http.hosts).empty())

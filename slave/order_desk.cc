@@ -233,14 +233,20 @@ bool OrderDesk::build(const wire::Order& order, const PreparedService& service, 
 bool OrderDesk::build_segment(const wire::Order& order, const Endpoint& source, std::uint32_t shot) {
   if (order.echo || order.beacon || !order.server_cookie.empty() || order.request.empty()) return false;
   const wire::OrderSegment& s = *order.segment;
-  const std::size_t length = wire::write_tcp_packet({.source = source,
-                                                     .destination = order.client,
-                                                     .sequence = s.sequence,
-                                                     .acknowledgement = s.acknowledgement,
-                                                     .window = s.window,
-                                                     .timestamps = wire::TcpTimestamps{s.timestamp, 0},
-                                                     .payload = order.request},
-                                                    pool_.answer(shot));
+  // What is early is thrown away by who has it, so it may be anything.
+  std::array<std::uint8_t, kMaxPacket> room{};
+  const std::size_t whole = s.early + order.request.size();
+  if (whole > room.size()) return false;
+  std::ranges::copy(order.request, room.begin() + s.early);
+  const std::size_t length = wire::write_tcp_packet(
+      {.source = source,
+       .destination = order.client,
+       .sequence = s.sequence,
+       .acknowledgement = s.acknowledgement,
+       .window = s.window,
+       .timestamps = s.early > 0 ? std::nullopt : std::optional(wire::TcpTimestamps{s.timestamp, 0}),
+       .payload = Bytes(room).first(whole)},
+      pool_.answer(shot));
   pool_[shot].length = static_cast<std::uint16_t>(length);
   return length > 0;
 }

@@ -17,7 +17,6 @@ namespace flagfall::net {
 namespace {
 
 constexpr std::uint8_t kEstablished = 1;  // include/net/tcp_states.h
-constexpr std::uint8_t kNeeded = TCPI_OPT_TIMESTAMPS | TCPI_OPT_SACK;
 /// Bit 0 of TCP_TIMESTAMP: the connection's clock counts microseconds.
 constexpr std::uint32_t kMicroseconds = 1;
 
@@ -65,7 +64,7 @@ bool take(const Fd& fd, unsigned scale, std::string_view answer, TcpHandoff& out
 
 Handover look(const tcp_info& info, int unread, std::size_t octets) {
   if (info.tcpi_state != kEstablished) return Handover::closing;
-  if ((info.tcpi_options & kNeeded) != kNeeded) return Handover::options;
+  if ((info.tcpi_options & TCPI_OPT_SACK) == 0) return Handover::options;
   if (unread > 0 || info.tcpi_unacked > 0 || info.tcpi_notsent_bytes > 0) return Handover::busy;
   if (octets > info.tcpi_snd_mss || octets > info.tcpi_snd_wnd) return Handover::room;
   return Handover::fits;
@@ -77,7 +76,8 @@ TcpFit look_at(const Fd& fd, std::size_t octets) noexcept {
   int unread = 0;
   const auto info = get<tcp_info>(fd, TCP_INFO);
   if (!info || ioctl(fd.get(), SIOCINQ, &unread) != 0) return {Handover::failed, errno};
-  return {look(*info, unread, octets), 0, info->tcpi_rcv_wscale};
+  return {look(*info, unread, octets), 0, info->tcpi_rcv_wscale,
+          (info->tcpi_options & TCPI_OPT_TIMESTAMPS) != 0};
 }
 
 TcpHandoff hand_over(const Fd& fd, const TcpFit& fit, std::string_view answer) noexcept {

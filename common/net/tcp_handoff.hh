@@ -13,7 +13,7 @@ namespace flagfall::net {
 /// Whether an answer can be handed over, and why not.
 enum class Handover : std::uint8_t {
   fits,
-  options,  // the client has no timestamps or no selective acknowledgements (RFC 7323, RFC 2018)
+  options,  // the client has no selective acknowledgements (RFC 2018)
   busy,     // something is unsent, unacknowledged or unread
   room,     // larger than one segment, or than the client's window
   closing,  // not established any more, or the client sends no more
@@ -34,8 +34,9 @@ struct TcpHandoff {
 
 struct TcpFit {
   Handover result = Handover::failed;
-  int error = 0;       // errno, with `failed`
-  unsigned scale = 0;  // of the window that the client may send
+  int error = 0;            // errno, with `failed`
+  unsigned scale = 0;       // of the window that the client may send
+  bool timestamps = false;  // the connection has them (RFC 7323)
 };
 
 /// Whether an answer of so many octets could be handed over now. Two system calls.

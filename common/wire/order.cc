@@ -18,7 +18,7 @@ constexpr std::uint8_t kFlags =
     kFlagIpv6 | kFlagCookie | kFlagEcho | kFlagBeacon | kFlagShadow | kFlagSegment;
 // race, instant, service, address, flags, port, request length
 constexpr std::size_t kOrderFixed = 8 + 8 + 2 + 1 + 1 + 2 + 2;
-constexpr std::size_t kSegment = 4 + 4 + 4 + 2;
+constexpr std::size_t kSegment = 4 + 4 + 4 + 2 + 1;
 
 std::uint8_t flags_of(const Order& order) {
   return static_cast<std::uint8_t>((order.client.ip.family == Family::v6 ? kFlagIpv6 : 0) |
@@ -67,6 +67,7 @@ bool OrderWriter::add(const Order& order) {
     writer.u32(order.segment->acknowledgement);
     writer.u32(order.segment->timestamp);
     writer.u16(order.segment->window);
+    writer.u8(order.segment->early);
   }
   writer.sized(order.request);
   assert(writer.ok() && writer.left() == 0);
@@ -111,6 +112,7 @@ bool OrderReader::next(Order& out) {
     s.acknowledgement = reader_.u32();
     s.timestamp = reader_.u32();
     s.window = reader_.u16();
+    s.early = reader_.u8();
   }
   out.request = reader_.sized();
   ok_ = reader_.ok() && plausible(out.instant) && (flags & ~kFlags) == 0;

@@ -31,6 +31,8 @@ struct OrderSegment {
   std::uint32_t acknowledgement = 0;
   std::uint32_t timestamp = 0;
   std::uint16_t window = 0;
+  /// Not 0: it begins with so many octets that the client has already, and has no timestamp.
+  std::uint8_t early = 0;
   bool operator==(const OrderSegment&) const = default;
 };
 

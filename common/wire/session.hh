@@ -17,7 +17,7 @@
 
 namespace flagfall::wire {
 
-inline constexpr std::uint16_t kSessionVersion = 5;
+inline constexpr std::uint16_t kSessionVersion = 6;
 /// A frame's octets at most, and its header's.
 inline constexpr std::size_t kMaxMessage = std::size_t{64} * 1024;
 inline constexpr std::size_t kMessageHeader = 8;

@@ -39,7 +39,7 @@ class HttpRaceTest(unittest.TestCase):
         cls.addClassCleanup(cls.lab.stop)
         cls.lab.start_lab()
         cls.site = deployment.Deployment(cls.lab, SLAVES, delay="30ms", ordinary_user=True)
-        web_races.arrange(cls.site)
+        web_races.arrange(cls.site, early_octets=True)
         cls.site.start()
 
     def nearest(self, client):
@@ -175,6 +175,91 @@ class HttpRaceTest(unittest.TestCase):
         for i in range(20):
             self.assertEqual(connection.ask(f"/{i}").winner, "nyc")
         self.assertEqual(connection.close(), b"")
+
+    def test_7_clients_without_timestamps_are_raced_and_their_verdicts_are_right(self):
+        client = "madrid"
+        self.lab.run(client, ["sysctl", "-qw", "net.ipv4.tcp_timestamps=0"], check=True)
+        try:
+            before = self.counted()
+            races = web_races.verdicts.Races(self.site.socket())
+            clients = web_races.Clients(self.lab)
+            for i, think in enumerate((0, 10, 50, 100)):
+                clients.ask(client, 40, think_ms=think, family=4 if i % 2 else 6)
+                clients.ask(client, 10, think_ms=think, each=1, family=6 if i % 2 else 4)
+            requests = web_races.match(clients.wait(), races.stop())
+            since = self.since(before)
+        finally:
+            self.lab.run(client, ["sysctl", "-qw", "net.ipv4.tcp_timestamps=1"], check=True)
+        self.assertEqual([r.fault for r in requests if r.fault], [])
+        self.assertEqual(clients.left_over, [])
+        self.assertEqual(since, {"races": len(requests)})
+        self.assert_nearest([(r.host, r.winner) for r in requests])
+        score, wrong = web_races.score(requests)
+        print(f"without timestamps: {len(requests)} requests, {score}")
+        self.assertEqual(wrong, [])
+        self.assertGreaterEqual(score["certain_share"], 0.95)
+
+    def test_7_a_client_that_does_not_read_gets_every_answer_when_it_does(self):
+        with self.lab.socket("boston", socket.AF_INET, socket.SOCK_STREAM) as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2304)
+            sock.settimeout(10)
+            sock.connect((self.lab.address("master"), 80))
+            before = self.counted()
+            count = 40
+            for i in range(count):  # its window is closed long before the last one
+                sock.sendall(f"GET /{i} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+                time.sleep(0.05)
+            got = b""
+            while got.count(b"\r\n\r\n") < count:
+                got += sock.recv(65536)
+            since = self.since(before)
+            self.assertEqual([int(n) for n in re.findall(rb"example\.test/(\d+)\r", got)], list(range(count)))
+            self.assertGreater(since["races"], 0)
+            self.assertGreater(since.get("tcp_room", 0) + since.get("tcp_busy", 0), 0)
+            sock.sendall(f"GET /last HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n".encode())
+            rest = b""
+            while part := sock.recv(65536):
+                rest += part
+            self.assertIn(b"example.test/last\r\n", rest)
+            self.assertEqual(rest.count(b"HTTP/1.1 "), 1)
+
+    def test_8_segments_that_come_after_the_kernels_own_copy_change_nothing(self):
+        client = "jakarta"
+        before = self.site.status()["http"]
+        for slave in SLAVES:
+            self.lab.link(slave, client, one_way=True, delay="400ms")
+        try:
+            connection = Connection(self.lab, client)
+            requests = [connection.ask(f"/{i}") for i in range(6)]
+            time.sleep(0.5)
+            requests.append(connection.ask("/after"))
+        finally:
+            for slave in SLAVES:
+                self.lab.link(slave, client, one_way=True, delay=f"{self.lab.delay_ms(slave, client)}ms")
+        self.assertEqual([r.fault for r in requests], [""] * 7)
+        self.assertEqual(connection.close(), b"")
+        now = self.site.status()["http"]
+        self.assertGreaterEqual(now["races_own_copy"] - before["races_own_copy"], 5)
+        self.assertEqual(now["races_won"], before["races_won"])
+
+    def test_8_with_half_of_the_slaves_segments_lost_every_answer_is_whole(self):
+        for slave in SLAVES:
+            self.lab.link(slave, "*", one_way=True, loss=0.5)
+        try:
+            races = web_races.verdicts.Races(self.site.socket())
+            clients = web_races.Clients(self.lab)
+            for host in ("berlin", "denver", "tokyo"):
+                clients.ask(host, 30, think_ms=10)
+            requests = web_races.match(clients.wait(), races.stop())
+        finally:
+            for slave in SLAVES:
+                self.lab.link(slave, "*", one_way=True, loss=0)
+        self.assertEqual([r.fault for r in requests if r.fault], [])
+        self.assertEqual(clients.left_over, [])
+        score, wrong = web_races.score(requests)
+        print(f"half of the segments lost: {len(requests)} requests, {score}, the slowest "
+              f"{max(r.ended_ns - r.started_ns for r in requests) * 1e-9:.2f} s")
+        self.assertEqual(wrong, [])
 
     def test_8_with_loss_on_every_link_every_answer_is_whole(self):
         self.lab.link("*", "*", loss=0.05)

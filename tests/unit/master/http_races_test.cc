@@ -37,6 +37,7 @@ struct Rig : HttpRaceOutput, RaceLog, HttpRacer {
   std::optional<MonoTime> received;
   Handover result = Handover::fits;
   std::size_t held = 0;  // of what does not fit
+  bool timestamps = true;
   bool refuse_orders = false;
   std::map<std::uint16_t, net::Opener> openers;
   std::vector<Order> orders;
@@ -83,7 +84,9 @@ struct Rig : HttpRaceOutput, RaceLog, HttpRacer {
       BOOST_TEST(reader.ok());
     }
   }
-  Handover look_at(std::size_t /*octets*/) noexcept override { return held > 0 ? Handover::fits : result; }
+  net::TcpFit look_at(std::size_t /*octets*/) noexcept override {
+    return {.result = held > 0 ? Handover::fits : result, .timestamps = timestamps};
+  }
   net::TcpHandoff hand_over(std::string_view answer) noexcept override {
     handed_over = answer;
     return {.result = result,
@@ -216,6 +219,30 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_handed_over_is_answered_by_the_master_and_sa
   BOOST_TEST(races->in_flight() == 0U);
 }
 
+BOOST_AUTO_TEST_CASE(clients_without_timestamps_are_raced_where_that_is_wanted) {
+  timestamps = false;
+  BOOST_TEST(why_not() == "tcp_options");
+  options.early_octets = true;
+  races.emplace(options, random, this);
+  publish();
+  BOOST_TEST(ask() == "");
+  BOOST_REQUIRE_EQUAL(orders.size(), 3U);
+  for (std::size_t i = 0; i < 3; ++i) {
+    BOOST_TEST(orders[i].order.segment->early == i + 1);
+    BOOST_TEST(orders[i].order.segment->sequence == 0xfffffff0U - i - 1);
+  }
+  const auto length = static_cast<std::uint32_t>(orders[0].content.size());
+  races->look({.source = client,
+               .destination = kServer,
+               .acknowledgement = 0xfffffff0 + length,
+               .ack = true,
+               .sack = {{{0xffffffee, 0xfffffff0}}},
+               .sacks = 1},
+              kNow + 60ms);
+  BOOST_TEST(races->counters().won.get() == 1U);
+  BOOST_TEST(std::get<SegmentWon>(records.back()).slave == 1);
+}
+
 BOOST_AUTO_TEST_CASE(an_answer_that_the_kernel_has_in_part_is_not_written_again) {
   result = Handover::failed;
   held = 10;
@@ -345,7 +372,9 @@ BOOST_AUTO_TEST_CASE(a_race_allocates_nothing) {
     void send_orders(std::span<OrderDatagram> datagrams) override {
       for (OrderDatagram& d : datagrams) d.sent = true;
     }
-    Handover look_at(std::size_t /*octets*/) noexcept override { return Handover::fits; }
+    net::TcpFit look_at(std::size_t /*octets*/) noexcept override {
+      return {.result = Handover::fits, .timestamps = true};
+    }
     net::TcpHandoff hand_over(std::string_view answer) noexcept override {
       return {.result = Handover::fits, .held = answer.size()};
     }

@@ -165,7 +165,7 @@ BOOST_AUTO_TEST_CASE(an_unknown_name_a_duplicate_and_another_version_are_refused
   did = rig.say(id, wire::Hello{1, 1, 4954, ""});
   BOOST_REQUIRE(did.sent<wire::Refusal>() != nullptr);
   BOOST_TEST(did.sent<wire::Refusal>()->reason ==
-             "protocol version 1 is not spoken here, only 5: upgrade the older side");
+             "protocol version 1 is not spoken here, only 6: upgrade the older side");
   BOOST_TEST(rig.core.counters().refused_unknown == 1U);
   BOOST_TEST(rig.core.counters().refused_duplicate == 1U);
   BOOST_TEST(rig.core.counters().refused_version == 1U);

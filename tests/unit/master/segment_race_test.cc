@@ -5,6 +5,7 @@
 
 using namespace flagfall;  // NOLINT(google-build-using-namespace): a test
 using namespace std::chrono_literals;
+using master::HandedOver;
 using master::SegmentRace;
 using Outcome = SegmentRace::Outcome;
 
@@ -98,6 +99,41 @@ BOOST_AUTO_TEST_CASE(the_masters_own_copy_is_a_fallback) {
   BOOST_TEST((race.look(acknowledgement(200, connection().clock + 205)).outcome == Outcome::fallback));
   BOOST_TEST((race.look(acknowledgement(200, connection().clock + 5)).outcome == Outcome::unclear));
   BOOST_TEST((race.look(acknowledgement(200, connection().clock - 9)).outcome == Outcome::unclear));
+}
+
+BOOST_AUTO_TEST_CASE(without_timestamps_the_octets_that_came_twice_name_the_winner) {
+  HandedOver plain = connection();
+  plain.timestamps = false;
+  const SegmentRace one(plain, 3, 25ms);
+  const std::uint32_t first = plain.send_next;
+  wire::TcpView all = acknowledgement(200, 0);
+  all.timestamps.reset();
+  const auto with = [&](wire::SackBlock block) {
+    wire::TcpView out = all;
+    out.sack[0] = block;
+    out.sacks = 1;
+    return one.look(out);
+  };
+  for (unsigned k = 0; k < 3; ++k) {
+    const wire::TcpSegment segment = one.segment(k);
+    BOOST_TEST(one.early(k) == k + 1);
+    BOOST_TEST(segment.sequence == first - k - 1);
+    BOOST_TEST(!segment.timestamps);
+    const auto told = with({first - k - 1, first});
+    BOOST_TEST((told.outcome == Outcome::won));
+    BOOST_TEST(told.winner.value_or(9) == k);
+  }
+  const wire::TcpSegment old = one.old_octet();
+  BOOST_TEST(old.sequence == first - 4);
+  BOOST_TEST(!old.timestamps);
+  BOOST_TEST((with({first - 4, first - 3}).outcome == Outcome::unclear));  // of the old octet, late
+  BOOST_TEST((with({first - 4, first}).outcome == Outcome::unclear));      // of nobody
+  BOOST_TEST((with({first, first}).outcome == Outcome::unclear));
+  BOOST_TEST((with({first - 2, first + 200}).outcome == Outcome::unclear));  // a loser came before
+  BOOST_TEST((one.look(all).outcome == Outcome::fallback));
+  wire::TcpView part = all;
+  part.acknowledgement -= 1;
+  BOOST_TEST((one.look(part).outcome == Outcome::not_yet));
 }
 
 BOOST_AUTO_TEST_CASE(other_packets_say_nothing) {

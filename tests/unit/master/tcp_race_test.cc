@@ -20,7 +20,10 @@ constexpr std::size_t kAnswer = 200;
 
 struct Course : net::testing::LoopbackConnection {
   explicit Course(const char* ip) : LoopbackConnection(ip), tap(at) { tap.open(); }
-  Course(const char* ip, Numbers numbers) : LoopbackConnection(ip, numbers), tap(at) { tap.open(); }
+  Course(const char* ip, Numbers numbers)
+      : LoopbackConnection(ip, numbers), tap(at), timestamps(numbers.timestamps) {
+    tap.open();
+  }
 
   SegmentRace start() {
     ask("?");
@@ -32,13 +35,15 @@ struct Course : net::testing::LoopbackConnection {
                             .receive_next = h.receive_next,
                             .window = h.window,
                             .clock = h.clock,
-                            .answer = kAnswer},
+                            .answer = kAnswer,
+                            .timestamps = timestamps},
                            kRunners, kDelay);
     inject(race.old_octet());
     return race;
   }
   void run(const SegmentRace& race, unsigned runner) const {
-    const std::string text(kAnswer, static_cast<char>('a' + runner));
+    const std::string text =
+        std::string(race.early(runner), 'x') + std::string(kAnswer, static_cast<char>('a' + runner));
     wire::TcpSegment segment = race.segment(runner);
     segment.payload = as_bytes(text);
     inject(segment);
@@ -54,6 +59,7 @@ struct Course : net::testing::LoopbackConnection {
   [[nodiscard]] std::string answer() const { return take(client, kAnswer); }
 
   net::TcpTap tap;
+  bool timestamps = true;
 };
 
 }  // namespace
@@ -104,6 +110,26 @@ BOOST_AUTO_TEST_CASE(a_race_goes_over_the_end_of_the_sequence_numbers) {
         Course::send(course.server, "answer");
         BOOST_TEST(Course::take(course.client, 6) == "answer");
       }
+}
+
+BOOST_AUTO_TEST_CASE(without_timestamps_the_winner_is_known_by_what_it_sent_early) {
+  for (const char* ip : {"127.0.0.1", "::1"}) {
+    Course course(ip, {.send_next = 0xfffffff0, .receive_next = 5, .timestamps = false});
+    for (unsigned i = 0; i < 12; ++i) BOOST_TEST_CONTEXT(ip << " " << i) {
+        const SegmentRace race = course.start();
+        std::this_thread::sleep_for(kDelay);
+        const unsigned winner = i % kRunners;
+        course.run(race, winner);
+        for (unsigned k = 0; k < kRunners; ++k)
+          if (k != winner) course.run(race, k);
+        const std::string got = course.answer();
+        const auto told = course.verdict(race);
+        if (got == std::string(kAnswer, 'm')) continue;  // this machine stood still
+        BOOST_TEST(got == std::string(kAnswer, static_cast<char>('a' + winner)));
+        BOOST_TEST((told.outcome == SegmentRace::Outcome::won));
+        BOOST_TEST(told.winner.value_or(kRunners) == winner);
+      }
+  }
 }
 
 BOOST_AUTO_TEST_CASE(forged_segments_in_a_race_change_neither_its_octets_nor_its_winner) {

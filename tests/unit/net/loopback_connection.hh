@@ -53,6 +53,7 @@ struct LoopbackConnection {
   struct Numbers {
     std::uint32_t send_next;
     std::uint32_t receive_next;
+    bool timestamps = true;
   };
   LoopbackConnection(const char* ip, Numbers numbers)
       : listener(tcp_listener({*parse_ip(ip), 0}, false)),
@@ -60,8 +61,8 @@ struct LoopbackConnection {
         raw(raw_ip_socket(at.ip.family, 1 << 16)) {
     peer = {at.ip, static_cast<std::uint16_t>(at.port ^ 1U)};
     listener = Fd();
-    server = half(at, peer, numbers.send_next, numbers.receive_next);
-    client = half(peer, at, numbers.receive_next, numbers.send_next);
+    server = half(at, peer, numbers.send_next, numbers.receive_next, numbers.timestamps);
+    client = half(peer, at, numbers.receive_next, numbers.send_next, numbers.timestamps);
     for (const Fd* each : {&server, &client}) set(*each, TCP_REPAIR, TCP_REPAIR_OFF_NO_WP);
     const int flags = fcntl(server.get(), F_GETFL);
     check(fcntl(server.get(), F_SETFL, flags | O_NONBLOCK), "O_NONBLOCK");
@@ -107,7 +108,8 @@ struct LoopbackConnection {
   static void set(const Fd& fd, int name, std::uint32_t value) {
     check(setsockopt(fd.get(), IPPROTO_TCP, name, &value, sizeof value), "setsockopt(TCP)");
   }
-  static Fd half(const Endpoint& from, const Endpoint& to, std::uint32_t send, std::uint32_t receive) {
+  static Fd half(const Endpoint& from, const Endpoint& to, std::uint32_t send, std::uint32_t receive,
+                 bool timestamps) {
     const SockAddr own(from);
     const SockAddr other(to);
     Fd fd(check(socket(own.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
@@ -122,7 +124,9 @@ struct LoopbackConnection {
     check(connect(fd.get(), &other.any, other.length), "connect");
     const std::array<tcp_repair_opt, 4> options{
         {{kOptionSize, 1400}, {kOptionScale, 7U | (7U << 16U)}, {kOptionSack, 0}, {kOptionTimestamp, 0}}};
-    check(setsockopt(fd.get(), IPPROTO_TCP, TCP_REPAIR_OPTIONS, options.data(), sizeof options), "options");
+    check(setsockopt(fd.get(), IPPROTO_TCP, TCP_REPAIR_OPTIONS, options.data(),
+                     (timestamps ? 4 : 3) * sizeof options[0]),
+          "options");
     const tcp_repair_window window{receive, 60000, 60000, 60000, receive};
     check(setsockopt(fd.get(), IPPROTO_TCP, TCP_REPAIR_WINDOW, &window, sizeof window), "window");
     return fd;

@@ -241,7 +241,7 @@ BOOST_AUTO_TEST_CASE(a_welcome_of_another_version_is_no_registration) {
   rig.secure();
   const Did did = rig.say(wire::Welcome{1, 1, seconds(1), "", {}});
   BOOST_TEST(did.registered == 0U);
-  BOOST_TEST(did.lines.at(0).find("it speaks protocol version 1, we speak 5") != std::string::npos);
+  BOOST_TEST(did.lines.at(0).find("it speaks protocol version 1, we speak 6") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(a_master_that_does_not_read_is_left) {

@@ -153,6 +153,22 @@ BOOST_AUTO_TEST_CASE(a_segment_becomes_the_whole_packet_of_the_connection) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_segment_that_begins_early_has_no_timestamp) {
+  Rig rig;
+  wire::Order o = rig.order();
+  o.segment = wire::OrderSegment{0xfffffff0, 7000, 0, 502, 3};
+  o.request = as_bytes("HTTP/1.1 302 Found");
+  const auto shots = rig.give({o});
+  BOOST_REQUIRE_EQUAL(shots.size(), 1U);
+  const Bytes packet = rig.pool.answer(shots[0]).first(rig.pool[shots[0]].length);
+  BOOST_TEST(as_text(packet.last(o.request.size())) == "HTTP/1.1 302 Found");
+  const auto view = wire::parse_tcp_packet(packet);
+  BOOST_REQUIRE(view.has_value());
+  BOOST_TEST(view->sequence == 0xfffffff0U);
+  BOOST_TEST(!view->timestamps);
+  BOOST_TEST(view->payload == o.request.size() + 3);
+}
+
 BOOST_AUTO_TEST_CASE(segments_that_no_master_orders_are_refused) {
   Rig rig;
   const std::string most(kMaxPacket - 52, 'x');
@@ -166,6 +182,9 @@ BOOST_AUTO_TEST_CASE(segments_that_no_master_orders_are_refused) {
   (void)rig.outcome();
   wire::Order bad = good;
   bad.request = as_bytes(more);
+  rig.refused(bad, rig.desk.counters().bad_request);
+  bad = good;
+  bad.segment->early = 255;
   rig.refused(bad, rig.desk.counters().bad_request);
   bad = good;
   bad.request = {};

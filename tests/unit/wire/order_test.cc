@@ -73,7 +73,7 @@ BOOST_AUTO_TEST_CASE(orders_come_back_as_they_were_written) {
 BOOST_AUTO_TEST_CASE(a_segment_goes_with_its_numbers) {
   for (const char* client : {"192.0.2.9:5353", "[2001:db8::9]:53"}) {
     Order o = some_order(client, false);
-    o.segment = wire::OrderSegment{0x01020304, 0xfffefdfc, 0x11121314, 0x2122};
+    o.segment = wire::OrderSegment{0x01020304, 0xfffefdfc, 0x11121314, 0x2122, 0x31};
     std::vector<std::uint8_t> room(512);
     OrderWriter writer(room, from_ns<RefTime>(99));
     BOOST_REQUIRE(writer.add(o));
