@@ -10,7 +10,7 @@
 namespace flagfall::master {
 
 /// "http", "https" or "rtsp" of GET /status.
-nlohmann::json http_json(const HttpLoop& web);
+nlohmann::json http_json(const HttpLoop& http);
 /// Of all front ends.
 void add_http(metrics::Families& out, const std::vector<std::unique_ptr<HttpLoop>>& web,
               const Config& config);

@@ -44,7 +44,8 @@ HttpRacing::Options racing_options(const WebNeeds& needs, WebScheme scheme, unsi
   HttpRacing::Options o;
   o.listen = listen_of(config, scheme);
   const std::vector<Endpoint> all = service_addresses(config);
-  o.first_address = static_cast<unsigned>(std::ranges::search(all, o.listen).begin() - all.begin());
+  o.first_address = static_cast<unsigned>(
+      std::search(all.begin(), all.end(), o.listen.begin(), o.listen.end()) - all.begin());
   o.order_sources = order_sources(config);
   o.order_dscp = config.control.order_dscp;
   const RaceOptions race = race_options(config);

@@ -1,5 +1,7 @@
 #include "master/http_config.hh"
 
+#include <fmt/core.h>
+
 #include <boost/test/unit_test.hpp>
 
 #include "master/config.hh"
@@ -86,9 +88,10 @@ BOOST_AUTO_TEST_CASE(a_location_suits_each_scheme_that_it_is_asked_by) {
 }
 
 BOOST_AUTO_TEST_CASE(hosts_and_paths_are_checked_for_both) {
-  for (const std::string section : {"http", "rtsp"}) {
+  for (const char* const section : {"http", "rtsp"}) {
+    const std::string begin = fmt::format("[service.{}]\n", section);
     const auto check = [&](const std::string& keys, const std::string& part) {
-      BOOST_TEST(said(read("", kPolicies + "[service." + section + "]\n" + keys, kLocation), part) == part);
+      BOOST_TEST(said(read("", kPolicies + begin + keys, kLocation), part) == part);
     };
     check("hosts = [\"www.example.test\", \"*.x.test\", \"192.0.2.9\"]\n", "good");
     for (const char* const bad : {"", "a b", "a:80", "*", "*.", "user@a"})
@@ -96,10 +99,10 @@ BOOST_AUTO_TEST_CASE(hosts_and_paths_are_checked_for_both) {
     for (const char* const bad : {"", "x", "/a//b", "/a?b", "/a b"})
       check("hosts = [\"a\"]\npath = \"" + std::string(bad) + "\"\n", "is no path such as");
     check("hosts = [\"A.test\", \"a.test.\"]\n", "with this path is service 'web' already");
-    BOOST_TEST(said(read("", "[service." + section + "]\nhosts = [\"a\"]\n", kLocation),
-                    "[service.director]") == "[service.director]");
-    BOOST_TEST(said(read("", kPolicies + "[service." + section + "]\nhosts = [\"a\"]\n", ""),
-                    "has a location") == "has a location");
+    BOOST_TEST(said(read("", begin + "hosts = [\"a\"]\n", kLocation), "[service.director]") ==
+               "[service.director]");
+    BOOST_TEST(said(read("", kPolicies + begin + "hosts = [\"a\"]\n", ""), "has a location") ==
+               "has a location");
   }
 }
 
@@ -108,10 +111,10 @@ BOOST_AUTO_TEST_CASE(listeners_are_checked) {
     BOOST_TEST(said(read(top, "", ""), part) == part);
   };
   check("[https]\nlisten = [\"192.0.2.1\"]\n", "needs a certificate");
-  for (const std::string section : {"http", "rtsp"})
-    check("[" + section + "]\nlisten = [\"192.0.2.1\", \"192.0.2.1\"]\n", "is there twice");
+  for (const char* const section : {"http", "rtsp"})
+    check(fmt::format("[{}]", section) + "\nlisten = [\"192.0.2.1\", \"192.0.2.1\"]\n", "is there twice");
   std::string many;
-  for (int i = 0; i < 40; ++i) many += "\"192.0.2." + std::to_string(i + 1) + "\", ";
+  for (int i = 0; i < 40; ++i) many += fmt::format("\"192.0.2.{}\", ", i + 1);
   check("[rtsp]\nlisten = [" + many + "]\n", "with the others that are raced more than");
   check("[rtsp]\nrace = false\nlisten = [" + many + "]\n", "good");
   check("[http]\ntarget = \"16KiB\"\n", "is more than http.header");

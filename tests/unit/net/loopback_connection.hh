@@ -51,8 +51,8 @@ struct LoopbackConnection {
   /// The same connection with numbers of one's choice: `send_next` of the server's octets. Both ends are made
   /// by TCP_REPAIR, without a handshake.
   struct Numbers {
-    std::uint32_t send_next;
-    std::uint32_t receive_next;
+    std::uint32_t send_next = 0;
+    std::uint32_t receive_next = 0;
     bool timestamps = true;
   };
   LoopbackConnection(const char* ip, Numbers numbers)
@@ -63,7 +63,8 @@ struct LoopbackConnection {
     listener = Fd();
     server = half(at, peer, numbers.send_next, numbers.receive_next, numbers.timestamps);
     client = half(peer, at, numbers.receive_next, numbers.send_next, numbers.timestamps);
-    for (const Fd* each : {&server, &client}) set(*each, TCP_REPAIR, TCP_REPAIR_OFF_NO_WP);
+    for (const Fd* each : {&server, &client})
+      set(*each, TCP_REPAIR, static_cast<std::uint32_t>(TCP_REPAIR_OFF_NO_WP));
     const int flags = fcntl(server.get(), F_GETFL);
     check(fcntl(server.get(), F_SETFL, flags | O_NONBLOCK), "O_NONBLOCK");
   }
