@@ -12,6 +12,7 @@ import urllib.parse
 import deployment
 import digs
 import harness
+import web_races
 
 SLAVES = ("fra", "nyc", "sin")
 CLIENTS = ("berlin", "boston", "tokyo")
@@ -108,9 +109,9 @@ class MetricsTest(unittest.TestCase):
             cls.site.slaves[host]["admin"] = {"listen": deployment.endpoint(cls.lab.address(host), 4981),
                                               "certificate": f"{host}.crt", "key": f"{host}.key",
                                               "token_file": "admin.token"}
-        # And a director with a store, so that its are.
+        # And a director with a store, and web clients, so that theirs are.
+        web_races.arrange(cls.site, cls.site.services[1], again=0.2)
         cls.site.services[1]["director"] = {"policies": ["race", "ping"]}
-        cls.site.masters["master"]["director"] = {"store": {"database": "run/director.db"}}
         cls.site.start()
         cls.start_prometheus()
         cls.load = digs.Digs(cls.lab)
@@ -118,6 +119,10 @@ class MetricsTest(unittest.TestCase):
             cls.load.ask(client, cls.lab.address("master"), [f"{client}-{n}.race.example.test" for n in range(400)])
             cls.load.ask(client, cls.lab.address("master"), [f"{client}-{n}.slow.example.test" for n in range(40)])
         cls.addClassCleanup(cls.load.finish)
+        cls.web = web_races.Clients(cls.lab)
+        for client in CLIENTS:
+            cls.web.ask(client, 150, think_ms=100)
+        cls.addClassCleanup(cls.web.wait)
         time.sleep(8)
 
     @classmethod
@@ -177,7 +182,8 @@ class MetricsTest(unittest.TestCase):
                     self.assertNotIn(self.lab.address(client, family), text)
         labels = set(re.findall(r'[{,](\w+)="', self.master_text()))
         self.assertEqual(labels - {"certificate", "event", "fate", "le", "of", "program", "reason", "service", "slave",
-                                   "version", "way", "certainty", "mode", "kind", "change"}, set())
+                                   "version", "way", "certainty", "mode", "kind", "change", "scheme", "server",
+                                   "status"}, set())
 
     def test_prometheus_scrapes_all_of_them(self):
         harness.wait_until(lambda: self.query("sum(up)")[0]["value"][1] == "4", 20, "all four to be up")

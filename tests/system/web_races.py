@@ -15,10 +15,10 @@ LOCATION = re.compile(rb"\r\nLocation: http://([a-z]+)\.example\.test(/[^\r]*)\r
 ANSWER = re.compile(rb"HTTP/1\.1 302 Found\r\n(?:[A-Za-z-]+: [^\r\n]*\r\n)*\r\n")
 
 
-def arrange(site, *, again=1.0, **http):
-    """In a deployment that has not started: one service, redirected over HTTP, each request of it raced."""
+def arrange(site, service=None, *, again=1.0, **http):
+    """In a deployment that has not started: one service (its first), redirected over HTTP, each request of it raced."""
     lab = site.lab
-    service = site.services[0]
+    service = site.services[0] if service is None else service
     service["director"] = {"policies": ["race"]}
     service["http"] = {"hosts": [HOST]}
     for slave in service["slave"]:
