@@ -9,7 +9,7 @@
 
 #include "common/http/authority.hh"
 #include "master/config.hh"
-#include "master/http_location.hh"
+#include "master/http_answer.hh"
 
 namespace flagfall::master {
 namespace {
@@ -69,7 +69,7 @@ void check_redirects(const ServiceConfig& service, const std::vector<std::string
   for (std::size_t i = 0; i < hosts.size(); ++i)
     check_host(hosts[i], fmt::format("{}.hosts.{}", key, i), where);
   if (!path.starts_with('/') || path.find("//") != std::string::npos || path.find('?') != std::string::npos ||
-      !std::ranges::all_of(path, in_path))
+      !std::ranges::all_of(path, http::in_path))
     where.error(key + ".path", fmt::format("'{}' is no path such as \"/videos\"", path));
   if (service.director.policies.empty())
     where.error(key + ".hosts", fmt::format("service '{}' redirects by its director's choice: write "
@@ -233,18 +233,6 @@ void check_http(const Config& config, const Where& where) {
     check_held(http, service, service.http.hosts, service.http.path, key + "http", where);
     check_held(rtsp, service, service.rtsp.hosts, service.rtsp.path, key + "rtsp", where);
   }
-}
-
-std::string canonical_host(std::string host) {
-  std::ranges::transform(host, host.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  if (host.size() > 1 && host.ends_with('.')) host.pop_back();
-  return host;
-}
-
-std::string canonical_prefix(std::string path) {
-  while (path.ends_with('/')) path.pop_back();
-  return path;
 }
 
 }  // namespace flagfall::master

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "common/config/schema.hh"
+#include "common/http/host_table.hh"
 
 namespace flagfall::master {
 
@@ -64,9 +65,7 @@ config::Schema<ServiceRtspConfig> service_rtsp_schema();
 /// What spans services and slaves; `where` is the whole file's.
 void check_http(const Config& config, const config::Where& where);
 
-/// A host as it is compared: lower case, without the final dot.
-std::string canonical_host(std::string host);
-/// A path prefix as it is compared: without a final "/"; empty for all.
-std::string canonical_prefix(std::string path);
+using http::canonical_host;
+using http::canonical_prefix;
 
 }  // namespace flagfall::master

@@ -1,7 +1,5 @@
 #include "master/http_desk.hh"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cassert>
 #include <utility>
@@ -49,37 +47,15 @@ void HttpDesk::take_over(std::shared_ptr<const Snapshot> snapshot) {
   snapshot_ = std::move(snapshot);
 }
 
-void HttpDesk::set_date(RealTime now) {
-  static constexpr std::array<const char*, 7> kDays = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-  static constexpr std::array<const char*, 12> kMonths = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                                          "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-  const std::time_t seconds = to_timespec(now.time_since_epoch()).tv_sec;
-  std::tm t{};
-  if (gmtime_r(&seconds, &t) == nullptr) return;
-  const auto done = fmt::format_to_n(
-      date_.data(), date_.size(), "Date: {}, {:02} {} {} {:02}:{:02}:{:02} GMT\r\n",
-      kDays.at(static_cast<std::size_t>(t.tm_wday)), t.tm_mday,
-      kMonths.at(static_cast<std::size_t>(t.tm_mon)), t.tm_year + 1900, t.tm_hour, t.tm_min, t.tm_sec);
-  date_size_ = done.size <= date_.size() ? done.size : 0;
-}
-
 HttpOpening HttpDesk::opening(const http::Request& request) const {
-  const std::string_view date(date_.data(), date_size_);
-  if (scheme_ != WebScheme::rtsp) return {.date = date};
-  return {request.rtsp_2 ? "RTSP/2.0" : "RTSP/1.0", request.sequence, date};
+  if (scheme_ != WebScheme::rtsp) return {.date = date_.text()};
+  return {request.rtsp_2 ? "RTSP/2.0" : "RTSP/1.0", request.sequence, date_.text()};
 }
 
 void HttpDesk::say(int status, std::string_view fields, std::string_view why, const Frame& frame,
                    ByteWriter& out) noexcept {
   counters_.count(status);
-  begin_answer(status, frame.opening, out);
-  put(out, fields);
-  if (!why.empty()) put(out, "Content-Type: text/plain\r\n");
-  put(out, frame.opening.rtsp() ? "Cache-Control: no-cache\r\n" : "Cache-Control: no-store\r\n");
-  put(out, "Content-Length: ");
-  put(out, why.size());
-  put(out, last_fields(frame.ending));
-  if (!frame.ending.head) put(out, why);
+  http::write_text(status, fields, why, frame.ending, frame.opening, out);
 }
 
 void HttpDesk::send(const HttpRedirect& redirect, const HttpLocation& location, ByteWriter& out) noexcept {

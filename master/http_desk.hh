@@ -11,6 +11,7 @@
 #include "common/base/bytes.hh"
 #include "common/base/counters.hh"
 #include "common/base/random.hh"
+#include "common/http/date_field.hh"
 #include "common/http/request.hh"
 #include "master/asked_networks.hh"
 #include "master/guide.hh"
@@ -75,7 +76,7 @@ class HttpDesk {
   /// Between answers; before the first.
   void take_over(std::shared_ptr<const Snapshot> snapshot);
   /// For the Date field; about once a second.
-  void set_date(RealTime now);
+  void set_date(RealTime now) { date_.set(now); }
 
   /// Octets that an answer takes at most.
   [[nodiscard]] std::size_t most() const { return most_; }
@@ -123,8 +124,7 @@ class HttpDesk {
   HttpRacer* racer_;
   std::shared_ptr<const Snapshot> snapshot_;
   HttpCounters counters_;
-  std::array<char, 40> date_{};  // "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
-  std::size_t date_size_ = 0;
+  http::DateField date_;
   HttpSites::HostRoom host_{};
 };
 

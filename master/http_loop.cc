@@ -14,6 +14,7 @@
 #include <thread>
 #include <utility>
 
+#include "common/base/network_places.hh"
 #include "common/base/quiet_thread.hh"
 #include "common/base/sleep.hh"
 #include "common/net/loop.hh"
@@ -22,7 +23,6 @@
 #include "common/net/tcp.hh"
 #include "common/net/udp.hh"
 #include "master/gather.hh"
-#include "master/http_networks.hh"
 #include "master/http_stream.hh"
 #include "master/race_core.hh"
 
@@ -79,7 +79,7 @@ struct HttpLoop::Shell final : HttpRacer {
   const Clock& clock;
   HttpDesk desk;
   Connection* asking = nullptr;  // whose request is at hand
-  HttpNetworks networks;
+  NetworkPlaces networks;
   HttpLoopCounters counters;
   net::Loop loop{net::Loop::Timers::coarse};
   std::optional<HttpRacing> racing;  // has timers of the loop

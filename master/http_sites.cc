@@ -9,7 +9,6 @@
 namespace flagfall::master {
 namespace {
 
-constexpr std::size_t kMostHost = 253;  // octets of a name without its final dot (RFC 1035 §3.1)
 /// For any method: RTSP has no 307 (RFC 2326 §11.3.2, RFC 7826 §17.4.3).
 constexpr unsigned kRtspStatus = 302;
 
@@ -38,12 +37,6 @@ HttpSite site_of(const ServiceConfig& service, std::size_t index, bool rtsp) {
   return out;
 }
 
-/// "/videos" holds "/videos", "/videos/1" and "/videos?x", not "/videos2".
-bool holds(std::string_view prefix, std::string_view path) {
-  return path.starts_with(prefix) &&
-         (path.size() == prefix.size() || path[prefix.size()] == '/' || path[prefix.size()] == '?');
-}
-
 }  // namespace
 
 HttpSites::HttpSites(const Config& config, WebScheme scheme) {
@@ -53,42 +46,15 @@ HttpSites::HttpSites(const Config& config, WebScheme scheme) {
     const std::vector<std::string>& hosts = rtsp ? service.rtsp.hosts : service.http.hosts;
     if (hosts.empty()) continue;
     sites_.push_back(site_of(service, s, rtsp));
-    for (const std::string& host : hosts) {
-      std::string name = canonical_host(host);
-      const bool wildcard = name.starts_with("*.");
-      if (wildcard) name.erase(0, 2);
-      if (wildcard) longest_below_ = std::max(longest_below_, name.size());
-      Paths& paths = (wildcard ? below_ : exact_)[name];
-      paths.push_back({canonical_prefix(rtsp ? service.rtsp.path : service.http.path), sites_.size() - 1});
-      std::ranges::stable_sort(paths, std::ranges::greater(), [](const Path& p) { return p.prefix.size(); });
-    }
+    const std::string& path = rtsp ? service.rtsp.path : service.http.path;
+    for (const std::string& host : hosts) table_.add(host, path, sites_.size() - 1);
   }
-}
-
-const HttpSites::Paths* HttpSites::paths_of(std::string_view host) const noexcept {
-  if (const auto at = exact_.find(host); at != exact_.end()) return &at->second;
-  for (std::size_t dot = host.find('.'); dot != std::string_view::npos; dot = host.find('.', dot + 1)) {
-    const std::string_view below = host.substr(dot + 1);
-    if (dot == 0 || below.size() > longest_below_) continue;
-    if (const auto at = below_.find(below); at != below_.end()) return &at->second;
-  }
-  return nullptr;
 }
 
 HttpSites::Found HttpSites::find(std::string_view host, std::string_view path,
                                  HostRoom& room) const noexcept {
-  if (host.size() > 1 && host.ends_with('.')) host.remove_suffix(1);
-  if (host.empty() || host.size() > kMostHost) return {};
-  std::ranges::transform(host, room.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  const std::string_view name(room.data(), host.size());
-  const Paths* const paths = paths_of(name);
-  if (paths == nullptr) return {};
-  // As a Location has it: one "/" in front.
-  while (path.starts_with("//")) path.remove_prefix(1);
-  for (const Path& one : *paths)
-    if (holds(one.prefix, path)) return {&sites_[one.site], name};
-  return {};
+  const auto found = table_.find(host, path, room);
+  return found ? Found{&sites_[found->value], found->host} : Found{};
 }
 
 }  // namespace flagfall::master

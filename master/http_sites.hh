@@ -2,18 +2,16 @@
 // Built once for each configuration; immutable; any thread. A look-up allocates nothing.
 #pragma once
 
-#include <array>
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "common/base/ip.hh"
+#include "common/http/host_table.hh"
 #include "director/order.hh"
-#include "master/http_location.hh"
+#include "master/http_answer.hh"
 #include "master/web_scheme.hh"
 
 namespace flagfall::master {
@@ -44,28 +42,13 @@ class HttpSites {
   };
   /// The exact host, otherwise the longest wildcard that holds it; of its services the one with the longest
   /// path. `host` and `path`: as http::Request has them.
-  using HostRoom = std::array<char, 256>;
+  using HostRoom = http::HostTable::Room;
   [[nodiscard]] Found find(std::string_view host, std::string_view path, HostRoom& room) const noexcept;
-  [[nodiscard]] bool empty() const { return exact_.empty() && below_.empty(); }
+  [[nodiscard]] bool empty() const { return table_.empty(); }
 
  private:
-  struct Path {
-    std::string prefix;  // without a final "/"
-    std::size_t site = 0;
-  };
-  using Paths = std::vector<Path>;  // the longest first
-  struct Hash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
-  };
-  using Hosts = std::unordered_map<std::string, Paths, Hash, std::equal_to<>>;
-
-  [[nodiscard]] const Paths* paths_of(std::string_view host) const noexcept;
-
   std::vector<HttpSite> sites_;
-  Hosts exact_;
-  Hosts below_;  // "x.test" of "*.x.test"
-  std::size_t longest_below_ = 0;
+  http::HostTable table_;
 };
 
 }  // namespace flagfall::master

@@ -1,4 +1,4 @@
-#include "master/http_location.hh"
+#include "common/http/location.hh"
 
 #include <fmt/core.h>
 
@@ -7,7 +7,7 @@
 
 #include "common/http/authority.hh"
 
-namespace flagfall::master {
+namespace flagfall::http {
 namespace {
 
 constexpr std::array<bool, 256> path_octets() {
@@ -61,10 +61,10 @@ bool in_path(char c) {
   return kInPath.at(static_cast<unsigned char>(c));
 }
 
-Result<HttpLocation> HttpLocation::parse(std::string_view text) {
+Result<Location> Location::parse(std::string_view text) {
   const auto error = [&](std::string_view what) { return Error{fmt::format("'{}': {}", text, what)}; };
   if (text.size() > kMostText) return Error{fmt::format("is longer than {} octets", kMostText)};
-  HttpLocation out;
+  Location out;
   std::string_view rest = text;
   const auto* const scheme =
       std::ranges::find_if(kSchemes, [&](std::string_view s) { return take(rest, s); });
@@ -82,7 +82,7 @@ Result<HttpLocation> HttpLocation::parse(std::string_view text) {
   out.before_host_ = authority.substr(0, host);
   if (out.host_) out.after_host_ = authority.substr(host + kHost.size());
   const std::string named = out.before_host_ + (out.host_ ? "x" : "") + out.after_host_;
-  const auto parsed = http::parse_authority(named);
+  const auto parsed = parse_authority(named);
   if (!parsed || parsed->host.empty())
     return error("between :// and the path stands a host, or {host}, and perhaps a port");
   const std::size_t path = rest.find(kPath);
@@ -97,7 +97,7 @@ Result<HttpLocation> HttpLocation::parse(std::string_view text) {
   return out;
 }
 
-void HttpLocation::write(const Values& values, ByteWriter& out) const {
+void Location::write(const Values& values, ByteWriter& out) const {
   put(out, scheme_.empty() ? values.scheme : scheme_);
   put(out, "://");
   put(out, before_host_);
@@ -108,9 +108,9 @@ void HttpLocation::write(const Values& values, ByteWriter& out) const {
   put(out, after_path_);
 }
 
-bool HttpLocation::leads_back(std::string_view scheme) const {
+bool Location::leads_back(std::string_view scheme) const {
   return (scheme_.empty() || scheme_ == scheme) && host_ && before_host_.empty() && after_host_.empty() &&
          path_ && before_path_.empty() && after_path_.empty();
 }
 
-}  // namespace flagfall::master
+}  // namespace flagfall::http

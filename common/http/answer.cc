@@ -1,8 +1,8 @@
-#include "master/http_answer.hh"
+#include "common/http/answer.hh"
 
 #include <fmt/format.h>
 
-namespace flagfall::master {
+namespace flagfall::http {
 namespace {
 
 std::string_view reason(int status) {
@@ -35,6 +35,8 @@ std::string_view reason(int status) {
       return "Session Not Found";  // RTSP
     case 501:
       return "Not Implemented";
+    case 502:
+      return "Bad Gateway";
     case 503:
       return "Service Unavailable";
     case 505:
@@ -54,7 +56,7 @@ void put(ByteWriter& out, std::uint64_t number) {
   put(out, std::string_view(digits.data(), digits.size()));
 }
 
-void begin_answer(int status, const HttpOpening& opening, ByteWriter& out) {
+void begin_answer(int status, const Opening& opening, ByteWriter& out) {
   put(out, opening.protocol);
   put(out, " ");
   put(out, static_cast<std::uint64_t>(status));
@@ -69,12 +71,24 @@ void begin_answer(int status, const HttpOpening& opening, ByteWriter& out) {
   put(out, opening.date);
 }
 
-std::string_view last_fields(const HttpEnding& ending) {
+std::string_view last_fields(const Ending& ending) {
   if (ending.close) return "\r\nConnection: close\r\n\r\n";
   return ending.told_to_keep ? "\r\nConnection: keep-alive\r\n\r\n" : "\r\n\r\n";
 }
 
-void HttpRedirect::write(const HttpLocation& location, ByteWriter& out, std::size_t padding) const noexcept {
+void write_text(int status, std::string_view fields, std::string_view why, const Ending& ending,
+                const Opening& opening, ByteWriter& out) {
+  begin_answer(status, opening, out);
+  put(out, fields);
+  if (!why.empty()) put(out, "Content-Type: text/plain\r\n");
+  put(out, opening.rtsp() ? "Cache-Control: no-cache\r\n" : "Cache-Control: no-store\r\n");
+  put(out, "Content-Length: ");
+  put(out, why.size());
+  put(out, last_fields(ending));
+  if (!ending.head) put(out, why);
+}
+
+void Redirect::write(const Location& location, ByteWriter& out, std::size_t padding) const noexcept {
   begin_answer(static_cast<int>(status), opening, out);
   put(out, "Location: ");
   location.write(values, out);
@@ -90,4 +104,4 @@ void HttpRedirect::write(const HttpLocation& location, ByteWriter& out, std::siz
   put(out, last_fields(ending));
 }
 
-}  // namespace flagfall::master
+}  // namespace flagfall::http

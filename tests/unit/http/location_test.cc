@@ -1,20 +1,20 @@
-#include "master/http_location.hh"
+#include "common/http/location.hh"
 
 #include <array>
 #include <boost/test/unit_test.hpp>
 
 using namespace flagfall;  // NOLINT(google-build-using-namespace): a test
-using master::HttpLocation;
+using http::Location;
 
 namespace {
 
 std::string error_of(const std::string& text) {
-  const auto location = HttpLocation::parse(text);
+  const auto location = Location::parse(text);
   return location ? "good" : location.error();
 }
 
 std::string written(const std::string& text, std::string_view path, std::string_view host = "www.x.test") {
-  const auto location = HttpLocation::parse(text);
+  const auto location = Location::parse(text);
   BOOST_REQUIRE_MESSAGE(location.ok(), (location ? "" : location.error()));
   std::array<std::uint8_t, 4096> room{};
   ByteWriter out(room);
@@ -25,7 +25,7 @@ std::string written(const std::string& text, std::string_view path, std::string_
 
 }  // namespace
 
-BOOST_AUTO_TEST_SUITE(http_location)
+BOOST_AUTO_TEST_SUITE(location)
 
 BOOST_AUTO_TEST_CASE(a_template_is_filled_with_what_was_asked_for) {
   BOOST_TEST(written("{scheme}://fra.example.test{path}", "/a/b?c=d") == "http://fra.example.test/a/b?c=d");
@@ -75,16 +75,16 @@ BOOST_AUTO_TEST_CASE(what_is_no_template_is_refused) {
 }
 
 BOOST_AUTO_TEST_CASE(a_template_that_leads_back_is_known) {
-  BOOST_TEST(HttpLocation::parse("{scheme}://{host}{path}")->leads_back("http"));
-  BOOST_TEST(HttpLocation::parse("http://{host}{path}")->leads_back("http"));
-  BOOST_TEST(!HttpLocation::parse("https://{host}{path}")->leads_back("http"));
-  BOOST_TEST(!HttpLocation::parse("{scheme}://{host}:8080{path}")->leads_back("http"));
-  BOOST_TEST(!HttpLocation::parse("{scheme}://fra.{host}{path}")->leads_back("http"));
-  BOOST_TEST(HttpLocation::parse("{scheme}://fra.{host}{path}")->takes_host());
+  BOOST_TEST(Location::parse("{scheme}://{host}{path}")->leads_back("http"));
+  BOOST_TEST(Location::parse("http://{host}{path}")->leads_back("http"));
+  BOOST_TEST(!Location::parse("https://{host}{path}")->leads_back("http"));
+  BOOST_TEST(!Location::parse("{scheme}://{host}:8080{path}")->leads_back("http"));
+  BOOST_TEST(!Location::parse("{scheme}://fra.{host}{path}")->leads_back("http"));
+  BOOST_TEST(Location::parse("{scheme}://fra.{host}{path}")->takes_host());
   for (const char* const scheme : {"https", "rtsp"}) {
-    BOOST_TEST(HttpLocation::parse("{scheme}://{host}{path}")->leads_back(scheme));
-    BOOST_TEST(HttpLocation::parse(std::string(scheme) + "://{host}{path}")->leads_back(scheme));
-    BOOST_TEST(!HttpLocation::parse("http://{host}{path}")->leads_back(scheme));
+    BOOST_TEST(Location::parse("{scheme}://{host}{path}")->leads_back(scheme));
+    BOOST_TEST(Location::parse(std::string(scheme) + "://{host}{path}")->leads_back(scheme));
+    BOOST_TEST(!Location::parse("http://{host}{path}")->leads_back(scheme));
   }
 }
 
@@ -94,7 +94,7 @@ BOOST_AUTO_TEST_CASE(a_scheme_is_for_its_clients) {
                                          {"https://a{path}", true, false},
                                          {"rtsp://a{path}", false, true},
                                          {"rtsps://a{path}", false, true}}) {
-    const auto location = HttpLocation::parse(text);
+    const auto location = Location::parse(text);
     BOOST_REQUIRE(location.ok());
     BOOST_TEST(location->suits("http") == http, text);
     BOOST_TEST(location->suits("https") == http, text);

@@ -9,15 +9,15 @@
 #include "common/base/bytes.hh"
 #include "common/base/result.hh"
 
-namespace flagfall::master {
+namespace flagfall::http {
 
-class HttpLocation {
+class Location {
  public:
   static constexpr std::size_t kMostText = 1024;
 
   /// "{scheme}://fra.example.test{path}": a scheme (http, https, rtsp, rtsps or {scheme}), an authority that
   /// may have {host} in it, and a path that may have {path} (with the query) in it.
-  static Result<HttpLocation> parse(std::string_view text);
+  static Result<Location> parse(std::string_view text);
 
   struct Values {
     std::string_view scheme;  // of the connection
@@ -49,4 +49,4 @@ class HttpLocation {
 /// May stand in a path or a query as it is (RFC 3986 §3.3, §3.4), "%" included.
 bool in_path(char c);
 
-}  // namespace flagfall::master
+}  // namespace flagfall::http

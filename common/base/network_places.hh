@@ -5,12 +5,12 @@
 
 #include "common/base/network_hash.hh"
 
-namespace flagfall::master {
+namespace flagfall {
 
-class HttpNetworks {
+class NetworkPlaces {
  public:
   /// Bits of a network, and its connections at most.
-  HttpNetworks(unsigned prefix_v4, unsigned prefix_v6, unsigned most, Random& random)
+  NetworkPlaces(unsigned prefix_v4, unsigned prefix_v6, unsigned most, Random& random)
       : hash_(prefix_v4, prefix_v6, random), most_(most) {}
 
   /// False: this network has as many as it may.
@@ -33,4 +33,4 @@ class HttpNetworks {
   std::unordered_map<std::uint64_t, unsigned> counts_;
 };
 
-}  // namespace flagfall::master
+}  // namespace flagfall
