@@ -21,10 +21,12 @@ constexpr std::size_t kMaxBody = kMaxMessage - kMessageHeader;
 
 // A message's type on the wire is its place in the variant plus one.
 constexpr std::array<std::string_view, std::variant_size_v<Message>> kNames{
-    "Hello", "Welcome", "Refusal", "Services", "Ready", "Heartbeat", "Report", "PingOrder", "Evidence"};
+    "Hello",  "Welcome",   "Refusal",  "Services",     "Ready",     "Heartbeat",
+    "Report", "PingOrder", "Evidence", "HomeQuestion", "HomeAnswer"};
 static_assert(std::same_as<std::variant_alternative_t<0, Message>, Hello>);
 static_assert(std::same_as<std::variant_alternative_t<6, Message>, Report>);
 static_assert(std::same_as<std::variant_alternative_t<8, Message>, Evidence>);
+static_assert(std::same_as<std::variant_alternative_t<10, Message>, HomeAnswer>);
 
 bool printable(char c) {
   return c >= 0x20 && c <= 0x7e;

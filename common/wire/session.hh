@@ -31,6 +31,7 @@ inline constexpr std::size_t kMaxOutcomes = 2048;
 inline constexpr std::size_t kMaxBeaconWins = 256;
 inline constexpr std::size_t kMaxNames = 1024;  // of one service, and its name servers
 inline constexpr std::size_t kMaxTimeServers = 4;
+inline constexpr std::size_t kMaxWebSites = 1024;  // of one service
 inline constexpr Nanos kLeastHeartbeat = std::chrono::milliseconds(10);
 inline constexpr Nanos kMostHeartbeat = std::chrono::seconds(60);
 
@@ -70,6 +71,16 @@ struct Refusal {
 
 enum class LatePolicy : std::uint8_t { send = 0, drop = 1 };
 
+/// Web requests that are a service's: what a slave's front end looks for in them.
+struct WebSite {
+  std::string host;  // canonical; "*.x.test" stands for all names below
+  std::string path;  // a prefix, without a final "/"; empty: all paths
+  std::uint16_t strip =
+      0;                   // so many octets at the path's front are this server's own, and not what was asked
+  std::string stands_for;  // the service's host that was asked for; empty: `host`
+  bool operator==(const WebSite&) const = default;
+};
+
 struct Service {
   std::string name;
   std::vector<Endpoint> addresses;  // what clients ask; Order::address indexes this
@@ -81,6 +92,7 @@ struct Service {
   std::string zone{};  // empty: not delegated
   std::vector<std::string> nameservers{};
   std::vector<std::string> names{};
+  std::vector<WebSite> sites{};
 };
 
 /// Master -> slave after Welcome and whenever it changes. Order::service indexes this.
@@ -166,8 +178,26 @@ struct Report {
   std::vector<BeaconWin> beacon_wins{};
 };
 
-using Message =
-    std::variant<Hello, Welcome, Refusal, Services, Ready, Heartbeat, Report, PingOrder, Evidence>;
+/// Slave -> master: a client has come to this slave's front end; to which server does its network belong?
+struct HomeQuestion {
+  std::uint32_t number = 0;  // the answer's
+  std::string service;
+  IpAddress client;
+};
+
+/// Master -> slave, to each HomeQuestion, unless there are too many.
+struct HomeAnswer {
+  std::uint32_t number = 0;
+  enum class Home : std::uint8_t { unknown = 0, here = 1, elsewhere = 2 } home = Home::unknown;
+  std::uint8_t length = 0;  // true for the client's network of so many bits
+  Nanos keep{};             // and for so long
+  std::string
+      location;  // of who is elsewhere: where its requests are sent, as the master's `location` has it
+};
+inline constexpr std::size_t kMaxLocation = 1024;
+
+using Message = std::variant<Hello, Welcome, Refusal, Services, Ready, Heartbeat, Report, PingOrder, Evidence,
+                             HomeQuestion, HomeAnswer>;
 
 /// Why a connection ended without our doing, as a shell tells its core.
 enum class CloseCause : std::uint8_t {

@@ -84,6 +84,16 @@ void all(Io& io, M& m) {
 }
 
 template <class Io, class M>
+requires std::same_as<std::remove_const_t<M>, WebSite>
+void all(Io& io, M& m) {
+  io.text(m.host, 255);
+  io.text(m.path, kMaxLocation);
+  io.integer(m.strip);
+  io.require(m.strip <= m.path.size());
+  io.text(m.stands_for, 255);
+}
+
+template <class Io, class M>
 requires std::same_as<std::remove_const_t<M>, Service>
 void all(Io& io, M& m) {
   io.text(m.name, 255);
@@ -99,6 +109,7 @@ void all(Io& io, M& m) {
   io.text(m.zone, kMaxNameText);
   io.list(m.nameservers, kMaxNames, [&](auto& name) { io.text(name, kMaxNameText); });
   io.list(m.names, kMaxNames, [&](auto& name) { io.text(name, kMaxNameText); });
+  io.list(m.sites, kMaxWebSites, [&](auto& site) { all(io, site); });
 }
 
 template <class Io, class M>
@@ -232,6 +243,26 @@ void all(Io& io, M& m) {
   io.list(m.paths, kMaxPaths, [&](auto& path) { all(io, path); });
   io.list(m.loads, kMaxLoads, [&](auto& load) { all(io, load); });
   io.list(m.checks, kMaxChecks, [&](auto& check) { all(io, check); });
+}
+
+template <class Io, class M>
+requires std::same_as<std::remove_const_t<M>, HomeQuestion>
+void all(Io& io, M& m) {
+  io.integer(m.number);
+  io.text(m.service, 255);
+  io.address(m.client);
+}
+
+template <class Io, class M>
+requires std::same_as<std::remove_const_t<M>, HomeAnswer>
+void all(Io& io, M& m) {
+  io.integer(m.number);
+  io.choice(m.home, HomeAnswer::Home::elsewhere);
+  io.integer(m.length);
+  io.require(m.length <= 128);
+  io.scaled(m.keep, 0, kHour.count());
+  io.text(m.location, kMaxLocation);
+  io.require((m.home == HomeAnswer::Home::elsewhere) != m.location.empty());
 }
 
 }  // namespace flagfall::wire::fields

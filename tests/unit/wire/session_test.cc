@@ -46,6 +46,8 @@ std::vector<Message> samples() {
                                30,
                                wire::LatePolicy::drop,
                                std::string("fra\0\xff", 5)});
+  services.services.back().sites = {{"www.example.test", "/videos", 0, ""},
+                                    {"fra.example.test", "/m/videos", 2, "www.example.test"}};
   services.services.push_back({});
   wire::Ready ready{{3, 0, 0xffffffff}};
   wire::Heartbeat heartbeat{from_ns<RefTime>(7), from_ns<RefTime>(6), Nanos(5),
@@ -69,7 +71,10 @@ std::vector<Message> samples() {
                      {10, wire::RaceOutcome::Fate::failed, Nanos(2), Nanos(0)},
                      {11, wire::RaceOutcome::Fate::withheld, Nanos(3), Nanos(4)}};
   wire::PingOrder order{milliseconds(800), {*parse_ip("192.0.2.7"), *parse_ip("2001:db8::7")}};
-  return {hello, welcome, refusal, services, ready, heartbeat, report, order, evidence()};
+  wire::HomeQuestion question{77, "web", *parse_ip("2001:db8::7")};
+  wire::HomeAnswer answer{77, wire::HomeAnswer::Home::elsewhere, 48, milliseconds(60000),
+                          "{scheme}://nyc.example.test{path}"};
+  return {hello, welcome, refusal, services, ready, heartbeat, report, order, evidence(), question, answer};
 }
 
 std::vector<std::uint8_t> stream_of(const std::vector<Message>& messages) {
@@ -200,7 +205,7 @@ BOOST_AUTO_TEST_CASE(every_truncated_or_lengthened_body_is_malformed) {
 
 BOOST_AUTO_TEST_CASE(unknown_types_and_reserved_octets_are_malformed) {
   BOOST_TEST(verdict(frame_of(0, {})) == State::malformed);
-  BOOST_TEST(verdict(frame_of(10, {})) == State::malformed);
+  BOOST_TEST(verdict(frame_of(12, {})) == State::malformed);
   auto frame = wire::encode(wire::Ready{});
   frame[3] = 1;
   BOOST_TEST(verdict(frame) == State::malformed);
@@ -264,6 +269,39 @@ BOOST_AUTO_TEST_CASE(a_time_server_has_a_port_and_a_key_of_aes) {
   frame.pop_back();
   frame[7] = static_cast<std::uint8_t>(frame[7] - 1);
   BOOST_TEST(verdict(frame) == State::malformed);  // well-formed, but no key
+}
+
+BOOST_AUTO_TEST_CASE(an_answer_has_a_location_when_the_client_belongs_elsewhere_and_otherwise_none) {
+  using Home = wire::HomeAnswer::Home;
+  const auto good = [](Home home, unsigned length, Nanos keep, const std::string& location) {
+    return !wire::encode(wire::HomeAnswer{1, home, static_cast<std::uint8_t>(length), keep, location})
+                .empty();
+  };
+  BOOST_TEST(good(Home::elsewhere, 24, Nanos(1), "http://a/"));
+  BOOST_TEST(good(Home::here, 128, std::chrono::hours(1), ""));
+  BOOST_TEST(!good(Home::elsewhere, 24, Nanos(1), ""));
+  BOOST_TEST(!good(Home::here, 24, Nanos(1), "http://a/"));
+  BOOST_TEST(!good(Home::unknown, 24, Nanos(1), "http://a/"));
+  BOOST_TEST(!good(static_cast<Home>(3), 24, Nanos(1), ""));
+  BOOST_TEST(!good(Home::here, 129, Nanos(1), ""));
+  BOOST_TEST(!good(Home::here, 24, Nanos(-1), ""));
+  BOOST_TEST(!good(Home::here, 24, std::chrono::hours(1) + Nanos(1), ""));
+  BOOST_TEST(!good(Home::elsewhere, 24, Nanos(1), "http://a/\r\nSet-Cookie: x"));
+  BOOST_TEST(!good(Home::elsewhere, 24, Nanos(1), std::string(wire::kMaxLocation + 1, 'a')));
+}
+
+BOOST_AUTO_TEST_CASE(of_a_web_sites_path_no_more_is_stripped_than_there_is) {
+  const auto good = [](const wire::WebSite& site) {
+    wire::Services services;
+    services.services.emplace_back().sites = {site};
+    return !wire::encode(services).empty();
+  };
+  BOOST_TEST(good({"a.test", "/mirror", 7, "www.a.test"}));
+  BOOST_TEST(!good({"a.test", "/mirror", 8, ""}));
+  BOOST_TEST(!good({"a.test\n", "", 0, ""}));
+  wire::Services services;
+  services.services.emplace_back().sites.resize(wire::kMaxWebSites + 1);
+  BOOST_TEST(wire::encode(services).empty());
 }
 
 BOOST_AUTO_TEST_CASE(a_spread_says_what_a_histogram_holds) {
