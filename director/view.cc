@@ -16,6 +16,7 @@ Decision View::decide(const IpAddress& client) const noexcept {
     if (!known && (t == book || t == paths)) out.measured = false;
     if (!known) continue;
     out.order = entry->order;
+    out.of_network = true;
     out.bound = t == book;
     out.spare = t == paths;
     out.ways = entry->ways;

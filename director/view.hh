@@ -27,12 +27,13 @@ struct Entry {
 };
 
 struct Decision {
-  Order order;             // whom the policies prefer; empty: nobody over another
-  bool race = false;       // to be raced, when it can be
-  bool bound = false;      // the cluster book's word: evidence, or an operator's
-  bool spare = false;      // its group is drawn by what each has to spare
-  bool measured = true;    // false: policies that measure come before this word, and know nothing yet
-  std::uint8_t scope = 0;  // the prefix length that this is true for (RFC 7871 §7.2.1)
+  Order order;              // whom the policies prefer; empty: nobody over another
+  bool race = false;        // to be raced, when it can be
+  bool of_network = false;  // a table has the client's network; otherwise everybody is told the same
+  bool bound = false;       // the cluster book's word: evidence, or an operator's
+  bool spare = false;       // its group is drawn by what each has to spare
+  bool measured = true;     // false: policies that measure come before this word, and know nothing yet
+  std::uint8_t scope = 0;   // the prefix length that this is true for (RFC 7871 §7.2.1)
   Ways ways{};
 };
 

@@ -1,13 +1,13 @@
 #include "master/app.hh"
 
 #include <fmt/core.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <thread>
 #include <utility>
 
 #include "common/base/log.hh"
+#include "common/net/descriptors.hh"
 #include "common/net/privileges.hh"
 #include "common/net/tls.hh"
 #include "master/web_fronts.hh"
@@ -29,14 +29,6 @@ constexpr Nanos kCount = std::chrono::seconds(2);
 unsigned thread_count(const Config& config) {
   if (config.dns.threads != 0) return config.dns.threads;
   return std::clamp(std::thread::hardware_concurrency(), 1U, kMostThreads);
-}
-
-/// One connection is one descriptor; the soft limit of 1,024 is for programs that use select(2).
-void raise_descriptor_limit() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 LoopOptions loop_options(const Config& config, const std::vector<Endpoint>& listen, unsigned index,
@@ -116,7 +108,7 @@ void App::start(net::Loop& loop) {
 
 void App::open(net::Loop& loop) {
   loop_ = &loop;
-  raise_descriptor_limit();
+  net::raise_descriptor_limit();
   listen_ = config_.dns.listen;
   builder_.emplace(config_, service_addresses(config_));
   delays_.emplace(config_, builder_->names());
@@ -217,6 +209,10 @@ void App::open_control(net::Loop& loop) {
   callbacks.evidence = [this](const SlaveState& slave, const wire::Evidence& evidence) {
     director_->evidence(slave, evidence);
     pings_.heard(slave.name, evidence);
+  };
+  callbacks.home = [this](const SlaveState& slave, const wire::HomeQuestion& question) {
+    const auto at = std::ranges::lower_bound(builder_->names(), slave.name) - builder_->names().begin();
+    return homes_.answer(config_, published_, static_cast<std::size_t>(at), question);
   };
   callbacks.clock = [this] {
     const clocksync::RefMap& map = source_->current();

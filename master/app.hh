@@ -23,6 +23,7 @@
 #include "master/director_desk.hh"
 #include "master/director_metrics.hh"
 #include "master/director_routes.hh"
+#include "master/home_desk.hh"
 #include "master/known_networks.hh"
 #include "master/lookup.hh"
 #include "master/loops.hh"
@@ -123,6 +124,7 @@ class App final : public daemon::Program {
   std::optional<DirectorKeeper> director_keeper_;
   std::optional<DirectorRoutes> director_routes_;
   std::optional<Lookup> lookup_;
+  HomeDesk homes_{random_};
   std::optional<DelayControl> delays_;
   std::optional<TuneRoutes> tune_;
   std::vector<SlaveStats> stats_;

@@ -51,6 +51,11 @@ HttpSites::HttpSites(const Config& config, WebScheme scheme) {
   }
 }
 
+const HttpSite* HttpSites::of(std::size_t service) const noexcept {
+  const auto at = std::ranges::find(sites_, service, &HttpSite::service);
+  return at == sites_.end() ? nullptr : &*at;
+}
+
 HttpSites::Found HttpSites::find(std::string_view host, std::string_view path,
                                  HostRoom& room) const noexcept {
   const auto found = table_.find(host, path, room);

@@ -44,6 +44,8 @@ class HttpSites {
   /// path. `host` and `path`: as http::Request has them.
   using HostRoom = http::HostTable::Room;
   [[nodiscard]] Found find(std::string_view host, std::string_view path, HostRoom& room) const noexcept;
+  /// Of this service; null: it has no hosts.
+  [[nodiscard]] const HttpSite* of(std::size_t service) const noexcept;
   [[nodiscard]] bool empty() const { return table_.empty(); }
 
  private:

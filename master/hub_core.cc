@@ -21,6 +21,9 @@ constexpr Nanos kRetryOperator = std::chrono::seconds(5);
 // A collector sends load and health every two seconds, and what it measured in batches.
 const TokenBucket kEvidence({.rate = 50, .burst = 200});
 
+// A slave asks once for each client network in some seconds, and not faster than its own configuration says.
+const TokenBucket kHomeQuestions({.rate = 1000, .burst = 2000});
+
 const char* text_of(wire::Health health) {
   switch (health) {
     case wire::Health::unknown:
@@ -122,6 +125,7 @@ HubCore::Actions HubCore::message(Id id, wire::Message&& message, const wire::Ho
                  [&](wire::Heartbeat& m) { heartbeat(connection, m, now); },
                  [&](wire::Report& m) { report(connection, std::move(m), now); },
                  [&](wire::Evidence& m) { evidence(connection, std::move(m), now); },
+                 [&](wire::HomeQuestion& m) { home_question(id, connection, std::move(m), now); },
                  [&](auto&) { out_of_order(id, connection, name, now); },
              },
              message);
@@ -282,6 +286,17 @@ void HubCore::evidence(Connection& connection, wire::Evidence&& evidence, const 
     slave.gathered = now.mono;
   }
   if (!evidence.empty()) actions_.emplace_back(Gathered{&slave, std::move(evidence)});
+}
+
+void HubCore::home_question(Id id, Connection& connection, wire::HomeQuestion&& question,
+                            const wire::HostTime& now) {
+  if (!kHomeQuestions.may_take(connection.home_full_at, now.mono)) {
+    ++counters_.home_flood;
+    return;
+  }
+  connection.home_full_at = kHomeQuestions.take(connection.home_full_at, now.mono);
+  ++counters_.home_questions;
+  actions_.emplace_back(Asked{id, &slaves_.at(connection.name), std::move(question)});
 }
 
 /// Says which checks have changed.

@@ -44,7 +44,9 @@ struct HubCounters {
   std::uint64_t evidence = 0;        // messages taken
   std::uint64_t evidence_flood = 0;  // messages dropped: more than a collector has to say
   std::uint64_t pings_ordered = 0;
-  std::uint64_t pings_unasked = 0;  // results about addresses that were not ordered, or long ago
+  std::uint64_t home_questions = 0;  // of slaves' front ends, answered
+  std::uint64_t home_flood = 0;      // and dropped: more than a slave may ask
+  std::uint64_t pings_unasked = 0;   // results about addresses that were not ordered, or long ago
 
   /// f(name, value) for each.
   template <class F>
@@ -92,7 +94,13 @@ class HubCore {
     const SlaveState* slave;
     wire::Evidence evidence;
   };
-  using Action = std::variant<Send, Finish, Close, Log, Changed, Reported, Gathered>;
+  /// A slave's front end wants to know; to be answered with a HomeAnswer.
+  struct Asked {
+    Id id;
+    const SlaveState* slave;
+    wire::HomeQuestion question;
+  };
+  using Action = std::variant<Send, Finish, Close, Log, Changed, Reported, Gathered, Asked>;
   using Actions = std::vector<Action>;
 
   /// `random` outlives the core; it draws session ids.
@@ -135,6 +143,7 @@ class HubCore {
     std::optional<wire::Pulse> pulse;
     PingLedger pings;           // of the session
     MonoTime evidence_full_at;  // a token bucket
+    MonoTime home_full_at;      // another
     [[nodiscard]] bool guest() const { return stage != Stage::registered; }
   };
   using Connections = std::map<Id, Connection>;
@@ -149,6 +158,7 @@ class HubCore {
   void heartbeat(Connection& connection, const wire::Heartbeat& heartbeat, const wire::HostTime& now);
   void report(Connection& connection, wire::Report&& report, const wire::HostTime& now);
   void evidence(Connection& connection, wire::Evidence&& evidence, const wire::HostTime& now);
+  void home_question(Id id, Connection& connection, wire::HomeQuestion&& question, const wire::HostTime& now);
   void compare_checks(const SlaveState& slave, const std::vector<wire::Check>& fresh, MonoTime now);
   void check_benches(MonoTime now);
   void out_of_order(Id id, Connection& connection, std::string_view message, const wire::HostTime& now);
@@ -194,6 +204,8 @@ void HubCounters::for_each(F f) const {
   f("evidence_flood", evidence_flood);
   f("pings_ordered", pings_ordered);
   f("pings_unasked", pings_unasked);
+  f("home_questions", home_questions);
+  f("home_flood", home_flood);
 }
 
 }  // namespace flagfall::master

@@ -36,7 +36,7 @@ void check_services(const std::map<std::string, wire::Services>& slaves) {
     if (wire::encode(services).empty())
       throw std::runtime_error(fmt::format(
           "slave {}: its services do not fit into one message: 64 KiB, {} services, {} addresses and {} "
-          "answers each, printable ASCII names",
+          "answers each, printable ASCII names, the hosts of [service.http]",
           name, wire::kMaxServices, wire::kMaxAddresses, wire::kMaxAnswers));
 }
 
@@ -133,13 +133,12 @@ struct SlaveHub::Shell {
     // `actions` grows while it is worked off: a Send that does not fit ends its connection.
     for (std::size_t i = 0; i < actions.size(); ++i) {
       HubCore::Action action = std::move(actions[i]);
-      if (auto* out = std::get_if<HubCore::Send>(&action)) {
-        const auto found = connections.find(out->id);
-        if (found != connections.end() && !found->second->stream.send(out->message)) {
-          auto more = core.overflowed(out->id);
-          actions.insert(actions.end(), std::make_move_iterator(more.begin()),
-                         std::make_move_iterator(more.end()));
-        }
+      if (const auto* out = std::get_if<HubCore::Send>(&action)) {
+        post(actions, out->id, out->message);
+      } else if (const auto* asked = std::get_if<HubCore::Asked>(&action)) {
+        post(actions, asked->id,
+             callbacks.home ? callbacks.home(*asked->slave, asked->question)
+                            : wire::HomeAnswer{.number = asked->question.number, .location = {}});
       } else if (const auto* finish = std::get_if<HubCore::Finish>(&action)) {
         if (const auto found = connections.find(finish->id); found != connections.end())
           found->second->stream.finish();
@@ -157,6 +156,13 @@ struct SlaveHub::Shell {
     }
     if (changed) callbacks.changed();
     arm();
+  }
+
+  void post(HubCore::Actions& actions, HubCore::Id id, const wire::Message& message) {
+    const auto found = connections.find(id);
+    if (found == connections.end() || found->second->stream.send(message)) return;
+    auto more = core.overflowed(id);
+    actions.insert(actions.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
   }
 
   /// Out of the map at once; the object goes at the next turn of the timer.

@@ -43,6 +43,8 @@ struct HubCallbacks {
   /// What a slave's collectors found; pings only of addresses that were ordered of this session, each once.
   /// May be empty.
   std::function<void(const SlaveState&, const wire::Evidence&)> evidence = {};
+  /// Where a client of a slave's front end belongs. May be empty: nobody knows.
+  std::function<wire::HomeAnswer(const SlaveState&, const wire::HomeQuestion&)> home = {};
 };
 
 class SlaveHub {

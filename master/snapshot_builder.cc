@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "master/home_desk.hh"
 #include "master/http_sites.hh"
 
 namespace flagfall::master {
@@ -66,6 +67,7 @@ std::map<std::string, wire::Services> SnapshotBuilder::services() const {
       s.ttl = service.ttl;
       s.late = service.late;
       delegate(service, s);
+      s.sites = web_sites(service, slave);
       // Who asks for NSID learns which server won (RFC 5001 leaves the content to us).
       if (!config_.dns.nsid.empty()) s.nsid = slave.name;
       out[slave.name].services.push_back(std::move(s));

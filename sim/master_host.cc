@@ -198,7 +198,7 @@ void MasterHost::apply(const master::HubCore::Actions& actions) {
                    [&](const Hub::Log& a) { world_.trace.line(world_.now(), "{}: {}", name(), a.text); },
                    [&](const Hub::Changed&) { changed = true; },
                    [&](const Hub::Reported& a) { judge_.told(*this, a.slave->name, a.report.outcomes); },
-                   [](const Hub::Gathered&) {},
+                   [](const Hub::Gathered&) {}, [](const Hub::Asked&) {},  // no front ends here
                },
                action);
   }

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "common/http/authority.hh"
+#include "common/http/host_table.hh"
 
 namespace flagfall::http {
 namespace {
@@ -106,6 +107,18 @@ void Location::write(const Values& values, ByteWriter& out) const {
   put(out, before_path_);
   if (path_) put_path(out, values.path);
   put(out, after_path_);
+}
+
+std::optional<Location::Own> Location::own(std::string_view host) const {
+  if (!path_ || !after_path_.empty() || before_path_.find('?') != std::string::npos) return std::nullopt;
+  const std::string authority = before_host_ + (host_ ? std::string(host) : std::string()) + after_host_;
+  // A wildcard is no host: what is in front of its names is all the same.
+  const std::string_view text(authority);
+  const bool wildcard = host_ && before_host_.empty() && host.starts_with("*.");
+  const auto parsed = parse_authority(wildcard ? text.substr(2) : text);
+  if (!parsed || parsed->host.empty()) return std::nullopt;
+  return Own{(wildcard ? "*." : "") + canonical_host(std::string(parsed->host)),
+             canonical_prefix(before_path_)};
 }
 
 bool Location::leads_back(std::string_view scheme) const {

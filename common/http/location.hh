@@ -3,6 +3,7 @@
 // configured hosts, and into the path with exactly one "/" in front, so that it can become no authority.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -27,6 +28,13 @@ class Location {
   /// The URI, of URI characters alone (RFC 3986 §2): octets that are none are percent-encoded.
   void write(const Values& values, ByteWriter& out) const;
 
+  /// What who was sent here asks for: the host, without port, and what stands in front of the path that was
+  /// asked for. None: the path is not to be told from what is behind it, or is not there.
+  struct Own {
+    std::string host;
+    std::string path;  // without a final "/"
+  };
+  [[nodiscard]] std::optional<Own> own(std::string_view host) const;
   /// The host is, or holds, the request's.
   [[nodiscard]] bool takes_host() const { return host_; }
   /// Leads to the very URI that was asked for by this scheme.

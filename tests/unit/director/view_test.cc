@@ -54,7 +54,9 @@ BOOST_AUTO_TEST_CASE(the_first_table_with_servers_for_an_address_decides) {
   BOOST_TEST(unknown.race);
   BOOST_TEST(!unknown.bound);
   BOOST_TEST(unknown.order.best() == 3);
+  BOOST_TEST(unknown.of_network);
   const Decision nowhere = rig.decide("198.51.100.1");
+  BOOST_TEST(!nowhere.of_network);
   BOOST_TEST(nowhere.race);
   BOOST_TEST(nowhere.order.empty());
 }

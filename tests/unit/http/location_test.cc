@@ -102,4 +102,20 @@ BOOST_AUTO_TEST_CASE(a_scheme_is_for_its_clients) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(what_somebody_asks_for_who_was_sent_there_is_known) {
+  const auto own = [](const char* text, std::string_view host = "www.x.test") -> std::string {
+    const auto told = Location::parse(text)->own(host);
+    return told ? told->host + " " + told->path : "none";
+  };
+  BOOST_TEST(own("http://fra.x.test{path}") == "fra.x.test ");
+  BOOST_TEST(own("{scheme}://FRA.x.test.:8080/m/{path}") == "fra.x.test /m");
+  BOOST_TEST(own("https://[2001:db8::1]{path}") == "[2001:db8::1] ");
+  BOOST_TEST(own("http://fra.{host}/m{path}") == "fra.www.x.test /m");
+  BOOST_TEST(own("http://{host}:81{path}", "*.x.test") == "*.x.test ");
+  BOOST_TEST(own("http://fra.{host}{path}", "*.x.test") == "none");  // no name
+  BOOST_TEST(own("http://fra.x.test/page") == "none");
+  BOOST_TEST(own("http://fra.x.test/?of={path}") == "none");
+  BOOST_TEST(own("http://fra.x.test{path}?at=fra") == "none");
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -24,6 +24,7 @@ struct Did {
   std::vector<std::string> lines;
   std::vector<wire::Report> reports;
   std::vector<wire::Evidence> evidence;
+  std::vector<wire::HomeQuestion> questions;
   unsigned changes = 0;
 
   explicit Did(HubCore::Actions actions) {
@@ -34,6 +35,7 @@ struct Did {
       if (auto* log = std::get_if<HubCore::Log>(&action)) lines.push_back(log->text);
       if (auto* reported = std::get_if<HubCore::Reported>(&action)) reports.push_back(reported->report);
       if (auto* gathered = std::get_if<HubCore::Gathered>(&action)) evidence.push_back(gathered->evidence);
+      if (auto* asked = std::get_if<HubCore::Asked>(&action)) questions.push_back(asked->question);
       if (std::holds_alternative<HubCore::Changed>(action)) ++changes;
     }
   }
@@ -508,6 +510,22 @@ BOOST_AUTO_TEST_CASE(a_flood_of_evidence_is_dropped_and_counted) {
   BOOST_TEST(rig.core.counters().evidence_flood == 800U);
   rig.now += seconds(1);
   BOOST_TEST(rig.say(id, told).evidence.size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_front_ends_questions_are_handed_on_and_a_flood_of_them_is_dropped) {
+  Rig rig;
+  const auto id = rig.registered("fra");
+  const wire::HomeQuestion question{5, "web", *parse_ip("198.51.100.7")};
+  std::size_t handed_on = 0;
+  for (int i = 0; i < 3000; ++i) handed_on += rig.say(id, question).questions.size();
+  BOOST_TEST(handed_on == 2000U);
+  BOOST_TEST(rig.core.counters().home_questions == 2000U);
+  BOOST_TEST(rig.core.counters().home_flood == 1000U);
+  rig.now += seconds(1);
+  const Did did = rig.say(id, question);
+  BOOST_REQUIRE(did.questions.size() == 1U);
+  BOOST_TEST(did.questions[0].service == "web");
+  BOOST_TEST(rig.say(id, wire::HomeAnswer{}).closes.size() == 1U);  // a master's word
 }
 
 BOOST_AUTO_TEST_CASE(evidence_before_the_session_is_out_of_order) {

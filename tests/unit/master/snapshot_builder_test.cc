@@ -66,6 +66,9 @@ BOOST_AUTO_TEST_CASE(each_slave_is_told_only_of_the_services_it_races_for) {
   BOOST_TEST(fra[1].ttl == 60U);
   f.config.dns.nsid = "m1";
   BOOST_TEST(f.builder().services().at("fra").services[0].nsid == "fra");
+  f.config.services[0].http.hosts = {"www.example.test"};
+  BOOST_TEST(f.builder().services().at("fra").services[0].sites.size() == 1U);
+  BOOST_TEST(f.builder().services().at("fra").services[1].sites.empty());
 }
 
 BOOST_AUTO_TEST_CASE(fit_slaves_run_in_the_families_that_they_answer) {
