@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <cstring>
 #include <iterator>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <utility>
 
 #include "common/base/log.hh"
+#include "common/net/descriptors.hh"
 #include "common/net/privileges.hh"
 #include "common/net/tls.hh"
 #include "slave/scheduling.hh"
@@ -107,6 +109,7 @@ void App::open(net::Loop& loop) {
   open_admin(loop);
   auto sockets = open_order_sockets(config_.orders.listen, config_.orders.receive_buffer.bytes);
   open_responder();
+  open_front(loop);
   const std::uint16_t order_port = net::local_endpoint(sockets.front()).port;
   open_clock(loop);
   const auto map = [this]() -> const clocksync::RefMap& { return source_->current(); };
@@ -118,12 +121,22 @@ void App::open(net::Loop& loop) {
             return take_services(master, services);
           },
           [this](std::size_t master, const wire::PingOrder& order) { collector_->ping(master, order); },
-          [this](std::size_t master) { collector_->forget(master); },
-          [this] { return wire::spread_of(transmitter_->stats().stamp); }, [this] { return counters(); }});
+          [this](std::size_t master) {
+            collector_->forget(master);
+            if (front_) front_->session(master, false);
+          },
+          [this] { return wire::spread_of(transmitter_->stats().stamp); }, [this] { return counters(); },
+          [this](std::size_t master) {
+            if (front_) front_->session(master, true);
+          },
+          [this](std::size_t master, const wire::HomeAnswer& answer) {
+            if (front_) front_->answered(master, answer);
+          }});
   if (config_.transmit.cpu_dma_latency) awake_ = keep_cpus_awake();
   if (config_.transmit.lock_memory) lock_memory();
   start_transmitter(std::move(sources));
   if (responder_) responder_->start();
+  if (front_) front_->start();
   intake_ = std::make_unique<OrderIntake>(loop, clock_, desk_, *transmitter_, map,
                                           [this](const IssuedBeacon& beacon) { responder_->issued(beacon); });
   intake_->listen(std::move(sockets));
@@ -207,8 +220,46 @@ void App::open_responder() {
   for (const Endpoint& at : dns.listen) log::info("name server on {} (UDP and TCP)", to_string(at));
 }
 
+void App::open_front(net::Loop& loop) {
+  const FrontConfig& front = config_.front;
+  if (front.servers.empty()) return;
+  net::raise_descriptor_limit();
+  FrontLoop::Options options;
+  for (const FrontServerConfig& server : front.servers)
+    options.servers.push_back({server.listen, server.backend, server.proxy_protocol});
+  options.desk = {.wait = front.wait,
+                  .keep = front.keep,
+                  .stay = front.stay,
+                  .questions = front.questions,
+                  .target = static_cast<std::size_t>(front.target.bytes)};
+  // Content is the content server's to limit.
+  options.limits = {.header = static_cast<std::size_t>(front.header.bytes),
+                    .target = static_cast<std::size_t>(front.target.bytes),
+                    .body = std::numeric_limits<std::uint64_t>::max()};
+  options.connections = front.connections;
+  options.network_connections = front.network_connections;
+  options.prefix_v4 = front.prefix_v4;
+  options.prefix_v6 = front.prefix_v6;
+  options.header_timeout = front.header_timeout;
+  options.idle_timeout = front.idle_timeout;
+  options.backend_timeout = front.backend_timeout;
+  front_ = std::make_unique<FrontLoop>(options, clock_, random_, [this, &loop](FrontDesk::Question question) {
+    loop.post([this, question = std::move(question)] {
+      if (masters_) (void)masters_->send(question.master, question.question);
+    });
+  });
+  for (const FrontServerConfig& server : front.servers)
+    log::info("front end on {} (HTTP), content server {}", to_string(server.listen),
+              to_string(server.backend));
+}
+
 bool App::take_services(std::size_t master, const wire::Services& services) {
   services_[master] = services;
+  if (front_) {
+    auto sites = std::make_shared<const FrontSites>(services_);
+    for (const std::string& complaint : sites->complaints()) log::warn("front end: {}", complaint);
+    front_->use(std::move(sites));
+  }
   if (!responder_) {
     if (std::ranges::any_of(services.services, [](const auto& s) { return !s.zone.empty(); }))
       log::warn("a delegated service has this slave among its name servers, but dns.listen is empty");
@@ -239,6 +290,7 @@ void App::stop() {
   admin_.reset();
   take_back_ = net::Watch();
   intake_.reset();  // no new orders
+  front_.reset();   // asks the masters
   masters_.reset();
   collector_.reset();
   responder_.reset();
@@ -276,6 +328,8 @@ Masters::Counters App::counters() const {
   if (responder_)
     responder_->for_each_counter(
         [&](const char* name, std::uint64_t value) { out.emplace_back(name, value); });
+  if (front_)
+    front_->for_each_counter([&](const char* name, std::uint64_t value) { out.emplace_back(name, value); });
   if (collector_) std::ranges::copy(collector_->counters(), std::back_inserter(out));
   const EgressStats& sent = transmitter_->stats();
   out.emplace_back("answers_sent", sent.sent.get());

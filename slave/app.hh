@@ -14,6 +14,7 @@
 #include "common/daemon/daemon.hh"
 #include "common/net/admin.hh"
 #include "slave/config.hh"
+#include "slave/front_loop.hh"
 #include "slave/masters.hh"
 #include "slave/order_desk.hh"
 #include "slave/order_intake.hh"
@@ -47,6 +48,7 @@ class App final : public daemon::Program {
   void start_transmitter(std::vector<SourceSocket> sources);
   void open_clock(net::Loop& loop);
   void open_responder();
+  void open_front(net::Loop& loop);
   /// New services of a master; whether its beacon zone is answered for.
   bool take_services(std::size_t master, const wire::Services& services);
   void take_wins();
@@ -66,6 +68,7 @@ class App final : public daemon::Program {
   clocksync::LearnedSource* learned_ = nullptr;  // that is `source_`, when masters name the servers
   std::unique_ptr<Transmitter> transmitter_;
   std::unique_ptr<Responder> responder_;  // none without dns.listen
+  std::unique_ptr<FrontLoop> front_;      // none without front.server
   std::vector<wire::Services> services_;  // the latest of each master; kept when its session is lost
   std::unique_ptr<OrderIntake> intake_;
   std::unique_ptr<collect::Collector> collector_;

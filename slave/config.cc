@@ -152,6 +152,7 @@ config::Schema<Config> schema(bool collects_only) {
   s.section("orders", &Config::orders, orders);
   s.section("transmit", &Config::transmit, transmit_schema(!collects_only), "Answers to clients");
   s.section("dns", &Config::dns, dns_schema(), "The slave as a name server of its own");
+  s.section("front", &Config::front, front_schema(), "In front of this site's content servers");
   s.section("clock", &Config::clock, clocksync::clock_schema(clocksync::Role::slave), "Reference time");
   s.section("collect", &Config::collect, collect::collect_schema(),
             "What this slave measures for its masters' directors");

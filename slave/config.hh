@@ -12,6 +12,7 @@
 #include "common/config/schema.hh"
 #include "common/daemon/admin_config.hh"
 #include "common/daemon/daemon.hh"
+#include "slave/front_config.hh"
 
 namespace flagfall::slave {
 
@@ -77,6 +78,7 @@ struct Config {
   OrdersConfig orders;
   TransmitConfig transmit;
   DnsConfig dns;
+  FrontConfig front;
   clocksync::ClockConfig clock;
   collect::CollectConfig collect;
   std::vector<collect::CheckConfig> checks;

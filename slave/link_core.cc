@@ -77,6 +77,8 @@ void LinkCore::registered_message(wire::Message&& message, const wire::HostTime&
     actions_.emplace_back(Serve{std::move(*services)});
   } else if (auto* order = std::get_if<wire::PingOrder>(&message)) {
     actions_.emplace_back(Ping{std::move(*order)});
+  } else if (auto* answer = std::get_if<wire::HomeAnswer>(&message)) {
+    actions_.emplace_back(Home{std::move(*answer)});
   } else if (auto* refusal = std::get_if<wire::Refusal>(&message)) {
     give_up(fmt::format("it ended the session: {}", refusal->reason), true, now.mono, refusal->retry_after);
   } else {

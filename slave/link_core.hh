@@ -48,6 +48,9 @@ class LinkCore {
   struct Ping {
     wire::PingOrder order;
   };
+  struct Home {  // the answer to a question of the front end
+    wire::HomeAnswer answer;
+  };
   struct Lost {  // after Registered only
     std::string reason;
   };
@@ -55,7 +58,7 @@ class LinkCore {
     enum class Level : std::uint8_t { debug, info, warn } level;
     std::string text;
   };
-  using Action = std::variant<Dial, Close, Send, Registered, Serve, MasterClock, Ping, Lost, Log>;
+  using Action = std::variant<Dial, Close, Send, Registered, Serve, MasterClock, Ping, Home, Lost, Log>;
   using Actions = std::vector<Action>;
 
   /// `random` outlives the core; it spreads the redials of many slaves. The first dial is due at once.

@@ -98,6 +98,8 @@ struct MasterLink::Shell final : net::SessionStream::Handler {
         callbacks.master_clock(master_clock->heartbeat, master_clock->echoed);
       } else if (auto* ping = std::get_if<LinkCore::Ping>(&action)) {
         if (callbacks.ping) callbacks.ping(ping->order);
+      } else if (auto* home = std::get_if<LinkCore::Home>(&action)) {
+        if (callbacks.home) callbacks.home(home->answer);
       } else if (auto* lost = std::get_if<LinkCore::Lost>(&action)) {
         callbacks.lost(lost->reason);
       } else if (auto* line = std::get_if<LinkCore::Log>(&action)) {
@@ -135,6 +137,9 @@ bool MasterLink::send(const wire::Report& report) {
 }
 bool MasterLink::send(const wire::Evidence& evidence) {
   return registered() && shell_->stream->send(evidence);
+}
+bool MasterLink::send(const wire::HomeQuestion& question) {
+  return registered() && shell_->stream->send(question);
 }
 std::pair<RealTime, RealTime> MasterLink::certificates_expire() const {
   return {shell_->context.expires(), shell_->context.ca_expires()};

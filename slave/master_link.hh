@@ -45,6 +45,8 @@ struct LinkCallbacks {
   /// Our clock, for our heartbeats.
   std::function<std::pair<wire::ClockStatus, Nanos>()> clock;
   std::function<RefTime()> reference_now;
+  /// Where a client of the front end belongs. May be empty.
+  std::function<void(const wire::HomeAnswer&)> home{};
 };
 
 class MasterLink {
@@ -63,6 +65,7 @@ class MasterLink {
   /// limit of docs/protocol.md (2,048 outcomes, 256 counters).
   bool send(const wire::Report& report);
   bool send(const wire::Evidence& evidence);
+  bool send(const wire::HomeQuestion& question);
   [[nodiscard]] bool registered() const;
   /// When the certificates in use end: ours, and the CA's.
   [[nodiscard]] std::pair<RealTime, RealTime> certificates_expire() const;

@@ -74,6 +74,7 @@ LinkCallbacks Masters::callbacks(One& one, Nanos max_error) {
     one.time_servers = welcome.time_servers;
     one.session.begin(welcome.heartbeat);
     tell_time_servers();
+    if (sources_.begun) sources_.begun(one.index);
   };
   out.services = [this, &one](const wire::Services& services) { return take_services(one, services); };
   out.master_clock = [this, &one](const wire::Heartbeat& heartbeat, std::optional<MonoTime> echoed) {
@@ -88,6 +89,9 @@ LinkCallbacks Masters::callbacks(One& one, Nanos max_error) {
   };
   out.ping = [this, &one](const wire::PingOrder& order) {
     if (sources_.ping) sources_.ping(one.index, order);
+  };
+  out.home = [this, &one](const wire::HomeAnswer& answer) {
+    if (sources_.home) sources_.home(one.index, answer);
   };
   out.lost = [this, &one, max_error](const std::string& /*reason: the link has logged it*/) {
     desk_.close_session(one.index);

@@ -38,6 +38,9 @@ class Masters {
     std::function<wire::Spread()> transmit_errors;
     /// What reports carry beside outcomes: everything that this slave counts.
     std::function<Counters()> counters;
+    /// A master's session has begun; and its answer to a question of the front end. May be empty.
+    std::function<void(std::size_t)> begun{};
+    std::function<void(std::size_t, const wire::HomeAnswer&)> home{};
   };
   /// Dials from the loop. Throws std::runtime_error when the TLS files are not good.
   /// All references outlive the object; `order_port` is told to the masters.
@@ -56,6 +59,9 @@ class Masters {
 
   /// What collectors found; false when there is no session with that master, or its buffer is full.
   bool send(std::size_t master, const wire::Evidence& evidence) { return link_of(master).send(evidence); }
+
+  /// The same, of the front end: where a client belongs.
+  bool send(std::size_t master, const wire::HomeQuestion& question) { return link_of(master).send(question); }
 
   /// Reads the certificate files again, for sessions from now on.
   [[nodiscard]] Status reload_certificates();

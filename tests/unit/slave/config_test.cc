@@ -107,4 +107,31 @@ BOOST_AUTO_TEST_CASE(a_check_has_what_its_kind_needs) {
   BOOST_TEST(error("[collect]\ncgroups = [\"/a/web\", \"/b/web/\"]\n").starts_with("collect.cgroups.1: "));
 }
 
+BOOST_AUTO_TEST_CASE(a_front_end_listens_where_clients_ask_and_the_content_server_elsewhere) {
+  const auto server = [](const std::string& listen, const std::string& backend) {
+    return "[[front.server]]\nlisten = \"" + listen + "\"\nbackend = \"" + backend + "\"\n";
+  };
+  const auto config =
+      schema().parse(with("[front]\nwait = \"80ms\"\n" + server("192.0.2.10", "127.0.0.1:8080") +
+                          server("[2001:db8::10]:80", "[::1]:8080") + "proxy_protocol = true\n"),
+                     "s.toml");
+  BOOST_REQUIRE_MESSAGE(config.ok(), (config ? std::string() : config.error()));
+  BOOST_TEST((config->front.wait == 80ms));
+  BOOST_REQUIRE(config->front.servers.size() == 2U);
+  BOOST_TEST((config->front.servers[0].listen == *parse_endpoint("192.0.2.10:80")));
+  BOOST_TEST(!config->front.servers[0].proxy_protocol);
+  BOOST_TEST(config->front.servers[1].proxy_protocol);
+  BOOST_TEST(schema().parse(with(""), "s.toml")->front.servers.empty());
+  BOOST_TEST(
+      error(server("0.0.0.0:80", "127.0.0.1:8080")).starts_with("front.server.0.listen: is a wildcard"));
+  BOOST_TEST(
+      error(server("192.0.2.10:80", "[::]:8080")).starts_with("front.server.0.backend: is a wildcard"));
+  BOOST_TEST(
+      error(server("192.0.2.10:80", "192.0.2.10:80")).starts_with("front.server.0.backend: is the address"));
+  BOOST_TEST(error(server("192.0.2.10:80", "127.0.0.1:80") + server("192.0.2.10", "127.0.0.1:81"))
+                 .starts_with("front.server.1.listen: is there twice"));
+  BOOST_TEST(error("[front]\nheader = \"1KiB\"\ntarget = \"2KiB\"\n") ==
+             "front.target: is more than front.header");
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -19,6 +19,7 @@ struct Did {
   std::vector<wire::Services> services;
   std::vector<wire::Heartbeat> clocks;
   std::vector<wire::PingOrder> pings;
+  std::vector<wire::HomeAnswer> homes;
   std::vector<std::string> losses;
   std::vector<std::string> lines;  // without debug
 
@@ -31,6 +32,7 @@ struct Did {
       if (auto* serve = std::get_if<LinkCore::Serve>(&action)) services.push_back(serve->services);
       if (auto* clock = std::get_if<LinkCore::MasterClock>(&action)) clocks.push_back(clock->heartbeat);
       if (auto* ping = std::get_if<LinkCore::Ping>(&action)) pings.push_back(ping->order);
+      if (auto* home = std::get_if<LinkCore::Home>(&action)) homes.push_back(home->answer);
       if (auto* lost = std::get_if<LinkCore::Lost>(&action)) losses.push_back(lost->reason);
       if (auto* log = std::get_if<LinkCore::Log>(&action);
           log != nullptr && log->level != LinkCore::Log::Level::debug)
@@ -259,6 +261,17 @@ BOOST_AUTO_TEST_CASE(events_of_a_connection_that_was_given_up_change_nothing) {
   BOOST_TEST(rig.closed(CloseCause::ended, "again").lines.empty());
   BOOST_TEST(rig.say(wire::Welcome{wire::kSessionVersion, 1, seconds(1), "fra", {}}).registered == 0U);
   BOOST_TEST(Did(rig.core.secured({"master-1"}, rig.time())).sends.empty());
+}
+
+BOOST_AUTO_TEST_CASE(an_answer_for_the_front_end_is_handed_on) {
+  Rig rig;
+  (void)rig.tick();
+  (void)rig.core.secured({"master-1"}, rig.time());
+  (void)rig.say(wire::Welcome{wire::kSessionVersion, 77, seconds(1), "fra", {}});
+  const Did did = rig.say(wire::HomeAnswer{7, wire::HomeAnswer::Home::here, 24, seconds(1), {}});
+  BOOST_REQUIRE(did.homes.size() == 1U);
+  BOOST_TEST(did.homes[0].number == 7U);
+  BOOST_TEST(rig.say(wire::HomeQuestion{}).closes == 1U);  // a slave's word
 }
 
 BOOST_AUTO_TEST_CASE(an_order_of_pings_is_taken_from_a_master_that_has_welcomed_us_only) {
