@@ -108,7 +108,7 @@ void App::start(net::Loop& loop) {
 
 void App::open(net::Loop& loop) {
   loop_ = &loop;
-  net::raise_descriptor_limit();
+  (void)net::raise_descriptor_limit();
   listen_ = config_.dns.listen;
   builder_.emplace(config_, service_addresses(config_));
   delays_.emplace(config_, builder_->names());

@@ -21,6 +21,14 @@ std::string plain_host(const ServiceHttpConfig& http) {
   return at == http.hosts.end() ? std::string() : canonical_host(*at);
 }
 
+/// Another server's place has the service's host in it.
+bool elsewhere_by_host(const ServiceConfig& service, const SlaveConfig& slave) {
+  return std::ranges::any_of(service.slaves, [&](const SlaveConfig& other) {
+    const auto location = http::Location::parse(other.location);
+    return other.name != slave.name && location && location->takes_host();
+  });
+}
+
 void add(std::vector<wire::WebSite>& out, wire::WebSite site) {
   const auto same = [&](const wire::WebSite& other) {
     return other.host == site.host && other.path == site.path;
@@ -44,7 +52,12 @@ std::vector<wire::WebSite> web_sites(const ServiceConfig& service, const SlaveCo
     const bool wildcard = host.starts_with("*.");
     if (wildcard && location->takes_host() && own->host != canonical_host(host)) continue;
     std::string stands_for = wildcard ? std::string() : canonical_host(host);
-    if (!location->takes_host()) stands_for = plain_host(service.http);
+    if (!location->takes_host()) {
+      // Which of several hosts was asked for is not to be told here; where it matters elsewhere, nobody is
+      // sent on.
+      if ((wildcard || service.http.hosts.size() > 1) && elsewhere_by_host(service, slave)) continue;
+      stands_for = plain_host(service.http);
+    }
     if (stands_for == own->host) stands_for.clear();
     add(out, {own->host, own->path + path, static_cast<std::uint16_t>(own->path.size()), stands_for});
   }

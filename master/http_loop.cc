@@ -9,19 +9,18 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <list>
 #include <span>
 #include <thread>
 #include <utility>
 
 #include "common/base/network_places.hh"
+#include "common/base/phase_lists.hh"
 #include "common/base/quiet_thread.hh"
 #include "common/base/sleep.hh"
+#include "common/net/acceptor.hh"
 #include "common/net/loop.hh"
 #include "common/net/privileges.hh"
-#include "common/net/sockaddr.hh"
 #include "common/net/tcp.hh"
-#include "common/net/udp.hh"
 #include "master/gather.hh"
 #include "master/http_stream.hh"
 #include "master/race_core.hh"
@@ -29,10 +28,7 @@
 namespace flagfall::master {
 namespace {
 
-constexpr int kBacklog = 4096;      // the kernel caps it at net.core.somaxconn
-constexpr int kAcceptsAtOnce = 64;  // then those that are here get their turn
-/// After running out of descriptors, do not try again before.
-constexpr Nanos kAcceptPause = std::chrono::milliseconds(100);
+constexpr int kBacklog = 4096;  // the kernel caps it at net.core.somaxconn
 constexpr Nanos kSweep = std::chrono::milliseconds(100);
 /// What the client still sends after the last answer is read for so long, and so many octets: closed at once,
 /// its host would be told of a reset and might drop the answer (RFC 9112 §9.6).
@@ -44,15 +40,13 @@ constexpr std::size_t kAnswers = std::size_t{64} * 1024;
 }  // namespace
 
 struct HttpLoop::Shell final : HttpRacer {
-  /// What a connection is doing; those that do the same are in one list, who does it longest in front.
-  enum class Phase : std::uint8_t { idle, header, content, sending, racing, lingering };
-  static constexpr std::size_t kPhases = 6;
+  /// What a connection is doing.
+  enum class Phase : std::uint8_t { handshake, idle, header, content, sending, racing, lingering };
+  static constexpr std::array kPhases = {Phase::handshake, Phase::idle,   Phase::header,   Phase::content,
+                                         Phase::sending,   Phase::racing, Phase::lingering};
 
-  struct Connection;
-  using Connections = std::list<Connection>;
-  struct Connection {
+  struct Connection : InPhase<Connection, Phase> {
     Connection(const http::RequestLimits& limits, unsigned requests) : stream(limits, requests) {}
-    Connections::iterator self;
     net::Fd fd;
     std::optional<net::TlsStream> tls;
     Endpoint client;
@@ -62,19 +56,11 @@ struct HttpLoop::Shell final : HttpRacer {
     net::Watch writable;  // while something is unsent
     std::string pending;  // octets of a request that is not complete, or not answered yet
     std::string unsent;
-    MonoTime since;  // when its phase began
     std::size_t lingered = 0;
-    Phase phase = Phase::idle;
     bool ended = false;  // the client sends no more
     bool last = false;   // when all is sent, it is over
     bool raced = false;  // its latest answer is left to the slaves
   };
-  struct Listener {
-    net::Fd fd;
-    Endpoint local;
-    net::Watch watch;
-  };
-
   HttpLoopOptions options;
   const Clock& clock;
   HttpDesk desk;
@@ -83,8 +69,11 @@ struct HttpLoop::Shell final : HttpRacer {
   HttpLoopCounters counters;
   net::Loop loop{net::Loop::Timers::coarse};
   std::optional<HttpRacing> racing;  // has timers of the loop
-  std::vector<Listener> listeners;
-  std::array<Connections, kPhases> connections;
+  net::Acceptor acceptor{loop, counters.accept_errors,
+                         [this](net::Fd fd, const Endpoint& client, std::size_t listener) {
+                           welcome(std::move(fd), client, listener);
+                         }};
+  PhaseLists<Connection, Phase, kPhases.size()> connections;
   std::string in;     // what is read, behind what was pending
   RealTime received;  // the octets at hand
   std::vector<std::uint8_t> out;
@@ -92,7 +81,6 @@ struct HttpLoop::Shell final : HttpRacer {
   unsigned answered = 0;  // in this round of the loop
   net::Watch sweeper;
   net::Watch dater;
-  net::Watch resume;
   std::thread thread;
 
   Shell(const HttpLoopOptions& o, const Clock& c, Random& random)
@@ -143,48 +131,10 @@ struct HttpLoop::Shell final : HttpRacer {
     desk.take_over(snapshot);
   }
 
-  Connections& in_phase(Phase phase) { return connections.at(static_cast<std::size_t>(phase)); }
-  [[nodiscard]] std::size_t open() const {
-    std::size_t sum = 0;
-    for (const Connections& each : connections) sum += each.size();
-    return sum;
-  }
-
-  void enter(Connection& c, Phase phase, MonoTime now) {
-    Connections& to = in_phase(phase);
-    to.splice(to.end(), in_phase(c.phase), c.self);
-    c.phase = phase;
-    c.since = now;
-  }
-
   void close(Connection& c) {
     ++counters.closed;
     networks.leave(c.client.ip);
-    in_phase(c.phase).erase(c.self);
-  }
-
-  void accept(const Listener& from) {
-    for (int i = 0; i < kAcceptsAtOnce; ++i) {
-      net::SockAddr address;
-      address.length = sizeof address.v6;
-      net::Fd fd(accept4(from.fd.get(), &address.any, &address.length, SOCK_NONBLOCK | SOCK_CLOEXEC));
-      if (!fd) {
-        if (errno == ECONNABORTED || errno == EINTR) continue;
-        if (errno != EAGAIN && errno != EWOULDBLOCK) pause_accepting();
-        return;
-      }
-      const auto peer = net::to_endpoint(address.any, address.length);
-      if (peer) welcome(std::move(fd), *peer, static_cast<std::size_t>(&from - listeners.data()));
-    }
-  }
-
-  /// Out of descriptors or memory.
-  void pause_accepting() {
-    ++counters.accept_errors;
-    for (Listener& each : listeners) each.watch.pause();
-    resume = loop.after(kAcceptPause, [this] {
-      for (Listener& each : listeners) each.watch.resume();
-    });
+    connections.erase(c);
   }
 
   void welcome(net::Fd fd, const Endpoint& client, std::size_t listener) {
@@ -194,29 +144,26 @@ struct HttpLoop::Shell final : HttpRacer {
       ++counters.closed;
       return;
     }
-    if (open() >= options.connections) evict();
+    if (connections.size() >= options.connections) evict();
     const int one = 1;
     (void)setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    Connections& idle = in_phase(Phase::idle);
-    Connection& c = idle.emplace_back(options.limits, options.requests);
-    c.self = std::prev(idle.end());
+    Connection& c = connections.add(Phase::idle, clock.mono(), options.limits, options.requests);
     c.fd = std::move(fd);
     c.client = client;
     c.listener = listener;
-    c.since = clock.mono();
     c.readable = loop.on_readable(c.fd.get(), [this, &c] { read(c); });
     if (!options.tls) return;
     c.tls.emplace(options.tls, c.fd.get());
-    enter(c, Phase::header, c.since);  // a handshake may take no longer than a header
+    connections.enter(c, Phase::handshake, c.since);
   }
 
-  /// Who is idle longest; while nobody is, who takes longest for anything else.
+  /// Who has not shown a key longest, then who is idle longest; while nobody is, who takes longest for
+  /// anything else.
   void evict() {
-    for (Connections& each : connections)
-      if (!each.empty()) {
-        ++counters.evicted;
-        return close(each.front());
-      }
+    Connection* const longest = connections.longest(kPhases);
+    if (longest == nullptr) return;
+    ++counters.evicted;
+    close(*longest);
   }
 
   void read(Connection& c) {
@@ -250,8 +197,8 @@ struct HttpLoop::Shell final : HttpRacer {
         c.readable.resume();
         read(c);
       });
-    } else if (c.phase == Phase::header && c.pending.empty() && c.tls->established()) {
-      enter(c, Phase::idle, clock.mono());
+    } else if (c.phase == Phase::handshake && c.tls->established()) {
+      connections.enter(c, Phase::idle, clock.mono());
     }
   }
 
@@ -276,7 +223,7 @@ struct HttpLoop::Shell final : HttpRacer {
     if (!octets.empty()) {
       c.pending.assign(octets);
     } else {
-      c.pending = {};  // who waits holds no memory
+      std::string().swap(c.pending);  // who waits holds no memory
     }
     if (!c.unsent.empty()) return wait_to_send(c, now);
     if (c.last) return c.raced ? wait_for_race(c) : finish(c);
@@ -284,7 +231,7 @@ struct HttpLoop::Shell final : HttpRacer {
                        : wait == HttpStream::Wait::header ? Phase::header
                                                           : Phase::content;
     // Octets that complete nothing stretch no time.
-    if (requests > 0 || next != c.phase) enter(c, next, now);
+    if (requests > 0 || next != c.phase) connections.enter(c, next, now);
   }
 
   /// False: the connection is gone.
@@ -305,7 +252,7 @@ struct HttpLoop::Shell final : HttpRacer {
   /// A client that does not take its answers is not read from.
   void wait_to_send(Connection& c, MonoTime now) {
     if (c.phase == Phase::sending) return;
-    enter(c, Phase::sending, now);
+    connections.enter(c, Phase::sending, now);
     c.readable.pause();
     c.writable = loop.on_writable(c.fd.get(), [this, &c] { write(c); });
   }
@@ -316,7 +263,7 @@ struct HttpLoop::Shell final : HttpRacer {
     c.writable = net::Watch();
     if (c.last) return finish(c);
     c.readable.resume();
-    enter(c, Phase::idle, clock.mono());
+    connections.enter(c, Phase::idle, clock.mono());
     const std::string pending = std::exchange(c.pending, {});
     received = RealTime();
     work(c, pending);
@@ -326,14 +273,15 @@ struct HttpLoop::Shell final : HttpRacer {
   void finish(Connection& c) {
     if (c.tls) c.tls->end();
     if (c.ended || shutdown(c.fd.get(), SHUT_WR) != 0) return close(c);
-    c.pending = {};
+    std::string().swap(c.pending);
     c.readable.resume();
-    enter(c, Phase::lingering, clock.mono());
+    connections.enter(c, Phase::lingering, clock.mono());
   }
 
   void sweep() {
     const MonoTime now = clock.mono();
     sweep(Phase::idle, options.idle_timeout, counters.idle_timeouts, now);
+    sweep(Phase::handshake, options.header_timeout, counters.header_timeouts, now);
     sweep(Phase::header, options.header_timeout, counters.header_timeouts, now);
     sweep(Phase::content, options.idle_timeout, counters.body_timeouts, now);
     sweep(Phase::sending, options.idle_timeout, counters.send_timeouts, now);
@@ -350,21 +298,20 @@ struct HttpLoop::Shell final : HttpRacer {
   /// A connection that ends with a raced answer: ended before, it would tell the client so first.
   void wait_for_race(Connection& c) {
     if (c.ended) c.readable.pause();
-    if (c.phase != Phase::racing) enter(c, Phase::racing, clock.mono());
+    if (c.phase != Phase::racing) connections.enter(c, Phase::racing, clock.mono());
   }
   void finish_raced(MonoTime now) {
-    Connections& all = in_phase(Phase::racing);
+    std::list<Connection>& all = connections.in(Phase::racing);
     for (auto at = all.begin(); at != all.end();) {
       Connection& c = *at++;
       if (acknowledged(c) || now - c.since >= kLinger) finish(c);
     }
   }
   void sweep(Phase phase, Nanos most, Counter& counter, MonoTime now) {
-    Connections& all = in_phase(phase);
-    while (!all.empty() && now - all.front().since >= most) {
+    connections.overdue(phase, most, now, [&](Connection& c) {
       ++counter;
-      close(all.front());
-    }
+      close(c);
+    });
   }
 
   /// Between two rounds of the event loop: the orders leave, and races gather.
@@ -380,8 +327,7 @@ struct HttpLoop::Shell final : HttpRacer {
     pthread_setname_np(pthread_self(), name_of(options.scheme).data());
     racing ? net::keep_capability(net::Capability::net_admin) : net::drop_capabilities();
     if (racing) racing->start(loop);
-    for (Listener& each : listeners)
-      each.watch = loop.on_readable(each.fd.get(), [this, &each] { accept(each); });
+    acceptor.start();
     sweeper = loop.every(kSweep, [this] { sweep(); });
     desk.set_date(clock.real());
     dater = loop.every(std::chrono::seconds(1), [this] { desk.set_date(clock.real()); });
@@ -393,12 +339,10 @@ HttpLoop::HttpLoop(const HttpLoopOptions& options, const Clock& clock, Random& r
                    const std::shared_ptr<const Snapshot>& first)
     : shell_(std::make_unique<Shell>(options, clock, random)) {
   shell_->take_over(first);
-  shell_->listeners.reserve(options.listen.size());  // who races refers to them
   for (const Endpoint& at : options.listen) {
-    Shell::Listener& each = shell_->listeners.emplace_back();
-    each.fd = net::tcp_listener(at, false, kBacklog);
-    if (shell_->racing) shell_->racing->prepare(each.fd);
-    each.local = net::local_endpoint(each.fd);
+    net::Fd listening = net::tcp_listener(at, false, kBacklog);
+    if (shell_->racing) shell_->racing->prepare(listening);
+    shell_->acceptor.add(std::move(listening));
   }
 }
 
@@ -424,9 +368,7 @@ WebScheme HttpLoop::scheme() const {
   return shell_->options.scheme;
 }
 std::vector<Endpoint> HttpLoop::local() const {
-  std::vector<Endpoint> out;
-  for (const Shell::Listener& each : shell_->listeners) out.push_back(each.local);
-  return out;
+  return shell_->acceptor.local();
 }
 const HttpLoopCounters& HttpLoop::counters() const {
   return shell_->counters;

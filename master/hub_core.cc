@@ -24,6 +24,16 @@ const TokenBucket kEvidence({.rate = 50, .burst = 200});
 // A slave asks once for each client network in some seconds, and not faster than its own configuration says.
 const TokenBucket kHomeQuestions({.rate = 1000, .burst = 2000});
 
+/// What this slave needs of its services.
+wire::Services seen_by(const SlaveState& slave, wire::Services services) {
+  if (!slave.front)
+    for (wire::Service& service : services.services) service.sites.clear();
+  return services;
+}
+bool same(const SlaveState& slave, const wire::Services& a, const wire::Services& b) {
+  return wire::encode(seen_by(slave, a)) == wire::encode(seen_by(slave, b));
+}
+
 const char* text_of(wire::Health health) {
   switch (health) {
     case wire::Health::unknown:
@@ -177,6 +187,7 @@ void HubCore::welcome(Id id, Connection& connection, const wire::Hello& hello, c
   slave.peer = connection.peer;
   slave.orders = {connection.peer.ip, hello.order_port};
   slave.collects_only = hello.order_port == 0;
+  slave.front = hello.front;
   slave.software = hello.software;
   slave.ready.clear();
   slave.last_report = {};
@@ -197,8 +208,9 @@ void HubCore::welcome(Id id, Connection& connection, const wire::Hello& hello, c
 }
 
 void HubCore::send_services(Id id, Connection& connection, RefTime since) {
+  const SlaveState& slave = slaves_.at(connection.name);
   wire::Services services;  // a collector has none
-  if (!slaves_.at(connection.name).collects_only) services = options_.slaves.at(connection.name);
+  if (!slave.collects_only) services = seen_by(slave, options_.slaves.at(connection.name));
   services.since = wire::sendable_time(since);
   connection.services = services.services.size();
   ++connection.unanswered;
@@ -454,7 +466,7 @@ HubCore::Actions HubCore::update(std::map<std::string, wire::Services> slaves, c
                kRetryOperator, now);
       }
       slaves_.erase(name);
-    } else if (session != nullptr && wire::encode(kept->second) != wire::encode(services)) {
+    } else if (session != nullptr && !same(slaves_.at(name), kept->second, services)) {
       slaves_.at(name).ready.clear();
       send_services(id, *session, now.reference);
       log(Log::Level::info, fmt::format("slave {} is sent new services", name));

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/base/log.hh"
+#include "common/net/acceptor.hh"
 #include "common/net/session_stream.hh"
 #include "common/net/tcp.hh"
 #include "common/net/tls.hh"
@@ -36,7 +37,7 @@ void check_services(const std::map<std::string, wire::Services>& slaves) {
     if (wire::encode(services).empty())
       throw std::runtime_error(fmt::format(
           "slave {}: its services do not fit into one message: 64 KiB, {} services, {} addresses and {} "
-          "answers each, printable ASCII names, the hosts of [service.http]",
+          "answers each, printable ASCII names",
           name, wire::kMaxServices, wire::kMaxAddresses, wire::kMaxAnswers));
 }
 

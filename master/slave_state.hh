@@ -33,6 +33,7 @@ struct SlaveState {
   std::uint64_t instance = 0;  // of the process that registered last
   SlaveHealth health;
   bool collects_only = false;       // has no order port: never fit
+  bool front = false;               // a front end: it is sent the services' web sites
   std::vector<wire::Load> loads;    // the latest of this session; empty before
   std::vector<wire::Check> checks;  // likewise
   MonoTime gathered;                // when those came

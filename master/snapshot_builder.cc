@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/base/log.hh"
 #include "master/home_desk.hh"
 #include "master/http_sites.hh"
 
@@ -56,6 +57,16 @@ void SnapshotBuilder::delegate(const ServiceConfig& service, wire::Service& out)
   if (service.mode == Mode::delegate) out.addresses.clear();  // there is nothing to send from them
 }
 
+/// Web sites are what a message may get too long by, and what a slave can do without.
+static void leave_out_sites(const std::string& slave, wire::Services& services) {
+  if (!wire::encode(services).empty()) return;
+  for (wire::Service& service : services.services) service.sites.clear();
+  log::warn(
+      "slave {}: the hosts of its services do not fit into one message (64 KiB, {} of a service): as a front "
+      "end it sends nobody on; give [service.http] a wildcard instead of many hosts",
+      slave, wire::kMaxWebSites);
+}
+
 std::map<std::string, wire::Services> SnapshotBuilder::services() const {
   std::map<std::string, wire::Services> out;
   for (const ServiceConfig& service : config_.services) {
@@ -80,6 +91,7 @@ std::map<std::string, wire::Services> SnapshotBuilder::services() const {
     at->second.nameserver = server.nameserver;
     at->second.beacon_zone = server.beacon_zone;
   }
+  for (auto& [name, services] : out) leave_out_sites(name, services);
   return out;
 }
 

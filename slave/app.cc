@@ -220,10 +220,21 @@ void App::open_responder() {
   for (const Endpoint& at : dns.listen) log::info("name server on {} (UDP and TCP)", to_string(at));
 }
 
+namespace {
+
+/// Of a front end: so many descriptors stay for races and sessions.
+constexpr std::uint64_t kOtherDescriptors = 256;
+
+std::size_t most_connections() {
+  const std::uint64_t limit = net::raise_descriptor_limit();
+  return std::max<std::uint64_t>(limit, kOtherDescriptors + 2) / 2 - kOtherDescriptors / 2;
+}
+
+}  // namespace
+
 void App::open_front(net::Loop& loop) {
   const FrontConfig& front = config_.front;
   if (front.servers.empty()) return;
-  net::raise_descriptor_limit();
   FrontLoop::Options options;
   for (const FrontServerConfig& server : front.servers)
     options.servers.push_back({server.listen, server.backend, server.proxy_protocol});
@@ -236,7 +247,12 @@ void App::open_front(net::Loop& loop) {
   options.limits = {.header = static_cast<std::size_t>(front.header.bytes),
                     .target = static_cast<std::size_t>(front.target.bytes),
                     .body = std::numeric_limits<std::uint64_t>::max()};
-  options.connections = front.connections;
+  options.connections = std::min<std::size_t>(front.connections, most_connections());
+  if (options.connections < front.connections)
+    log::warn(
+        "front.connections: {}, and not {}: each takes two descriptors, and the limit is too low (raise "
+        "LimitNOFILE)",
+        options.connections, front.connections);
   options.network_connections = front.network_connections;
   options.prefix_v4 = front.prefix_v4;
   options.prefix_v6 = front.prefix_v6;

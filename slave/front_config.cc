@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <set>
 
 namespace flagfall::slave {
@@ -35,9 +36,9 @@ void check(const FrontConfig& c, const Where& where) {
     if (!seen.insert(server.listen).second) where.error(key + ".listen", "is there twice");
     if (server.backend.ip.unspecified())
       where.error(key + ".backend", "is a wildcard: write where the content server listens");
-    if (server.backend == server.listen)
+    if (std::ranges::find(c.servers, server.backend, &FrontServerConfig::listen) != c.servers.end())
       where.error(key + ".backend",
-                  "is the address that the front end listens on: let the content server listen elsewhere");
+                  "is an address that the front end listens on: let the content server listen elsewhere");
   }
   if (c.target.bytes > c.header.bytes) where.error("target", "is more than front.header");
 }

@@ -15,6 +15,12 @@ constexpr Nanos kForget = std::chrono::seconds(5);
 /// An answer counts for those who wait for it, however short it says that it holds.
 constexpr Nanos kLeastKeep = std::chrono::milliseconds(100);
 
+/// Browsers follow no redirect of a WebSocket's handshake, nor of a preflight (Fetch §4.8): OPTIONS.
+bool movable(const http::Request& request) {
+  constexpr std::array kMethods = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"};
+  return !request.upgrade && std::ranges::find(kMethods, request.method) != kMethods.end();
+}
+
 std::string_view port_or(std::string_view port, std::string_view usual) {
   return port.empty() ? usual : port;
 }
@@ -70,6 +76,7 @@ FrontDesk::Look FrontDesk::look(const http::Request& request, const IpAddress& c
   const bool page = request.form == http::TargetForm::origin || request.form == http::TargetForm::absolute;
   const auto found = sites_ && page ? sites_->find(request.host, request.path, room_) : std::nullopt;
   if (!found) return serve(counters_.unknown_host);
+  if (!movable(request)) return serve(counters_.unmovable);
   const FrontSite& site = *found->site;
   // What a master said before it went may be wrong by now, and nobody would say so.
   if (!master_of(site)) return serve(counters_.no_session);
@@ -81,7 +88,7 @@ FrontDesk::Look FrontDesk::look(const http::Request& request, const IpAddress& c
   const http::Redirect redirect{.status = 307,
                                 .values = {"http", found->host, found->path},
                                 .ending = {.close = true, .told_to_keep = false, .head = request.head},
-                                .date = date_.text()};
+                                .opening = {.date = date_.text()}};
   if (leads_back(*home->elsewhere, redirect.values, request)) return serve(counters_.leads_back);
   away_.note(key, now);
   ++counters_.sent_on;
@@ -153,13 +160,13 @@ bool FrontDesk::leads_back(const http::Location& to, const http::Location::Value
 
 void FrontDesk::refuse(int status, ByteWriter& out) noexcept {
   ++counters_.refused;
-  http::write_text(status, {}, "this is no request that can be answered\n", {.close = true}, date_.text(),
-                   out);
+  http::write_text(status, {}, "this is no request that can be answered\n", {.close = true},
+                   {.date = date_.text()}, out);
 }
 
 void FrontDesk::bad_gateway(bool head, ByteWriter& out) noexcept {
   http::write_text(502, {}, "the server of this site does not answer\n",
-                   {.close = true, .told_to_keep = false, .head = head}, date_.text(), out);
+                   {.close = true, .told_to_keep = false, .head = head}, {.date = date_.text()}, out);
 }
 
 }  // namespace flagfall::slave

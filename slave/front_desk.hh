@@ -33,6 +33,7 @@ struct FrontCounters {
   Counter sent_on;          // to another server
   Counter here;             // served here: by the master's word, or because it does not know
   Counter unknown_host;     // and those that are no service's,
+  Counter unmovable;        // that do not follow a redirect: upgrades, and methods such as OPTIONS,
   Counter no_session;       // whose master is not there,
   Counter unanswered;       // whose master said nothing in time,
   Counter limited;          // about whom nobody was asked: too many questions,
@@ -51,6 +52,7 @@ struct FrontCounters {
     f("front_sent_on", sent_on);
     f("front_here", here);
     f("front_unknown_host", unknown_host);
+    f("front_unmovable", unmovable);
     f("front_no_session", no_session);
     f("front_unanswered", unanswered);
     f("front_limited", limited);

@@ -1,18 +1,21 @@
 #include "slave/front_loop.hh"
 
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <list>
 #include <thread>
 #include <utility>
 
 #include "common/base/network_places.hh"
+#include "common/base/phase_lists.hh"
 #include "common/base/quiet_thread.hh"
+#include "common/net/acceptor.hh"
 #include "common/net/loop.hh"
 #include "common/net/sockaddr.hh"
 #include "common/net/tcp.hh"
@@ -22,10 +25,7 @@
 namespace flagfall::slave {
 namespace {
 
-constexpr int kBacklog = 4096;      // the kernel caps it at net.core.somaxconn
-constexpr int kAcceptsAtOnce = 64;  // then those that are here get their turn
-/// After running out of descriptors, do not try again before.
-constexpr Nanos kAcceptPause = std::chrono::milliseconds(100);
+constexpr int kBacklog = 4096;  // the kernel caps it at net.core.somaxconn
 constexpr Nanos kSweep = std::chrono::milliseconds(100);
 /// What the client still sends after our answer is read for so long, and so many octets: closed at once, its
 /// host would be told of a reset and might drop the answer (RFC 9112 §9.6).
@@ -33,6 +33,16 @@ constexpr Nanos kLinger = std::chrono::seconds(2);
 constexpr std::size_t kLingerOctets = std::size_t{4} << 20;  // content of a request that is sent on
 /// Read at once of one connection: what the other side does not take of it waits here, and no more.
 constexpr std::size_t kRead = std::size_t{64} * 1024;
+
+/// Octets that the other host has not acknowledged.
+int unacknowledged(const net::Fd& fd) {
+  int count = 0;
+  return ioctl(fd.get(), SIOCOUTQ, &count) == 0 ? count : 0;
+}
+/// Its memory, too.
+void forget(std::string& octets) {
+  std::string().swap(octets);
+}
 
 void without_delay(const net::Fd& fd) {
   const int one = 1;
@@ -42,10 +52,10 @@ void without_delay(const net::Fd& fd) {
 }  // namespace
 
 struct FrontLoop::Shell {
-  /// What a connection is doing; those that do the same are in one list, who does it longest in front. Those
-  /// before their first request come first: they may be evicted.
+  /// What a connection is doing.
   enum class Phase : std::uint8_t { idle, header, lingering, asking, connecting, sending, joined };
   static constexpr std::size_t kPhases = 7;
+  /// Who has asked for nothing yet, or got all: they may be evicted.
   static constexpr std::array kMayGo = {Phase::idle, Phase::header, Phase::lingering};
 
   /// One of a connection's two sockets.
@@ -55,30 +65,23 @@ struct FrontLoop::Shell {
     net::Watch writable;  // while something is unsent
     std::string unsent;
     bool ended = false;  // it sends no more
+    bool deaf = false;   // it takes no more
   };
-  struct Connection;
-  using Connections = std::list<Connection>;
-  struct Connection {
+  /// Since when it is `joined`: when the latest octet came.
+  struct Connection : InPhase<Connection, Phase> {
     explicit Connection(const http::RequestLimits& limits) : reader(limits) {}
-    Connections::iterator self;
     Endpoint client;
     const Server* server = nullptr;
     http::RequestReader reader;
     Side down;            // the client
     Side up;              // the content server
     std::string pending;  // a first request that is not complete, or not decided
-    MonoTime since;       // when its phase began; of joined ones the last octet
     std::uint32_t number = 0;
     std::size_t lingered = 0;
-    Phase phase = Phase::idle;
+    int unacknowledged = 0;  // by the client, when that was looked at
     bool head = false;
+    bool cut = false;  // the content server has not ended as it should: nor may what the client gets
   };
-  struct Listener {
-    net::Fd fd;
-    Server server;  // as it really listens
-    net::Watch watch;
-  };
-
   Options options;
   const Clock& clock;
   FrontDesk desk;
@@ -86,13 +89,15 @@ struct FrontLoop::Shell {
   NetworkPlaces networks;
   FrontLoopCounters counters;
   net::Loop loop{net::Loop::Timers::coarse};
-  std::vector<Listener> listeners;
-  std::array<Connections, kPhases> connections;
+  net::Acceptor acceptor{loop, counters.accept_errors,
+                         [this](net::Fd fd, const Endpoint& client, std::size_t listener) {
+                           welcome(std::move(fd), client, options.servers[listener]);
+                         }};
+  PhaseLists<Connection, Phase, kPhases> connections;
   std::vector<char> in;
   std::vector<std::uint8_t> out;
   net::Watch sweeper;
   net::Watch dater;
-  net::Watch resume;
   net::Watch patience;  // while somebody waits for a master's word
   std::thread thread;
 
@@ -105,22 +110,10 @@ struct FrontLoop::Shell {
         in(std::max(kRead, 2 * o.limits.header)),
         out(desk.most()) {}
 
-  Connections& in_phase(Phase phase) { return connections.at(static_cast<std::size_t>(phase)); }
-  [[nodiscard]] std::size_t open() const {
-    std::size_t sum = 0;
-    for (const Connections& each : connections) sum += each.size();
-    return sum;
-  }
-  void enter(Connection& c, Phase phase, MonoTime now) {
-    Connections& to = in_phase(phase);
-    to.splice(to.end(), in_phase(c.phase), c.self);
-    c.phase = phase;
-    c.since = now;
-  }
   void close(Connection& c) {
     ++counters.closed;
     networks.leave(c.client.ip);
-    in_phase(c.phase).erase(c.self);
+    connections.erase(c);
   }
   /// Both sides are told that something is missing.
   void reset(Connection& c) {
@@ -132,63 +125,34 @@ struct FrontLoop::Shell {
 
   // ---- new connections
 
-  void accept(const Listener& from) {
-    for (int i = 0; i < kAcceptsAtOnce; ++i) {
-      net::SockAddr address;
-      address.length = sizeof address.v6;
-      net::Fd fd(accept4(from.fd.get(), &address.any, &address.length, SOCK_NONBLOCK | SOCK_CLOEXEC));
-      if (!fd) {
-        if (errno == ECONNABORTED || errno == EINTR) continue;
-        if (errno != EAGAIN && errno != EWOULDBLOCK) pause_accepting();
-        return;
-      }
-      if (const auto peer = net::to_endpoint(address.any, address.length))
-        welcome(std::move(fd), *peer, from.server);
-    }
-  }
-
-  /// Out of descriptors or memory.
-  void pause_accepting() {
-    ++counters.accept_errors;
-    for (Listener& each : listeners) each.watch.pause();
-    resume = loop.after(kAcceptPause, [this] {
-      for (Listener& each : listeners) each.watch.resume();
-    });
-  }
-
   void welcome(net::Fd fd, const Endpoint& client, const Server& server) {
     ++counters.accepted;
-    if (open() >= options.connections && !evict()) {
-      ++counters.full;
-      ++counters.closed;
-      return;
-    }
     if (!networks.enter(client.ip)) {
       ++counters.network_full;
       ++counters.closed;
       return;
     }
+    if (connections.size() >= options.connections && !evict()) {
+      networks.leave(client.ip);
+      ++counters.full;
+      ++counters.closed;
+      return;
+    }
     without_delay(fd);
-    Connections& idle = in_phase(Phase::idle);
-    Connection& c = idle.emplace_back(options.limits);
-    c.self = std::prev(idle.end());
+    Connection& c = connections.add(Phase::idle, clock.mono(), options.limits);
     c.client = client;
     c.server = &server;
-    c.since = clock.mono();
     c.down.fd = std::move(fd);
     c.down.readable = loop.on_readable(c.down.fd.get(), [this, &c] { read(c); });
   }
 
   /// Who has asked for nothing yet, the longest of them; never who is being served.
   bool evict() {
-    for (const Phase phase : kMayGo) {
-      Connections& each = in_phase(phase);
-      if (each.empty()) continue;
-      ++counters.evicted;
-      close(each.front());
-      return true;
-    }
-    return false;
+    Connection* const longest = connections.longest(kMayGo);
+    if (longest == nullptr) return false;
+    ++counters.evicted;
+    close(*longest);
+    return true;
   }
 
   // ---- the first request
@@ -203,7 +167,11 @@ struct FrontLoop::Shell {
       ++counters.resets;
       return close(c);
     }
-    if (got == 0) return close(c);  // it wants nothing any more
+    if (got == 0) {
+      if (!c.cut) return close(c);  // it wants nothing any more
+      c.down.ended = true;
+      return c.down.readable.pause();
+    }
     if (c.phase == Phase::lingering) {
       c.lingered += static_cast<std::size_t>(got);
       if (c.lingered > kLingerOctets) close(c);
@@ -218,7 +186,7 @@ struct FrontLoop::Shell {
     }
     c.pending.assign(progress.request ? octets : octets.substr(progress.consumed));
     if (!progress.request) {
-      if (c.phase == Phase::idle && !c.pending.empty()) enter(c, Phase::header, clock.mono());
+      if (c.phase == Phase::idle && !c.pending.empty()) connections.enter(c, Phase::header, clock.mono());
       return;
     }
     decide(c, *progress.request, false);
@@ -237,8 +205,8 @@ struct FrontLoop::Shell {
       case FrontDesk::Do::wait:
         c.number = look.number;
         c.down.readable.pause();
-        enter(c, Phase::asking, now);
-        if (in_phase(Phase::asking).size() == 1) be_patient(options.desk.wait);
+        connections.enter(c, Phase::asking, now);
+        if (connections.in(Phase::asking).size() == 1) be_patient(options.desk.wait);
         if (auto question = desk.take_question()) ask(std::move(*question));
         return;
     }
@@ -257,14 +225,14 @@ struct FrontLoop::Shell {
   }
   void lose_patience() {
     const MonoTime now = clock.mono();
-    Connections& asking = in_phase(Phase::asking);
-    while (!asking.empty() && now - asking.front().since >= options.desk.wait) decide_again(asking.front());
+    std::list<Connection>& asking = connections.in(Phase::asking);
+    connections.overdue(Phase::asking, options.desk.wait, now, [this](Connection& c) { decide_again(c); });
     if (!asking.empty()) be_patient(options.desk.wait - (now - asking.front().since));
   }
 
   void answered(std::size_t master, const wire::HomeAnswer& answer) {
     if (!desk.answered(master, answer, clock.mono())) return;
-    Connections& asking = in_phase(Phase::asking);
+    std::list<Connection>& asking = connections.in(Phase::asking);
     for (auto at = asking.begin(); at != asking.end();) {
       Connection& c = *at++;
       if (c.number == answer.number) decide_again(c);
@@ -274,29 +242,32 @@ struct FrontLoop::Shell {
   // ---- answers of our own
 
   void say(Connection& c, std::string_view octets) {
-    c.pending = {};
+    forget(c.pending);
     c.up = Side();
     c.down.readable.pause();
-    enter(c, Phase::sending, clock.mono());
-    if (push(c, c.down, octets, counters.resets) && c.down.unsent.empty()) finish(c);
+    connections.enter(c, Phase::sending, clock.mono());
+    if (push(c, c.down, octets) && c.down.unsent.empty()) finish(c);
   }
 
   /// All is sent. The client may still be sending what nobody reads.
   void finish(Connection& c) {
-    if (shutdown(c.down.fd.get(), SHUT_WR) != 0) return close(c);
+    if (!c.cut && (shutdown(c.down.fd.get(), SHUT_WR) != 0 || c.down.ended)) return close(c);
+    c.up = Side();
     c.down.writable = net::Watch();
-    c.down.readable.resume();
-    enter(c, Phase::lingering, clock.mono());
+    if (!c.down.ended) c.down.readable.resume();
+    connections.enter(c, Phase::lingering, clock.mono());
   }
+  /// What was cut off gets no end that looks whole: the client is told by a reset, after what there is.
+  void end_lingering(Connection& c) { c.cut ? reset(c) : close(c); }
 
   // ---- the content server
 
   void connect(Connection& c, MonoTime now) {
     c.down.readable.pause();
-    enter(c, Phase::connecting, now);
+    connections.enter(c, Phase::connecting, now);
     if (c.server->proxy_protocol) introduce(c);
     c.up.unsent += c.pending;
-    c.pending = {};
+    forget(c.pending);
     const Endpoint& to = c.server->backend;
     const net::SockAddr address(to);
     c.up.fd = net::Fd(socket(address.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
@@ -325,7 +296,7 @@ struct FrontLoop::Shell {
     socklen_t size = sizeof error;
     if (getsockopt(c.up.fd.get(), SOL_SOCKET, SO_ERROR, &error, &size) != 0 || error != 0) return fail(c);
     ++counters.joined;
-    enter(c, Phase::joined, clock.mono());
+    connections.enter(c, Phase::joined, clock.mono());
     c.up.readable = loop.on_readable(c.up.fd.get(), [this, &c] { pump(c, c.up, c.down); });
     write(c, c.up, c.down);
   }
@@ -339,34 +310,33 @@ struct FrontLoop::Shell {
     if (got < 0) {
       if (errno == EAGAIN || errno == EINTR) return;
       ++(up ? counters.resets : counters.backend_resets);
-      return reset(c);
+      if (up) return reset(c);
+      c.cut = true;
     }
-    enter(c, Phase::joined, clock.mono());
-    if (got == 0) {
+    connections.enter(c, Phase::joined, clock.mono());
+    if (got <= 0) {
       from.ended = true;
       from.readable.pause();
       if (to.unsent.empty()) end(c, to);
       return;
     }
     (up ? counters.octets_to_backend : counters.octets_to_client).add(static_cast<std::uint64_t>(got));
-    if (!push(c, to, {in.data(), static_cast<std::size_t>(got)},
-              up ? counters.backend_resets : counters.resets))
-      return;
-    if (!to.unsent.empty()) from.readable.pause();
+    if (push(c, to, {in.data(), static_cast<std::size_t>(got)}) && !to.unsent.empty()) from.readable.pause();
   }
 
-  /// False: the connection is gone. What does not go now is kept, and written when it can be.
-  bool push(Connection& c, Side& to, std::string_view octets, Counter& gone) {
+  /// False: it takes none, and the connection may be gone. What does not go now is kept, and written when it
+  /// can be.
+  bool push(Connection& c, Side& to, std::string_view octets) {
+    const bool up = &to == &c.up;
     const ssize_t sent = send(to.fd.get(), octets.data(), octets.size(), MSG_NOSIGNAL);
     if (sent < 0 && errno != EAGAIN && errno != EINTR) {
-      ++gone;
-      reset(c);
+      ++(up ? counters.backend_resets : counters.resets);
+      up ? deafen(c, errno) : reset(c);
       return false;
     }
     octets.remove_prefix(sent < 0 ? 0 : static_cast<std::size_t>(sent));
     to.unsent.assign(octets);
     if (to.unsent.empty()) return true;
-    const bool up = &to == &c.up;
     to.writable = up ? loop.on_writable(to.fd.get(), [this, &c] { write(c, c.up, c.down); })
                      : loop.on_writable(to.fd.get(), [this, &c] { write(c, c.down, c.up); });
     return true;
@@ -377,17 +347,30 @@ struct FrontLoop::Shell {
     if (c.phase == Phase::connecting) return join(c);
     const std::string unsent = std::exchange(to.unsent, {});
     to.writable = net::Watch();
-    if (!push(c, to, unsent, &to == &c.up ? counters.backend_resets : counters.resets)) return;
+    if (!push(c, to, unsent)) return;
+    if (c.phase == Phase::joined && to.unsent.size() < unsent.size())
+      connections.enter(c, Phase::joined, clock.mono());
     if (!to.unsent.empty()) return;
     if (c.phase == Phase::sending) return finish(c);
-    enter(c, Phase::joined, clock.mono());
     if (from.ended) return end(c, to);
     from.readable.resume();
   }
 
+  /// The content server takes no more. What it has said still goes to the client: an answer may come before
+  /// its request is whole.
+  void deafen(Connection& c, int error) {
+    c.up.deaf = true;
+    if (error != EPIPE) c.cut = true;  // EPIPE: it had ended before, as it should
+    forget(c.up.unsent);
+    c.up.writable = net::Watch();
+    c.down.readable.pause();
+    if (c.up.ended && c.down.unsent.empty()) finish(c);
+  }
+
   /// The other side sends no more, and all of it is sent.
   void end(Connection& c, Side& to) {
-    if (shutdown(to.fd.get(), SHUT_WR) != 0) return close(c);
+    if (&to == &c.down && (c.up.deaf || c.cut)) return finish(c);
+    if (shutdown(to.fd.get(), SHUT_WR) != 0) return &to == &c.up ? deafen(c, errno) : reset(c);
     if (c.down.ended && c.up.ended && c.down.unsent.empty() && c.up.unsent.empty()) close(c);
   }
 
@@ -396,8 +379,7 @@ struct FrontLoop::Shell {
   void sweep() {
     const MonoTime now = clock.mono();
     const auto each = [&](Phase phase, Nanos most, auto end_of) {
-      Connections& all = in_phase(phase);
-      while (!all.empty() && now - all.front().since >= most) end_of(all.front());
+      connections.overdue(phase, most, now, end_of);
     };
     const auto closed = [this](Counter& why) {
       return [this, &why](Connection& c) {
@@ -415,15 +397,29 @@ struct FrontLoop::Shell {
     each(Phase::idle, options.idle_timeout, closed(counters.idle_timeouts));
     each(Phase::header, options.header_timeout, closed(counters.header_timeouts));
     each(Phase::connecting, options.backend_timeout, [this](Connection& c) { fail(c); });
-    each(Phase::joined, options.idle_timeout, was_reset(counters.idle_timeouts));
+    each(Phase::joined, options.idle_timeout, [&](Connection& c) { end_idle(c, now); });
     each(Phase::sending, options.idle_timeout, was_reset(counters.send_timeouts));
-    each(Phase::lingering, kLinger, [this](Connection& c) { close(c); });
+    each(Phase::lingering, kLinger, [this](Connection& c) { end_lingering(c); });
+    std::list<Connection>& lingering = connections.in(Phase::lingering);
+    for (auto at = lingering.begin(); at != lingering.end();) {
+      Connection& c = *at++;
+      if (c.cut && unacknowledged(c.down.fd) == 0) reset(c);
+    }
+  }
+  /// No octet came for long; those that the kernel holds may still be on their way.
+  void end_idle(Connection& c, MonoTime now) {
+    const int left = unacknowledged(c.down.fd);
+    if (left != 0 && left != c.unacknowledged) {
+      c.unacknowledged = left;
+      return connections.enter(c, Phase::joined, now);
+    }
+    ++counters.idle_timeouts;
+    left == 0 && c.up.ended ? close(c) : reset(c);
   }
 
   void run() {
     pthread_setname_np(pthread_self(), "front");
-    for (Listener& each : listeners)
-      each.watch = loop.on_readable(each.fd.get(), [this, &each] { accept(each); });
+    acceptor.start();
     sweeper = loop.every(kSweep, [this] { sweep(); });
     desk.set_date(clock.real());
     dater = loop.every(std::chrono::seconds(1), [this] { desk.set_date(clock.real()); });
@@ -433,13 +429,10 @@ struct FrontLoop::Shell {
 
 FrontLoop::FrontLoop(const Options& options, const Clock& clock, Random& random, Ask ask)
     : shell_(std::make_unique<Shell>(options, clock, random, std::move(ask))) {
-  shell_->listeners.reserve(options.servers.size());  // connections refer to their servers
-  for (const Server& server : options.servers) {
-    Shell::Listener& each = shell_->listeners.emplace_back();
-    each.server = server;
-    each.fd = net::tcp_listener(server.listen, false, kBacklog);
-    each.server.listen = net::local_endpoint(each.fd);
-  }
+  for (const Server& server : options.servers)
+    shell_->acceptor.add(net::tcp_listener(server.listen, false, kBacklog));
+  const std::vector<Endpoint> bound = shell_->acceptor.local();
+  for (std::size_t i = 0; i < bound.size(); ++i) shell_->options.servers[i].listen = bound[i];
 }
 
 FrontLoop::~FrontLoop() {
@@ -463,9 +456,7 @@ void FrontLoop::answered(std::size_t master, wire::HomeAnswer answer) {
 }
 
 std::vector<Endpoint> FrontLoop::local() const {
-  std::vector<Endpoint> out;
-  for (const Shell::Listener& each : shell_->listeners) out.push_back(each.server.listen);
-  return out;
+  return shell_->acceptor.local();
 }
 const FrontDesk& FrontLoop::desk() const {
   return shell_->desk;

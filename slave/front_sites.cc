@@ -24,18 +24,20 @@ FrontSites::FrontSites(std::span<const wire::Services> masters) {
           table_.add(site.host, site.path, at->second);
         }
         FrontSite& held = sites_[at->second];
-        if (held.service == service.name)
+        if (held.service == service.name) {
           held.masters |= std::uint64_t{1} << m;
-        else
-          complaints_.push_back(fmt::format("'{}{}' is service '{}' already, and not '{}'", site.host,
-                                            site.path, held.service, service.name));
+          continue;
+        }
+        held.disputed = true;
+        complaints_.push_back(fmt::format("'{}{}' is service '{}' and service '{}': it is served here",
+                                          site.host, site.path, held.service, service.name));
       }
 }
 
 std::optional<FrontSites::Found> FrontSites::find(std::string_view host, std::string_view path,
                                                   http::HostTable::Room& room) const noexcept {
   const auto found = table_.find(host, path, room);
-  if (!found) return std::nullopt;
+  if (!found || sites_[found->value].disputed) return std::nullopt;
   const FrontSite& site = sites_[found->value];
   return Found{&site, site.stands_for.empty() ? found->host : std::string_view(site.stands_for),
                found->path.substr(site.strip)};

@@ -20,6 +20,7 @@ struct FrontSite {
   std::uint64_t masters = 0;  // bit i: master i has this service
   std::uint16_t strip = 0;    // as wire::WebSite has them
   std::string stands_for;
+  bool disputed = false;  // two services have it: nobody's
 };
 
 class FrontSites {

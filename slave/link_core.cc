@@ -36,7 +36,7 @@ LinkCore::Actions LinkCore::secured(const std::vector<std::string>& names, const
   }
   stage_ = Stage::secured;
   actions_.emplace_back(Send{wire::Hello{wire::kSessionVersion, options_.instance, options_.order_port,
-                                         "flagfall-slave " FLAGFALL_VERSION}});
+                                         "flagfall-slave " FLAGFALL_VERSION, options_.front}});
   return take();
 }
 

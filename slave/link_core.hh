@@ -23,6 +23,7 @@ class LinkCore {
     std::string master_name;       // one of the names of the master's certificate
     std::uint16_t order_port = 0;  // 0: takes no orders, collects only
     std::uint64_t instance = 0;
+    bool front = false;  // a front end
     Nanos backoff_least = std::chrono::milliseconds(100);
     Nanos backoff_most = std::chrono::seconds(2);
     /// From dialling to Welcome. Long enough for TCP's second try after 1 s, short

@@ -63,6 +63,7 @@ struct MasterLink::Shell final : net::SessionStream::Handler {
               .master_name = std::move(options.master_name),
               .order_port = options.order_port,
               .instance = options.instance,
+              .front = options.front,
               .backoff_least = options.backoff_least,
               .backoff_most = options.backoff_most},
              random) {

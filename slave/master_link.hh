@@ -26,6 +26,7 @@ struct LinkOptions {
   std::string master_name;       // what the master's certificate must say
   std::uint16_t order_port = 0;  // 0: takes no orders, collects only
   std::uint64_t instance = 0;
+  bool front = false;  // a front end
   Nanos backoff_least = std::chrono::milliseconds(100);
   Nanos backoff_most = std::chrono::seconds(2);  // back within 5 s of a master's return
 };

@@ -57,6 +57,7 @@ Masters::Masters(net::Loop& loop, const Clock& clock, Random& random, const Conf
     options.master_name = master.name;
     options.order_port = order_port;
     options.instance = instance;
+    options.front = !config.front.servers.empty();
     one.link = std::make_unique<MasterLink>(loop, clock, random, std::move(options),
                                             callbacks(one, config.clock.max_error));
   }

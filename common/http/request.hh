@@ -25,6 +25,7 @@ struct Request {
   bool keep_alive = true;       // the client can use the connection again
   bool minor_0 = false;         // HTTP/1.0
   bool body = false;            // content follows
+  bool upgrade = false;         // the client wants another protocol on this connection
   bool expects = false;         // Expect: 100-continue: content follows only if it is asked for
   bool rtsp_2 = false;          // RTSP/2.0
   std::string_view sequence{};  // CSeq, digits: only of RTSP

@@ -227,21 +227,4 @@ SealKey SessionStream::order_key() const {
   return export_order_key(*impl_->connection());
 }
 
-Accepted tcp_accept(const Fd& listening, int& error) {
-  error = 0;
-  // Some failures belong to a connection that is gone already (accept(2)): try the next.
-  for (int tries = 0; tries < 16; ++tries) {
-    SockAddr from;
-    from.length = sizeof from.v6;
-    Fd fd(accept4(listening.get(), &from.any, &from.length, SOCK_NONBLOCK | SOCK_CLOEXEC));
-    if (fd) return {std::move(fd), to_endpoint(from.any, from.length).value_or(Endpoint{})};
-    if (errno == EAGAIN) return {};
-    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-      error = errno;
-      return {};
-    }
-  }
-  return {};
-}
-
 }  // namespace flagfall::net

@@ -71,11 +71,4 @@ class SessionStream {
   std::shared_ptr<Impl> impl_;
 };
 
-struct Accepted {
-  Fd fd;
-  Endpoint peer;
-};
-/// The next connection that waits; an empty fd when there is none, or `error` says why none could be taken.
-Accepted tcp_accept(const Fd& listening, int& error);
-
 }  // namespace flagfall::net

@@ -44,6 +44,7 @@ struct Hello {
   // UDP port for order datagrams, at the address the session comes from; 0: it takes no orders, it collects.
   std::uint16_t order_port = 0;
   std::string software;  // "flagfall-slave 0.1.0"
+  bool front = false;    // it is a front end: it wants to know Service::sites
 };
 
 /// An NTP server that the master's slaves shall ask. The session is private, so the key may travel in it.
@@ -92,7 +93,7 @@ struct Service {
   std::string zone{};  // empty: not delegated
   std::vector<std::string> nameservers{};
   std::vector<std::string> names{};
-  std::vector<WebSite> sites{};
+  std::vector<WebSite> sites{};  // for front ends only
 };
 
 /// Master -> slave after Welcome and whenever it changes. Order::service indexes this.

@@ -42,6 +42,7 @@ void all(Io& io, M& m) {
   io.integer(m.instance);
   io.integer(m.order_port);
   io.note(m.software, 255);
+  io.flag(m.front);
 }
 
 template <class Io, class M>

@@ -3,6 +3,7 @@
 
 #include <fstream>
 
+#include "common/net/acceptor.hh"
 #include "common/net/seal.hh"
 #include "common/net/sockaddr.hh"
 #include "common/net/tcp.hh"

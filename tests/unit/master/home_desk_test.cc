@@ -168,6 +168,14 @@ BOOST_AUTO_TEST_CASE(a_slaves_web_sites_are_the_services_hosts_and_its_own_place
                                            {"www.example.test", "/m/videos", 2, ""},
                                            {"*.cdn.test", "/m/videos", 2, ""}};
   BOOST_TEST((master::web_sites(s, s.slaves[0]) == same));
+  // A place that says nothing of the host, beside one that needs it.
+  s.slaves[0].location = "http://fra.example.test{path}";
+  s.slaves[1].location = "http://nyc.{host}{path}";
+  BOOST_TEST(master::web_sites(s, s.slaves[0]).size() == 2U);
+  s.http.hosts.pop_back();
+  BOOST_TEST(master::web_sites(s, s.slaves[0]).size() == 2U);
+  BOOST_TEST(master::web_sites(s, s.slaves[0]).back().stands_for == "www.example.test");
+  s.http.hosts.emplace_back("*.cdn.test");
   s.slaves[0].location = "http://fra.example.test/one-page";
   BOOST_TEST(master::web_sites(s, s.slaves[0]).size() == 2U);
   s.slaves[0].location.clear();

@@ -98,6 +98,25 @@ wire::Report racing(bool yes, const std::string& why = "") {
 
 BOOST_AUTO_TEST_SUITE(hub_core)
 
+BOOST_AUTO_TEST_CASE(web_sites_are_for_front_ends_and_trouble_nobody_else) {
+  Rig rig;
+  const auto with = [](const char* host) {
+    wire::Services out = services("web");
+    out.services[0].sites = {{host, "", 0, ""}};
+    return out;
+  };
+  (void)rig.core.update({{"fra", with("a.test")}, {"nyc", with("a.test")}}, rig.time());
+  const auto front = rig.secure("fra"), plain = rig.secure("nyc");
+  Did did = rig.say(front, wire::Hello{wire::kSessionVersion, 1, 4954, "test", true});
+  BOOST_TEST(did.sent<wire::Services>()->services[0].sites.size() == 1U);
+  did = rig.hello(plain);
+  BOOST_TEST(did.sent<wire::Services>()->services[0].sites.empty());
+  did = Did(rig.core.update({{"fra", with("b.test")}, {"nyc", with("b.test")}}, rig.time()));
+  BOOST_REQUIRE(did.sends.size() == 1U);
+  BOOST_TEST(did.sends[0].id == front);
+  BOOST_TEST(did.sent<wire::Services>()->services[0].sites[0].host == "b.test");
+}
+
 BOOST_AUTO_TEST_CASE(hello_is_answered_with_welcome_and_services) {
   Rig rig;
   const auto id = rig.secure("fra");

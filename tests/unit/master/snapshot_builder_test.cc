@@ -69,6 +69,12 @@ BOOST_AUTO_TEST_CASE(each_slave_is_told_only_of_the_services_it_races_for) {
   f.config.services[0].http.hosts = {"www.example.test"};
   BOOST_TEST(f.builder().services().at("fra").services[0].sites.size() == 1U);
   BOOST_TEST(f.builder().services().at("fra").services[1].sites.empty());
+  // More hosts than a message holds: the services go without.
+  for (int i = 0; i < 2000; ++i)
+    f.config.services[0].http.hosts.push_back("h" + std::to_string(i) + ".example.test");
+  const auto without = f.builder().services();
+  BOOST_TEST(!wire::encode(without.at("fra")).empty());
+  BOOST_TEST(without.at("fra").services[0].sites.empty());
 }
 
 BOOST_AUTO_TEST_CASE(fit_slaves_run_in_the_families_that_they_answer) {

@@ -127,7 +127,9 @@ BOOST_AUTO_TEST_CASE(a_front_end_listens_where_clients_ask_and_the_content_serve
   BOOST_TEST(
       error(server("192.0.2.10:80", "[::]:8080")).starts_with("front.server.0.backend: is a wildcard"));
   BOOST_TEST(
-      error(server("192.0.2.10:80", "192.0.2.10:80")).starts_with("front.server.0.backend: is the address"));
+      error(server("192.0.2.10:80", "192.0.2.10:80")).starts_with("front.server.0.backend: is an address"));
+  BOOST_TEST(error(server("192.0.2.10:80", "192.0.2.11:80") + server("192.0.2.11:80", "127.0.0.1:8080"))
+                 .starts_with("front.server.0.backend: is an address"));
   BOOST_TEST(error(server("192.0.2.10:80", "127.0.0.1:80") + server("192.0.2.10", "127.0.0.1:81"))
                  .starts_with("front.server.1.listen: is there twice"));
   BOOST_TEST(error("[front]\nheader = \"1KiB\"\ntarget = \"2KiB\"\n") ==

@@ -93,6 +93,18 @@ BOOST_AUTO_TEST_CASE(a_question_that_is_never_answered_is_asked_again_after_a_wh
   BOOST_TEST(scene.question.has_value());
 }
 
+BOOST_AUTO_TEST_CASE(what_browsers_let_no_redirect_follow_is_served_here) {
+  FrontScene scene;
+  scene.learn(Home::elsewhere);
+  BOOST_TEST(scene.look("OPTIONS /a HTTP/1.1\r\nHost: www.example.test\r\n\r\n").what == Do::serve);
+  BOOST_TEST(scene
+                 .look("GET /a HTTP/1.1\r\nHost: www.example.test\r\nUpgrade: websocket\r\n"
+                       "Connection: Upgrade\r\n\r\n")
+                 .what == Do::serve);
+  BOOST_TEST(scene.desk.counters().unmovable.get() == 2U);
+  BOOST_TEST(scene.look("DELETE /a HTTP/1.1\r\nHost: www.example.test\r\n\r\n").what == Do::answer);
+}
+
 BOOST_AUTO_TEST_CASE(without_a_session_everybody_is_served_here_whatever_is_remembered) {
   FrontScene scene;
   scene.learn(Home::elsewhere);

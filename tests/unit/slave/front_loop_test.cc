@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <atomic>
 #include <boost/test/unit_test.hpp>
 #include <string>
 #include <thread>
@@ -240,6 +241,61 @@ BOOST_AUTO_TEST_CASE(what_one_side_breaks_off_is_broken_off_for_the_other) {
   rig.until("front_closed", 2);
   BOOST_TEST(rig.count("front_resets") == 1U);
   BOOST_TEST(rig.count("front_backend_resets") == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(an_answer_that_comes_before_its_request_is_whole_arrives) {
+  Rig rig;
+  rig.start();
+  const std::string refusal =
+      "HTTP/1.1 413 Content Too Large\r\nConnection: close\r\n\r\n" + std::string(100000, 'x');
+  for (const bool orderly : {true, false}) {
+    const net::Fd client = rig.client();
+    put(client, "POST /a HTTP/1.1\r\nHost: www.example.test\r\nContent-Length: 100000000\r\n\r\n");
+    net::Fd server = rig.accepted();
+    (void)take(server, 10);
+    put(server, refusal);
+    if (orderly) {
+      shutdown(server.get(), SHUT_WR);
+      BOOST_REQUIRE(readable(client));
+    }
+    server = net::Fd();  // with octets that nobody has read: its host resets the connection
+    std::atomic<bool> stop = false;
+    std::thread sending([&] {
+      const std::string part(10000, 'y');
+      for (int i = 0; i < 100 && !stop; ++i) {
+        put(client, part);
+        std::this_thread::sleep_for(milliseconds(1));
+      }
+    });
+    const std::string got = take(client, refusal.size());
+    BOOST_TEST((got == refusal), "got " << got.size());
+    stop = true;
+    sending.join();
+    const std::string end = take(client);
+    BOOST_TEST((orderly ? end.empty() || end == "reset" : end == "reset"), end);
+  }
+  rig.until("front_closed", 2);
+}
+
+BOOST_AUTO_TEST_CASE(a_client_that_takes_slowly_what_is_on_its_way_is_not_idle) {
+  Rig rig;
+  rig.options.idle_timeout = milliseconds(200);
+  rig.start();
+  const net::Fd client = rig.client(2048);
+  put(client, kGet);
+  net::Fd server = rig.accepted();
+  (void)take(server, kGet.size());
+  const std::string much(100000, 'z');
+  put(server, much);
+  server = net::Fd();
+  std::string got;
+  while (got.size() < much.size()) {
+    const std::string part = take(client, std::min<std::size_t>(2000, much.size() - got.size()));
+    BOOST_REQUIRE(part.front() == 'z');
+    got += part;
+    std::this_thread::sleep_for(milliseconds(20));
+  }
+  BOOST_TEST(take(client).empty());
 }
 
 BOOST_AUTO_TEST_CASE(nobody_behind_it_is_a_502_also_for_who_waits_for_nothing_else) {

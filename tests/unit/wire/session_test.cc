@@ -30,7 +30,7 @@ wire::Evidence evidence() {
 /// One of each, every field other than its default.
 std::vector<Message> samples() {
   using std::chrono::milliseconds;
-  wire::Hello hello{wire::kSessionVersion, 0x1122334455667788, 4954, "flagfall-slave 0.1.0"};
+  wire::Hello hello{wire::kSessionVersion, 0x1122334455667788, 4954, "flagfall-slave 0.1.0", true};
   wire::Welcome welcome{wire::kSessionVersion,
                         0xdeadbeef,
                         milliseconds(250),
@@ -177,11 +177,12 @@ BOOST_AUTO_TEST_CASE(fields_come_back_with_their_values) {
 }
 
 BOOST_AUTO_TEST_CASE(the_bytes_are_those_of_the_protocol_page) {
-  const std::vector<std::uint8_t> expected{0,    1,    0, 0, 0,   0,  0, 16,  // Hello, 16 octets
-                                           0,    6,                           // version
-                                           0,    0,    0, 0, 0,   0,  0, 9,   // instance
-                                           0x13, 0x5a, 0, 2, 'h', 'i'};       // port 4954, software
-  BOOST_TEST(wire::encode(wire::Hello{6, 9, 4954, "hi"}) == expected, boost::test_tools::per_element());
+  const std::vector<std::uint8_t> expected{
+      0,    1,    0, 0, 0,   0,   0, 17,  // Hello, 17 octets
+      0,    6,                            // version
+      0,    0,    0, 0, 0,   0,   0, 9,   // instance
+      0x13, 0x5a, 0, 2, 'h', 'i', 1};     // port 4954, software, a front end
+  BOOST_TEST(wire::encode(wire::Hello{6, 9, 4954, "hi", true}) == expected, boost::test_tools::per_element());
   wire::Report report;
   const std::size_t empty = wire::encode(report).size();
   report.outcomes.resize(1);
