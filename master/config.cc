@@ -209,7 +209,8 @@ config::Schema<GuardConfig> guard_schema() {
         {.help = "Races a second, one unverified client network", .least = "0", .most = most});
   s.key("prefix_burst", &GuardConfig::prefix_burst, {.help = "And at once", .least = "1", .most = most});
   s.key("verified_rate", &GuardConfig::verified_rate,
-        {.help = "Races a second, all clients with a valid DNS cookie; web clients have as much again",
+        {.help = "Races a second, all clients with a valid DNS cookie; web clients have as much again, all "
+                 "their front ends together",
          .least = "0",
          .most = most});
   s.key("verified_burst", &GuardConfig::verified_burst, {.help = "And at once", .least = "1", .most = most});

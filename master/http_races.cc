@@ -37,7 +37,7 @@ HttpRaces::HttpRaces(const HttpRaceOptions& options, Random& random, RaceLog* lo
     : options_(options),
       book_(options.order_size, static_cast<std::uint8_t>(options.loop), options.slaves, options.max_slaves),
       start_line_(options.max_slaves, options.loop, options.epoch),
-      guard_(options.guard, 1, random),
+      guard_(options.guard, options.fronts, random),
       lots_(random.next()),
       hash_(random),
       log_(log),
@@ -208,7 +208,7 @@ unsigned HttpRaces::flush(HttpRaceOutput& output) noexcept {
 void HttpRaces::look(const wire::TcpView& packet, MonoTime at) noexcept {
   const auto slot = find(packet.source, packet.destination);
   if (!slot) return;
-  const Flight& flight = flights_[*slot];
+  Flight& flight = flights_[*slot];
   const SegmentRace::Told told = flight.race->look(packet);
   switch (told.outcome) {
     case SegmentRace::Outcome::not_yet:

@@ -29,7 +29,8 @@ namespace flagfall::master {
 
 struct HttpRaceOptions {
   unsigned max_slaves = 8;
-  GuardOptions guard;  // of clients whose address is certain
+  GuardOptions guard;   // of clients whose address is certain
+  unsigned fronts = 1;  // that share it
   std::size_t order_size = 1200;
   std::size_t slaves = 0;     // how many are configured
   unsigned loop = 0;          // ids and sealed datagrams of different loops never meet

@@ -65,7 +65,7 @@ void adopt(Config& config, const Config& fresh) {
   config.clock.max_error = fresh.clock.max_error;
   config.race.gather = fresh.race.gather;
   config.geo = fresh.geo;
-  config.https.certificates = fresh.https.certificates;
+  if (!fresh.https.listen.empty()) config.https.certificates = fresh.https.certificates;
   take_director(config.director, fresh.director);
   for (ZoneConfig& zone : config.zones) {
     const auto at = std::ranges::find(fresh.zones, zone.origin, &ZoneConfig::origin);
@@ -85,6 +85,10 @@ Result<ReloadPlan> plan_reload(const Config& now, const Config& fresh) {
   const auto before = value_of(table, now), next = value_of(table, out.next), wanted = value_of(table, fresh);
   for (const auto* const value : {&before, &next, &wanted})
     if (!*value) return Error{value->error()};
+  // What goes on as it was must fit to what is taken over.
+  if (const auto checked = table.parse(table.print(out.next), "what would run"); !checked)
+    return Error{checked.error() +
+                 " (parts of the file need a restart, and the others do not fit without them)"};
   out.applied = config::differences(*before, *next);
   out.needs_restart = config::differences(*next, *wanted);
   return out;

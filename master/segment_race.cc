@@ -57,15 +57,16 @@ wire::TcpSegment SegmentRace::old_octet() const {
 }
 
 /// The first block is what came twice (RFC 2883 §4): the octets that the winner's segment began early with.
+/// That there is none says something only of a client that would tell.
 SegmentRace::Told SegmentRace::look_at_block(const wire::TcpView& packet) const {
-  if (packet.sacks == 0) return {Outcome::fallback};
+  if (packet.sacks == 0) return {tells_twice_ ? Outcome::fallback : Outcome::unclear};
   const wire::SackBlock& twice = packet.sack[0];
   const std::uint32_t early = connection_.send_next - twice.begin;
   if (twice.end != connection_.send_next || early < 1 || early > runners_) return {Outcome::unclear};
   return {Outcome::won, early - 1};
 }
 
-SegmentRace::Told SegmentRace::look(const wire::TcpView& packet) const {
+SegmentRace::Told SegmentRace::look(const wire::TcpView& packet) {
   if (packet.source != connection_.client || packet.destination != connection_.server) return {};
   if (packet.rst) {
     // Only one that a receiver would take (RFC 5961 §3.2).
@@ -74,6 +75,9 @@ SegmentRace::Told SegmentRace::look(const wire::TcpView& packet) const {
   const std::uint32_t end = connection_.send_next + connection_.answer;
   // Not before the answer's end, nor far behind it: only a guess that is near ends the race. A connection
   // with timestamps has them in all packets (RFC 7323 §3.2).
+  if (packet.ack && packet.acknowledgement == connection_.send_next && packet.sacks > 0 &&
+      packet.sack[0].begin == old_octet().sequence)
+    tells_twice_ = true;
   if (!packet.ack || packet.syn || packet.acknowledgement - end > kMostBehind) return {};
   if (!connection_.timestamps) return look_at_block(packet);
   if (!packet.timestamps) return {};

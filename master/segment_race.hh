@@ -64,7 +64,7 @@ class SegmentRace {
   };
   /// What a packet from the client says. Any packet of anybody: forged ones can at worst name a wrong winner
   /// when they hit all four numbers of the connection, the acknowledgement and a timestamp.
-  [[nodiscard]] Told look(const wire::TcpView& packet) const;
+  [[nodiscard]] Told look(const wire::TcpView& packet);
 
   [[nodiscard]] const HandedOver& connection() const { return connection_; }
 
@@ -73,7 +73,8 @@ class SegmentRace {
 
   HandedOver connection_;
   unsigned runners_;
-  std::uint32_t first_;  // timestamp of runner 0
+  bool tells_twice_ = false;  // the client has said that the old octet came twice
+  std::uint32_t first_;       // timestamp of runner 0
 };
 
 }  // namespace flagfall::master

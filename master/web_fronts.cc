@@ -51,6 +51,8 @@ HttpRacing::Options racing_options(const WebNeeds& needs, WebScheme scheme, unsi
   const RaceOptions race = race_options(config);
   o.core.max_slaves = race.max_slaves;
   o.core.guard = race.guard;
+  o.core.fronts = static_cast<unsigned>(raced(config, WebScheme::http)) +
+                  static_cast<unsigned>(raced(config, WebScheme::rtsp));
   o.core.order_size = config.control.order_size;
   o.core.slaves = slave_names(config).size();
   o.core.loop = loop;

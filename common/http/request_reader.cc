@@ -167,6 +167,8 @@ class RequestReader::Parser final : public beast::basic_parser<true> {
       request.sequence = text(value);
     } else if (field == beast::field::expect) {
       request.expects = true;
+    } else if (field == beast::field::upgrade) {
+      request.upgrade = true;
     }
   }
   void on_response_impl(int /*code*/, Text /*reason*/, int /*version*/, Error& error) override { error = {}; }
@@ -256,15 +258,17 @@ RequestReader::Progress RequestReader::read_header(std::string_view data) {
   data.remove_prefix(out.consumed);
   data = data.substr(0, limits_->header + 1);
   if (data == "\r") return out;
-  // Each line ends as it should before anything is parsed: octets that are no HTTP are refused at their first
-  // line.
-  for (std::size_t at = searched_; (at = data.find('\n', at)) != std::string_view::npos; ++at)
-    if (at == 0 || data[at - 1] != '\r') {
-      out.refuse = 400;
-      return out;
-    } else if (data.substr(0, at + 1).ends_with(kEnd)) {
-      break;
-    }
+  // Each line ends as it should, and none is folded, before anything is parsed: octets that are no HTTP are
+  // refused at their first line. What the parser unfolds lies in memory of its own.
+  for (std::size_t at = searched_ - std::min<std::size_t>(searched_, 1);
+       (at = data.find('\n', at)) != std::string_view::npos; ++at) {
+    const bool ends_well = at > 0 && data[at - 1] == '\r';
+    if (ends_well && data.substr(0, at + 1).ends_with(kEnd)) break;
+    const bool folded = at + 1 < data.size() && (data[at + 1] == ' ' || data[at + 1] == '\t');
+    if (ends_well && !folded) continue;
+    out.refuse = 400;
+    return out;
+  }
   const std::size_t end = data.find(kEnd, searched_ < kEnd.size() ? 0 : searched_ - kEnd.size());
   const std::size_t size = end == std::string_view::npos ? data.size() : end + kEnd.size();
   if (size > limits_->header) {

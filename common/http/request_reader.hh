@@ -1,8 +1,9 @@
 // Takes one connection's octets apart into requests (RFC 9112), by Boost.Beast's parser. A request is handed
 // out when its header is complete; its content is skipped with the octets that follow. What two readers of
 // the same octets could understand differently is refused (bare LF, two lengths, a length beside chunks,
-// other codings). RTSP's requests (RFC 2326 §6, RFC 7826 §7) differ by their first line, their target and
-// CSeq, and have no chunks. Pure; allocates nothing for a request whose header has no folded lines.
+// other codings, folded lines: RFC 9112 §5.2). RTSP's requests (RFC 2326 §6, RFC 7826 §7) differ by their
+// first line, their target and CSeq, and have no chunks. Pure; allocates nothing for a request without
+// content.
 #pragma once
 
 #include <cstddef>

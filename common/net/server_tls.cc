@@ -38,6 +38,8 @@ Result<ServerTls> ServerTls::load(const std::string& certificate_file, const std
   SSL_CTX_set_options(context, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_IGNORE_UNEXPECTED_EOF |
                                    SSL_OP_CIPHER_SERVER_PREFERENCE);
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+  // One record a call: who sends key updates without end would never let a read return.
+  SSL_CTX_clear_mode(context, SSL_MODE_AUTO_RETRY);
   if (SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1 ||
       SSL_CTX_set_num_tickets(context, 0) != 1 || SSL_CTX_set_cipher_list(context, kCiphers) != 1 ||
       SSL_CTX_use_certificate_chain_file(context, certificate_file.c_str()) != 1 ||

@@ -126,6 +126,19 @@ BOOST_AUTO_TEST_CASE(an_absolute_targets_host_is_the_one) {
   check_refused(get("*"), 400);
 }
 
+BOOST_AUTO_TEST_CASE(folded_lines_are_refused_wherever_they_are) {
+  for (const char* const blank : {" ", "\t"}) {
+    const std::string fold = std::string("\r\n") + blank;
+    check_refused("GET / HTTP/1.1" + fold + "x\r\nHost: h\r\n\r\n", 400);
+    check_refused(get("/", "Host: h" + fold + "\r\n"), 400);
+    check_refused(get("/", "Host: h\r\nX: a" + fold + "b\r\n"), 400);
+    BOOST_TEST(rtsp("DESCRIBE rtsp://h/ RTSP/1.0\r\nCSeq: 1" + fold + "\r\n\r\n") == "400");
+  }
+  // What follows a header begins with what it likes.
+  const Seen got = read("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n \t" + get("/"));
+  BOOST_TEST(got.requests.size() == 2U);
+}
+
 BOOST_AUTO_TEST_CASE(the_connection_is_kept_as_the_version_and_its_field_say) {
   check_one(get("/", "Host: h\r\nConnection: close\r\n"), "GET h / close");
   check_one(get("/", "", "HTTP/1.0"), "GET  / 1.0 close");

@@ -15,6 +15,10 @@ Config config_of() {
   Config out = master::two_directors();
   out.dns.listen = {*parse_endpoint("192.0.2.1:53")};
   out.zones = {{"example.test", {"example.test.zone"}}};
+  out.control.listen.all.push_back(*parse_endpoint("192.0.2.1:4953"));
+  out.control.ca.text = "/ca.crt";
+  out.control.certificate.text = "/m.crt";
+  out.control.key.text = "/m.key";
   return out;
 }
 
@@ -43,6 +47,26 @@ BOOST_FIXTURE_TEST_SUITE(reload_plan, Fixture)
 BOOST_AUTO_TEST_CASE(the_same_file_changes_nothing) {
   BOOST_TEST(plan().applied.empty());
   BOOST_TEST(plan().needs_restart.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_front_end_that_goes_only_with_a_restart_keeps_what_it_needs) {
+  now.services[0].http.hosts = {"www.example.test"};
+  for (master::SlaveConfig& slave : now.services[0].slaves)
+    slave.location = "{scheme}://" + slave.name + ".test{path}";
+  now.https.listen = {*parse_endpoint("192.0.2.1:443")};
+  now.https.certificates.emplace_back().certificate.text = "/w.crt";
+  now.https.certificates[0].key.text = "/w.key";
+  fresh = now;
+  fresh.https = {};
+  fresh.guard.rate = 77;
+  const auto made = plan();
+  BOOST_TEST(made.next.https.certificates.size() == 1U);
+  BOOST_TEST(made.applied.empty());
+  // A place that leads back as long as the front end runs.
+  fresh.services[0].slaves[0].location = "https://{host}{path}";
+  const auto refused = master::plan_reload(now, fresh);
+  BOOST_REQUIRE(!refused);
+  BOOST_TEST(refused.error().find("leads back") != std::string::npos, refused.error());
 }
 
 BOOST_AUTO_TEST_CASE(what_can_be_taken_over_is_and_is_named_by_service_and_slave) {

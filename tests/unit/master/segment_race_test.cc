@@ -104,7 +104,7 @@ BOOST_AUTO_TEST_CASE(the_masters_own_copy_is_a_fallback) {
 BOOST_AUTO_TEST_CASE(without_timestamps_the_octets_that_came_twice_name_the_winner) {
   HandedOver plain = connection();
   plain.timestamps = false;
-  const SegmentRace one(plain, 3, 25ms);
+  SegmentRace one(plain, 3, 25ms);
   const std::uint32_t first = plain.send_next;
   wire::TcpView all = acknowledgement(200, 0);
   all.timestamps.reset();
@@ -130,6 +130,15 @@ BOOST_AUTO_TEST_CASE(without_timestamps_the_octets_that_came_twice_name_the_winn
   BOOST_TEST((with({first - 4, first}).outcome == Outcome::unclear));      // of nobody
   BOOST_TEST((with({first, first}).outcome == Outcome::unclear));
   BOOST_TEST((with({first - 2, first + 200}).outcome == Outcome::unclear));  // a loser came before
+  // No block: of a client that has told of the old octet it was the master's own copy.
+  BOOST_TEST((one.look(all).outcome == Outcome::unclear));
+  wire::TcpView first_one = all;
+  first_one.acknowledgement = first;
+  BOOST_TEST((one.look(first_one).outcome == Outcome::not_yet));
+  BOOST_TEST((one.look(all).outcome == Outcome::unclear));
+  first_one.sack[0] = {first - 4, first - 3};
+  first_one.sacks = 1;
+  BOOST_TEST((one.look(first_one).outcome == Outcome::not_yet));
   BOOST_TEST((one.look(all).outcome == Outcome::fallback));
   wire::TcpView part = all;
   part.acknowledgement -= 1;

@@ -29,7 +29,7 @@ struct Course : net::testing::LoopbackConnection {
     ask("?");
     const net::TcpHandoff h = hand_over(std::string(kAnswer, 'm'));
     BOOST_REQUIRE((h.result == net::Handover::fits));
-    const SegmentRace race({.client = peer,
+    SegmentRace race({.client = peer,
                             .server = at,
                             .send_next = h.send_next,
                             .receive_next = h.receive_next,
@@ -49,7 +49,7 @@ struct Course : net::testing::LoopbackConnection {
     inject(segment);
   }
   /// What the tap's packets say of the race, the first that says anything.
-  SegmentRace::Told verdict(const SegmentRace& race) {
+  SegmentRace::Told verdict(SegmentRace& race) {
     while (readable(tap.fd(), 1000))
       for (const net::TcpTap::Seen& each : tap.take())
         if (const auto told = race.look(each.packet); told.outcome != SegmentRace::Outcome::not_yet)
@@ -70,7 +70,7 @@ BOOST_AUTO_TEST_CASE(the_client_takes_the_first_segment_and_its_acknowledgement_
   for (const char* ip : {"127.0.0.1", "::1"}) BOOST_TEST_CONTEXT(ip) {
       Course course(ip);
       for (unsigned i = 0; i < 12; ++i) {
-        const SegmentRace race = course.start();
+        SegmentRace race = course.start();
         const auto begun = std::chrono::steady_clock::now();
         std::this_thread::sleep_for(kDelay);
         const unsigned winner = i % kRunners;
@@ -97,7 +97,7 @@ BOOST_AUTO_TEST_CASE(a_race_goes_over_the_end_of_the_sequence_numbers) {
       BOOST_TEST_CONTEXT(ip << " " << before) {
         // After the request, the answer's first octet has this number.
         Course course(ip, {.send_next = 0U - before, .receive_next = 0xffffffff});
-        const SegmentRace race = course.start();
+        SegmentRace race = course.start();
         BOOST_TEST(race.connection().send_next == 0U - before);
         std::this_thread::sleep_for(kDelay);
         course.run(race, 1);
@@ -116,7 +116,7 @@ BOOST_AUTO_TEST_CASE(without_timestamps_the_winner_is_known_by_what_it_sent_earl
   for (const char* ip : {"127.0.0.1", "::1"}) {
     Course course(ip, {.send_next = 0xfffffff0, .receive_next = 5, .timestamps = false});
     for (unsigned i = 0; i < 12; ++i) BOOST_TEST_CONTEXT(ip << " " << i) {
-        const SegmentRace race = course.start();
+        SegmentRace race = course.start();
         std::this_thread::sleep_for(kDelay);
         const unsigned winner = i % kRunners;
         course.run(race, winner);
@@ -134,7 +134,7 @@ BOOST_AUTO_TEST_CASE(without_timestamps_the_winner_is_known_by_what_it_sent_earl
 
 BOOST_AUTO_TEST_CASE(forged_segments_in_a_race_change_neither_its_octets_nor_its_winner) {
   Course course("127.0.0.1");
-  const SegmentRace race = course.start();
+  SegmentRace race = course.start();
   // Of the client, to the master: numbers that are near and wrong. RFC 5961 answers them with challenges.
   const wire::TcpSegment own = race.segment(0);
   wire::TcpSegment forged{.source = course.peer,
@@ -169,14 +169,14 @@ BOOST_AUTO_TEST_CASE(forged_segments_in_a_race_change_neither_its_octets_nor_its
 
 BOOST_AUTO_TEST_CASE(without_segments_the_master_s_own_copy_is_told_from_a_win) {
   Course course("127.0.0.1");
-  const SegmentRace race = course.start();
+  SegmentRace race = course.start();
   BOOST_TEST(course.answer() == std::string(kAnswer, 'm'));
   BOOST_TEST((course.verdict(race).outcome == SegmentRace::Outcome::fallback));
 }
 
 BOOST_AUTO_TEST_CASE(a_client_that_resets_ends_the_race) {
   Course course("127.0.0.1");
-  const SegmentRace race = course.start();
+  SegmentRace race = course.start();
   const linger at_once{1, 0};
   net::check(setsockopt(course.client.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once), "SO_LINGER");
   course.client = net::Fd();

@@ -186,6 +186,30 @@ BOOST_AUTO_TEST_CASE(files_that_do_not_fit_are_named) {
   BOOST_TEST(!net::WebTls::load({}, now).ok());
 }
 
+BOOST_AUTO_TEST_CASE(key_updates_without_end_hold_up_nobody) {
+  const LoopbackConnection c("127.0.0.1");
+  net::TlsStream stream(load(), c.server.get());
+  std::thread client([&c] {
+    const net::SslContextPtr context(SSL_CTX_new(TLS_client_method()));
+    const std::unique_ptr<SSL, net::Freed<SSL_free>> ssl(SSL_new(context.get()));
+    SSL_set_fd(ssl.get(), c.client.get());
+    if (SSL_connect(ssl.get()) != 1) return;
+    for (int i = 0; i < 50; ++i) {
+      SSL_key_update(ssl.get(), SSL_KEY_UPDATE_NOT_REQUESTED);
+      SSL_do_handshake(ssl.get());
+    }
+    std::size_t done = 0;
+    SSL_write_ex(ssl.get(), "end", 3, &done);
+  });
+  std::array<char, 1000> room{};
+  while (!stream.established() && net::testing::readable(c.server, 2000)) (void)stream.read(room);
+  client.join();
+  int calls = 1;
+  while (stream.read(room) < 0 && errno == EAGAIN && net::testing::readable(c.server, 2000)) ++calls;
+  BOOST_TEST(std::string(room.data(), 3) == "end");
+  BOOST_TEST(calls >= 50);
+}
+
 BOOST_AUTO_TEST_CASE(connections_keep_their_certificates_when_others_are_loaded) {
   const LoopbackConnection c("127.0.0.1");
   std::optional<net::TlsStream> stream;
