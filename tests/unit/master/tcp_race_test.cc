@@ -30,14 +30,14 @@ struct Course : net::testing::LoopbackConnection {
     const net::TcpHandoff h = hand_over(std::string(kAnswer, 'm'));
     BOOST_REQUIRE((h.result == net::Handover::fits));
     SegmentRace race({.client = peer,
-                            .server = at,
-                            .send_next = h.send_next,
-                            .receive_next = h.receive_next,
-                            .window = h.window,
-                            .clock = h.clock,
-                            .answer = kAnswer,
-                            .timestamps = timestamps},
-                           kRunners, kDelay);
+                      .server = at,
+                      .send_next = h.send_next,
+                      .receive_next = h.receive_next,
+                      .window = h.window,
+                      .clock = h.clock,
+                      .answer = kAnswer,
+                      .timestamps = timestamps},
+                     kRunners, kDelay);
     inject(race.old_octet());
     return race;
   }
