@@ -5,7 +5,6 @@ import collections
 import os
 import pathlib
 import re
-import shutil
 import socket
 import ssl
 import subprocess
@@ -246,7 +245,6 @@ class WebFrontsTest(unittest.TestCase):
         self.assertGreaterEqual(raced, 0.99 * len(winners))
         self.assertGreaterEqual(won, 0.95 * raced)
 
-    @unittest.skipUnless(shutil.which("ffprobe"), "ffprobe is not installed")
     def test_5_ffprobe_follows(self):
         heard = []
         with self.lab.socket("fra", socket.AF_INET, socket.SOCK_STREAM) as server:

@@ -7,12 +7,13 @@
 #include <boost/test/unit_test.hpp>
 #include <vector>
 
-#include "common/net/sockaddr.hh"
 #include "common/net/tcp.hh"
 #include "common/net/udp.hh"
+#include "tests/unit/net/dial.hh"
 
 using namespace flagfall;  // NOLINT(google-build-using-namespace): a test
 using namespace std::chrono_literals;
+using net::testing::dial;
 
 namespace {
 
@@ -39,13 +40,6 @@ struct Host {
     loop.run();
   }
 };
-
-net::Fd dial(const Endpoint& at) {
-  net::Fd fd(net::check(socket(at.ip.family == Family::v6 ? AF_INET6 : AF_INET, SOCK_STREAM, 0), "socket"));
-  const net::SockAddr address(at);
-  net::check(connect(fd.get(), &address.any, address.length), "connect");
-  return fd;
-}
 
 /// No descriptor beyond those that are open, while it lives.
 class NoMoreDescriptors {

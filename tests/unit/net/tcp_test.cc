@@ -9,11 +9,12 @@
 #include <system_error>
 #include <vector>
 
-#include "common/net/sockaddr.hh"
 #include "common/net/udp.hh"
+#include "tests/unit/net/dial.hh"
 
 using namespace flagfall;  // NOLINT(google-build-using-namespace): a test
 using namespace std::chrono_literals;
+using net::testing::dial;
 
 namespace {
 
@@ -65,12 +66,6 @@ struct Server {
   }
 };
 
-net::Fd dial(const Endpoint& at) {
-  net::Fd fd(net::check(socket(at.ip.family == Family::v6 ? AF_INET6 : AF_INET, SOCK_STREAM, 0), "socket"));
-  const net::SockAddr address(at);
-  net::check(connect(fd.get(), &address.any, address.length), "connect");
-  return fd;
-}
 void put(const net::Fd& fd, const std::string& text) {
   BOOST_REQUIRE(write(fd.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()));
 }

@@ -11,11 +11,12 @@
 #include <thread>
 
 #include "common/net/fd.hh"
-#include "common/net/sockaddr.hh"
 #include "common/net/tcp.hh"
 #include "common/net/udp.hh"
+#include "tests/unit/net/dial.hh"
 
 using namespace flagfall;  // NOLINT(google-build-using-namespace): a test
+using net::testing::dial;
 using slave::FrontLoop;
 using std::chrono::milliseconds;
 using Home = wire::HomeAnswer::Home;
@@ -29,15 +30,6 @@ const std::string kGet = "GET /a HTTP/1.1\r\nHost: www.example.test\r\n\r\n";
 bool readable(const net::Fd& fd) {
   pollfd one{fd.get(), POLLIN, 0};
   return poll(&one, 1, 10000) == 1;
-}
-
-net::Fd dial(const Endpoint& to, int receive_buffer = 0) {
-  net::Fd fd(net::check(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
-  if (receive_buffer > 0)
-    (void)setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
-  const net::SockAddr address(to);
-  net::check(connect(fd.get(), &address.any, address.length), "connect");
-  return fd;
 }
 
 void put(const net::Fd& fd, std::string_view octets) {
