@@ -190,6 +190,7 @@ void HubCore::welcome(Id id, Connection& connection, const wire::Hello& hello, c
   slave.front = hello.front;
   slave.software = hello.software;
   slave.ready.clear();
+  slave.lacks.clear();
   slave.last_report = {};
   slave.gathered = MonoTime();
   slave.registered_at = slave.last_heard = now.mono;
@@ -218,19 +219,31 @@ void HubCore::send_services(Id id, Connection& connection, RefTime since) {
 }
 
 void HubCore::ready(Id id, Connection& connection, wire::Ready&& ready, const wire::HostTime& now) {
-  if (connection.unanswered == 0) return out_of_order(id, connection, "Ready", now);
-  if (--connection.unanswered > 0) return;  // the answer to services that have changed since
+  // While Services are on their way, what has changed is in the answer to them.
+  if (ready.again && connection.unanswered > 0) return;
+  if (!ready.again && connection.unanswered == 0) return out_of_order(id, connection, "Ready", now);
+  if (!ready.again && --connection.unanswered > 0) return;  // the answer to services that have changed since
   if (ready.addresses.size() != connection.services) return out_of_order(id, connection, "Ready", now);
   SlaveState& slave = slaves_.at(connection.name);
-  slave.ready = std::move(ready.addresses);
-  slave.beacons = ready.beacons;
+  ready.lacks.resize(ready.addresses.size());
   const auto& services = options_.slaves.at(connection.name).services;
-  for (std::size_t i = 0; i < std::min(services.size(), slave.ready.size()); ++i)
-    if (slave.ready[i] == 0 && !services[i].addresses.empty())
-      log(Log::Level::warn,
-          fmt::format(
-              "slave {} cannot send from any address of service {}: list them in its [transmit] sources",
-              slave.name, services[i].name));
+  for (std::size_t i = 0; i < std::min(services.size(), ready.addresses.size()); ++i) {
+    const auto lack =
+        ready.addresses[i] == 0 && !services[i].addresses.empty() && ready.lacks[i] == wire::Lack::nothing
+            ? wire::Lack::source
+            : ready.lacks[i];
+    const auto before = i < slave.lacks.size() ? slave.lacks[i] : wire::Lack::nothing;
+    ready.lacks[i] = lack;
+    if (ready.again && lack == before) continue;
+    if (lack != wire::Lack::nothing)
+      log(Log::Level::warn, fmt::format("slave {} {}", slave.name, why_of(lack, services[i].name)));
+    else if (ready.again)
+      log(Log::Level::info,
+          fmt::format("slave {} answers for service {} again", slave.name, services[i].name));
+  }
+  slave.ready = std::move(ready.addresses);
+  slave.lacks = std::move(ready.lacks);
+  slave.beacons = ready.beacons;
   actions_.emplace_back(Changed{});
 }
 
@@ -387,6 +400,7 @@ void HubCore::unregister(const Connection& connection, std::string_view why) {
   SlaveState& slave = slaves_.at(connection.name);
   slave.registered = false;
   slave.ready.clear();
+  slave.lacks.clear();
   slave.key = {};
   slave.loads.clear();  // of a collector that is not there nothing is known
   slave.checks.clear();
@@ -468,6 +482,7 @@ HubCore::Actions HubCore::update(std::map<std::string, wire::Services> slaves, c
       slaves_.erase(name);
     } else if (session != nullptr && !same(slaves_.at(name), kept->second, services)) {
       slaves_.at(name).ready.clear();
+      slaves_.at(name).lacks.clear();
       send_services(id, *session, now.reference);
       log(Log::Level::info, fmt::format("slave {} is sent new services", name));
     }

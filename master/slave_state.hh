@@ -24,6 +24,7 @@ struct SlaveState {
   Endpoint peer;              // where the session comes from
   std::string software;
   std::vector<std::uint32_t> ready;  // wire::Ready::addresses; empty before it came
+  std::vector<wire::Lack> lacks;     // wire::Ready::lacks
   bool beacons = false;              // wire::Ready::beacons
   wire::Report last_report;          // without its outcomes
   MonoTime registered_at;
@@ -44,5 +45,8 @@ struct SlaveState {
            std::ranges::any_of(ready, [](std::uint32_t bits) { return bits != 0; });
   }
 };
+
+/// To follow the slave's name in a sentence.
+std::string why_of(wire::Lack lack, const std::string& service);
 
 }  // namespace flagfall::master

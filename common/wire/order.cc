@@ -14,8 +14,9 @@ constexpr std::uint8_t kFlagEcho = 4;
 constexpr std::uint8_t kFlagBeacon = 8;
 constexpr std::uint8_t kFlagShadow = 16;
 constexpr std::uint8_t kFlagSegment = 32;
+constexpr std::uint8_t kFlagPrompt = 64;
 constexpr std::uint8_t kFlags =
-    kFlagIpv6 | kFlagCookie | kFlagEcho | kFlagBeacon | kFlagShadow | kFlagSegment;
+    kFlagIpv6 | kFlagCookie | kFlagEcho | kFlagBeacon | kFlagShadow | kFlagSegment | kFlagPrompt;
 // race, instant, service, address, flags, port, request length
 constexpr std::size_t kOrderFixed = 8 + 8 + 2 + 1 + 1 + 2 + 2;
 constexpr std::size_t kSegment = 4 + 4 + 4 + 2 + 1;
@@ -24,7 +25,8 @@ std::uint8_t flags_of(const Order& order) {
   return static_cast<std::uint8_t>((order.client.ip.family == Family::v6 ? kFlagIpv6 : 0) |
                                    (order.server_cookie.empty() ? 0 : kFlagCookie) |
                                    (order.echo ? kFlagEcho : 0) | (order.beacon ? kFlagBeacon : 0) |
-                                   (order.shadow ? kFlagShadow : 0) | (order.segment ? kFlagSegment : 0));
+                                   (order.shadow ? kFlagShadow : 0) | (order.segment ? kFlagSegment : 0) |
+                                   (order.prompt ? kFlagPrompt : 0));
 }
 
 /// Times a reader accepts: later arithmetic on them cannot overflow.
@@ -102,6 +104,7 @@ bool OrderReader::next(Order& out) {
   out.echo = (flags & kFlagEcho) != 0;
   out.beacon = (flags & kFlagBeacon) != 0;
   out.shadow = (flags & kFlagShadow) != 0;
+  out.prompt = (flags & kFlagPrompt) != 0;
   out.client.port = reader_.u16();
   const Bytes address = reader_.bytes((flags & kFlagIpv6) != 0 ? 16 : 4);
   out.server_cookie = (flags & kFlagCookie) != 0 ? reader_.bytes(kOrderCookie) : Bytes{};

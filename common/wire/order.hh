@@ -46,6 +46,8 @@ struct Order {
   bool echo = false;    // send the answer a second time, kEchoAfter after the instant, with echo_ttl()
   bool beacon = false;  // answer with a name in the slave's own zone
   bool shadow = false;  // prepare and time, send nothing
+  bool prompt =
+      false;  // no race: the answer leaves when it is there, whatever the instant and the clocks say
   Endpoint client;
   Bytes server_cookie;  // 16 octets to return to a client that sent a cookie, or empty
   std::optional<OrderSegment> segment{};

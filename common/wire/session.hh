@@ -82,6 +82,12 @@ struct WebSite {
   bool operator==(const WebSite&) const = default;
 };
 
+/// What clients of a service send, and so what its slaves answer with.
+enum class ServiceKind : std::uint8_t {
+  dns,        // queries; the slave's own addresses
+  datagrams,  // of any protocol; what the slave's own backend says
+};
+
 struct Service {
   std::string name;
   std::vector<Endpoint> addresses;  // what clients ask; Order::address indexes this
@@ -94,6 +100,10 @@ struct Service {
   std::vector<std::string> nameservers{};
   std::vector<std::string> names{};
   std::vector<WebSite> sites{};  // for front ends only
+  ServiceKind kind = ServiceKind::dns;
+  // Of datagrams: octets of an answer at most, in all and for each hundred octets of its request.
+  std::uint16_t most_answer = 0;
+  std::uint32_t amplification = 0;
 };
 
 /// Master -> slave after Welcome and whenever it changes. Order::service indexes this.
@@ -106,12 +116,24 @@ struct Services {
   std::string beacon_zone{};
 };
 
-/// Slave -> master, the reply to Services: what it can send from.
+/// Why a slave cannot answer for a service at all.
+enum class Lack : std::uint8_t {
+  nothing,
+  source,   // none of its addresses is in transmit.sources
+  backend,  // of datagrams: no [[backend]] is configured for it
+  down,     // its backend does not answer
+};
+
+/// Slave -> master, the reply to Services: what it can send from. Also by itself, when that changes.
 struct Ready {
   /// One entry a service, in its order: bit i set when addresses[i] is usable.
   std::vector<std::uint32_t> addresses;
   /// It answers for its beacon zone, so orders may ask for beacons.
   bool beacons = false;
+  /// No reply: something has changed since the last one.
+  bool again = false;
+  /// One entry a service, too, or none.
+  std::vector<Lack> lacks{};
 };
 
 /// Both ways, every heartbeat interval; echoes give the session's round trip.

@@ -111,6 +111,9 @@ void all(Io& io, M& m) {
   io.list(m.nameservers, kMaxNames, [&](auto& name) { io.text(name, kMaxNameText); });
   io.list(m.names, kMaxNames, [&](auto& name) { io.text(name, kMaxNameText); });
   io.list(m.sites, kMaxWebSites, [&](auto& site) { all(io, site); });
+  io.choice(m.kind, ServiceKind::datagrams);
+  io.integer(m.most_answer);
+  io.integer(m.amplification);
 }
 
 template <class Io, class M>
@@ -127,6 +130,9 @@ requires std::same_as<std::remove_const_t<M>, Ready>
 void all(Io& io, M& m) {
   io.list(m.addresses, kMaxServices, [&](auto& bits) { io.integer(bits); });
   io.flag(m.beacons);
+  io.flag(m.again);
+  io.list(m.lacks, kMaxServices, [&](auto& lack) { io.choice(lack, Lack::down); });
+  io.require(m.lacks.empty() || m.lacks.size() == m.addresses.size());
 }
 
 template <class Io, class M>

@@ -344,6 +344,25 @@ BOOST_AUTO_TEST_CASE(a_ready_of_the_wrong_length_or_unasked_ends_the_session) {
   BOOST_TEST(rig.say(id, wire::Ready{{1}}).closes == std::vector<HubCore::Id>{id});
 }
 
+BOOST_AUTO_TEST_CASE(a_slave_tells_by_itself_that_a_backend_is_down_and_up_again) {
+  Rig rig;
+  const auto id = rig.registered("fra");
+  // While Services are unanswered it says nothing new.
+  BOOST_TEST(rig.say(id, wire::Ready{{1}, false, true}).changes == 0U);
+  BOOST_TEST(rig.slave("fra").ready.empty());
+  BOOST_TEST(rig.say(id, wire::Ready{{1}}).changes == 1U);
+  Did did = rig.say(id, wire::Ready{{0}, false, true, {wire::Lack::down}});
+  BOOST_TEST(did.changes == 1U);
+  BOOST_TEST(did.lines.at(0) == "slave fra has a [[backend]] for service web that does not answer");
+  BOOST_TEST(rig.slave("fra").ready[0] == 0U);
+  did = rig.say(id, wire::Ready{{0}, false, true, {wire::Lack::down}});
+  BOOST_TEST(did.lines.empty());
+  did = rig.say(id, wire::Ready{{1}, false, true, {wire::Lack::nothing}});
+  BOOST_TEST(did.lines.at(0) == "slave fra answers for service web again");
+  BOOST_TEST(rig.slave("fra").ready[0] == 1U);
+  BOOST_TEST(rig.say(id, wire::Ready{{1, 1}, false, true}).closes == std::vector<HubCore::Id>{id});
+}
+
 BOOST_AUTO_TEST_CASE(changed_services_are_sent_and_only_the_last_ready_counts) {
   Rig rig;
   const auto id = rig.registered("fra");

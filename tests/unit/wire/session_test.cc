@@ -49,7 +49,13 @@ std::vector<Message> samples() {
   services.services.back().sites = {{"www.example.test", "/videos", 0, ""},
                                     {"fra.example.test", "/m/videos", 2, "www.example.test"}};
   services.services.push_back({});
-  wire::Ready ready{{3, 0, 0xffffffff}};
+  wire::Service& stun = services.services.emplace_back();
+  stun.name = "stun";
+  stun.kind = wire::ServiceKind::datagrams;
+  stun.most_answer = 1232;
+  stun.amplification = 300;
+  wire::Ready ready{
+      {3, 0, 0xffffffff}, true, true, {wire::Lack::nothing, wire::Lack::backend, wire::Lack::down}};
   wire::Heartbeat heartbeat{from_ns<RefTime>(7), from_ns<RefTime>(6), Nanos(5),
                             wire::ClockStatus::free_running, Nanos(123456)};
   wire::Report report;
@@ -152,7 +158,7 @@ BOOST_AUTO_TEST_CASE(fields_come_back_with_their_values) {
   rest = rest.subspan(reader.feed(rest));
   BOOST_REQUIRE(reader.next(message) == State::complete);
   const auto& services = std::get<wire::Services>(message);
-  BOOST_REQUIRE(services.services.size() == 2U);
+  BOOST_REQUIRE(services.services.size() == 3U);
   const auto& service = services.services[0];
   BOOST_TEST(service.name == "web");
   BOOST_TEST((service.addresses.at(1) == *parse_endpoint("[2001:db8::1]:53")));
