@@ -87,7 +87,8 @@ App::App(const Config& config, const Clock& clock)
       desk_({config.transmit.sources,
              {config.transmit.rate, config.transmit.burst},
              beacon_key_,
-             packet_sockets(config.transmit.sources)},
+             packet_sockets(config.transmit.sources),
+             udp_services(config.backends)},
             config.masters.size(), pool_),
       services_(config.masters.size()) {}
 
@@ -137,8 +138,11 @@ void App::open(net::Loop& loop) {
   start_transmitter(std::move(sources));
   if (responder_) responder_->start();
   if (front_) front_->start();
-  intake_ = std::make_unique<OrderIntake>(loop, clock_, desk_, *transmitter_, map,
-                                          [this](const IssuedBeacon& beacon) { responder_->issued(beacon); });
+  open_backends(loop);
+  intake_ = std::make_unique<OrderIntake>(
+      loop, clock_, desk_, *transmitter_, map,
+      [this](const IssuedBeacon& beacon) { responder_->issued(beacon); },
+      [this](const UdpAsk& ask) { backends_->ask(ask); });
   intake_->listen(std::move(sockets));
   collector_->start(loop, clock_, random_, config_.masters.size(),
                     [this](std::size_t master, const wire::Evidence& evidence) {
@@ -171,6 +175,7 @@ StatusSource App::status_source() const {
           config_.clock.max_error,
           *transmitter_,
           pool_.in_use(),
+          backends_.get(),
           clock_.mono(),
           started_,
           read_real_minus_mono(clock_).offset};
@@ -204,6 +209,13 @@ void App::open_clock(net::Loop& loop) {
   } else {
     source_ = clocksync::make_clock_source(loop, clock_, random_, *options, updated);
   }
+}
+
+void App::open_backends(net::Loop& loop) {
+  if (udp_services(config_.backends).empty()) return;
+  daemon::raise_descriptor_limit();
+  backends_ = std::make_unique<UdpBackends>(config_.backends, loop, clock_, desk_, pool_, *transmitter_,
+                                            [this] { masters_->tell_ready(); });
 }
 
 void App::open_responder() {
@@ -307,6 +319,7 @@ void App::stop() {
   take_back_ = net::Watch();
   intake_.reset();  // no new orders
   front_.reset();   // asks the masters
+  backends_.reset();
   masters_.reset();
   collector_.reset();
   responder_.reset();
@@ -347,6 +360,9 @@ Masters::Counters App::counters() const {
   if (front_)
     front_->for_each_counter([&](const char* name, std::uint64_t value) { out.emplace_back(name, value); });
   if (collector_) std::ranges::copy(collector_->counters(), std::back_inserter(out));
+  if (backends_)
+    backends_->for_each_counter(
+        [&](std::string name, std::uint64_t n) { out.emplace_back(std::move(name), n); });
   const EgressStats& sent = transmitter_->stats();
   out.emplace_back("answers_sent", sent.sent.get());
   out.emplace_back("answers_failed", sent.failed.get());

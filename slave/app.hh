@@ -22,6 +22,7 @@
 #include "slave/shot.hh"
 #include "slave/status.hh"
 #include "slave/transmitter.hh"
+#include "slave/udp_backends.hh"
 
 namespace flagfall::slave {
 
@@ -49,6 +50,7 @@ class App final : public daemon::Program {
   void open_clock(net::Loop& loop);
   void open_responder();
   void open_front(net::Loop& loop);
+  void open_backends(net::Loop& loop);
   /// New services of a master; whether its beacon zone is answered for.
   bool take_services(std::size_t master, const wire::Services& services);
   void take_wins();
@@ -72,6 +74,7 @@ class App final : public daemon::Program {
   std::vector<wire::Services> services_;  // the latest of each master; kept when its session is lost
   std::unique_ptr<OrderIntake> intake_;
   std::unique_ptr<collect::Collector> collector_;
+  std::unique_ptr<UdpBackends> backends_;  // none: no service of datagrams is answered
   std::unique_ptr<Masters> masters_;
   std::unique_ptr<net::AdminServer> admin_;
   MonoTime started_;

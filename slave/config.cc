@@ -153,6 +153,8 @@ config::Schema<Config> schema(bool collects_only) {
   s.section("transmit", &Config::transmit, transmit_schema(!collects_only), "Answers to clients");
   s.section("dns", &Config::dns, dns_schema(), "The slave as a name server of its own");
   s.section("front", &Config::front, front_schema(), "In front of this site's content servers");
+  s.list("backend", &Config::backends, backend_schema(),
+         {.help = "This site's servers of services of datagrams"});
   s.section("clock", &Config::clock, clocksync::clock_schema(clocksync::Role::slave), "Reference time");
   s.section("collect", &Config::collect, collect::collect_schema(),
             "What this slave measures for its masters' directors");
@@ -161,6 +163,7 @@ config::Schema<Config> schema(bool collects_only) {
   s.section("admin", &Config::admin, daemon::admin_schema<AdminConfig>(kAdminPort), "For operators");
   s.check(check_masters);
   s.check(check_dns);
+  s.check([](const Config& c, const Where& where) { check_backends(c.backends, c.transmit.sources, where); });
   s.check([](const Config& c, const Where& where) { collect::check_checks(c.checks, where); });
   return s;
 }

@@ -12,6 +12,7 @@
 #include "common/config/schema.hh"
 #include "common/daemon/admin_config.hh"
 #include "common/daemon/daemon.hh"
+#include "slave/backend_config.hh"
 #include "slave/front_config.hh"
 
 namespace flagfall::slave {
@@ -79,6 +80,7 @@ struct Config {
   TransmitConfig transmit;
   DnsConfig dns;
   FrontConfig front;
+  std::vector<BackendConfig> backends;
   clocksync::ClockConfig clock;
   collect::CollectConfig collect;
   std::vector<collect::CheckConfig> checks;

@@ -280,7 +280,7 @@ struct FrontLoop::Shell {
   static void introduce(Connection& c) {
     std::array<std::uint8_t, wire::kMostProxyHeader> room{};
     ByteWriter header(room);
-    wire::write_proxy_header(c.client, c.server->listen, header);
+    wire::write_proxy_header(wire::Proxied::tcp, c.client, c.server->listen, header);
     c.up.unsent = as_text(header.written());
   }
 

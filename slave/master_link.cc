@@ -142,6 +142,9 @@ bool MasterLink::send(const wire::Evidence& evidence) {
 bool MasterLink::send(const wire::HomeQuestion& question) {
   return registered() && shell_->stream->send(question);
 }
+bool MasterLink::send(const wire::Ready& ready) {
+  return registered() && shell_->stream->send(ready);
+}
 std::pair<RealTime, RealTime> MasterLink::certificates_expire() const {
   return {shell_->context.expires(), shell_->context.ca_expires()};
 }

@@ -67,6 +67,7 @@ class MasterLink {
   bool send(const wire::Report& report);
   bool send(const wire::Evidence& evidence);
   bool send(const wire::HomeQuestion& question);
+  bool send(const wire::Ready& ready);
   [[nodiscard]] bool registered() const;
   /// When the certificates in use end: ours, and the CA's.
   [[nodiscard]] std::pair<RealTime, RealTime> certificates_expire() const;

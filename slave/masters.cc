@@ -126,6 +126,13 @@ wire::Ready Masters::take_services(One& one, const wire::Services& services) {
   wire::Ready ready = desk_.set_services(one.index, services, beacons);
   for (std::size_t s = 0; s < services.services.size(); ++s) {
     const wire::Service& service = services.services[s];
+    const wire::Lack lack = ready.lacks[s];
+    if (lack == wire::Lack::backend)
+      log::warn("{}: cannot answer for service '{}': it has no [[backend]] here", one.name, service.name);
+    if (lack == wire::Lack::down)
+      log::warn("{}: cannot answer for service '{}' now: its backend does not answer", one.name,
+                service.name);
+    if (lack == wire::Lack::backend || lack == wire::Lack::down) continue;
     for (std::size_t a = 0; a < service.addresses.size(); ++a)
       if ((ready.addresses[s] >> a & 1U) == 0)
         log::warn("{}: cannot answer for service '{}' from {}: it is not in transmit.sources", one.name,
@@ -133,6 +140,21 @@ wire::Ready Masters::take_services(One& one, const wire::Services& services) {
   }
   log::info("{}: {} services", one.name, services.services.size());
   return ready;
+}
+
+/// A session whose buffer is full is told with the next report.
+void Masters::tell_ready() {
+  ready_due_.assign(all_.size(), true);
+  send_ready();
+}
+
+void Masters::send_ready() {
+  for (std::size_t i = 0; i < ready_due_.size(); ++i) {
+    if (!ready_due_[i]) continue;
+    wire::Ready ready = desk_.ready(i);
+    ready.again = true;
+    ready_due_[i] = all_[i]->link->registered() && !all_[i]->link->send(ready);
+  }
 }
 
 const clocksync::RefMap& Masters::map_of(const One& one) const {
@@ -181,6 +203,7 @@ void Masters::look_at_clock() {
 }
 
 void Masters::judge_and_report() {
+  send_ready();
   for (const auto& one : all_) {
     judge(*one);
     report(*one);

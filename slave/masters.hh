@@ -57,6 +57,9 @@ class Masters {
   /// Outcomes are reported soon after they come; the rest once a second.
   void report_outcomes();
 
+  /// What this slave can answer for has changed: every master is told.
+  void tell_ready();
+
   /// What collectors found; false when there is no session with that master, or its buffer is full.
   bool send(std::size_t master, const wire::Evidence& evidence) { return link_of(master).send(evidence); }
 
@@ -91,6 +94,7 @@ class Masters {
   /// What this host goes by in races of that master: its own clock, or the master's.
   [[nodiscard]] const clocksync::RefMap& map_of(const One& one) const;
   void judge(One& one);
+  void send_ready();
   void judge_and_report();
   void look_at_clock();
   void report(One& one);
@@ -101,7 +105,8 @@ class Masters {
   OrderDesk& desk_;
   Sources sources_;
   std::vector<std::unique_ptr<One>> all_;
-  wire::Report report_;  // reused: outcomes keep their room
+  std::vector<bool> ready_due_;  // by master
+  wire::Report report_;          // reused: outcomes keep their room
   net::Watch every_second_;
   net::Watch soon_;
 };

@@ -34,6 +34,11 @@ struct OrderCounters {
   Counter withheld;       // prepared, and not sent: a shadow
   Counter echoed;         // answers that were sent a second time
   Counter echo_left_out;  // a second sending that the cap or a full queue forbade, or the kernel refused
+  Counter prompt;         // of the queued ones, those without a race
+  Counter asked;          // of a backend
+  Counter no_backend;     // a service of datagrams that has none here, or none that answers
+  Counter unanswered;     // the backend said nothing in time, or was asked too much at once
+  Counter too_long;       // its answer was longer than the service allows for this request
   Counter wins_lost;      // beacons that were asked for, and not reported: as outcomes
   Counter outcomes_lost;  // not reported: the session was too slow, or gone
 
@@ -65,6 +70,11 @@ struct OrderCounters {
     f("orders_withheld", withheld);
     f("orders_echoed", echoed);
     f("orders_echo_left_out", echo_left_out);
+    f("orders_prompt", prompt);
+    f("orders_asked", asked);
+    f("orders_no_backend", no_backend);
+    f("orders_unanswered", unanswered);
+    f("orders_too_long", too_long);
     f("wins_lost", wins_lost);
     f("outcomes_lost", outcomes_lost);
   }

@@ -15,6 +15,7 @@ using Fate = wire::RaceOutcome::Fate;
 
 /// More orders than any datagram holds: each takes 30 octets at least.
 constexpr std::size_t kMostShots = 4096;
+constexpr std::size_t kPerHundred = 100;  // wire::Service::amplification
 
 /// Unicast, and answerable: no port 0, no multicast (RFC 5771, RFC 4291 §2.7), no
 /// broadcast, no "this host". A master never races for such; a forger of clients would.
@@ -36,7 +37,12 @@ const wire::PreparedRecords* records_for(const wire::DnsQuery& query, const Prep
 }  // namespace
 
 OrderDesk::OrderDesk(Options options, std::size_t links, ShotPool& pool)
-    : options_(std::move(options)), pool_(pool), cap_(options_.cap), links_(links) {
+    : options_(std::move(options)),
+      pool_(pool),
+      cap_(options_.cap),
+      links_(links),
+      udp_up_(options_.udp_backends.size(), false) {
+  udp_asks_.reserve(kMostShots);
   shots_.reserve(kMostShots);
   issued_.reserve(kMostShots);
   beacon_.bytes.reserve(kBeaconLabelAt + wire::kMaxName);
@@ -56,8 +62,8 @@ void OrderDesk::open_session(std::size_t link, std::uint32_t session, const net:
 }
 
 wire::Ready OrderDesk::set_services(std::size_t link, const wire::Services& services, bool beacons) {
-  links_[link].services = ServiceTable(services, options_.sources, beacons);
-  return links_[link].services.ready();
+  links_[link].services = ServiceTable(services, options_.sources, beacons, options_.udp_backends);
+  return ready(link);
 }
 
 void OrderDesk::close_session(std::size_t link) {
@@ -76,6 +82,7 @@ OrderDesk::Link* OrderDesk::find(std::uint32_t session) {
 
 std::span<const std::uint32_t> OrderDesk::datagram(MutableBytes datagram, MonoTime received, const Now& now) {
   shots_.clear();
+  udp_asks_.clear();
   issued_.clear();
   ++counters_.datagrams;
   const auto header = net::parse_seal_header(datagram);
@@ -116,16 +123,18 @@ std::span<const std::uint32_t> OrderDesk::datagram(MutableBytes datagram, MonoTi
                         theirs.map.to_ref(received) - reader.sent(),
                         theirs.map.to_ref(theirs.mono) - reader.sent(), theirs};
   wire::Order one;
-  while (shots_.size() < kMostShots && reader.next(one)) order(one, arrival);
+  while (shots_.size() + udp_asks_.size() < kMostShots && reader.next(one)) order(one, arrival);
   if (!reader.ok()) ++counters_.bad_plaintext;
   return shots_;
 }
 
 void OrderDesk::order(const wire::Order& order, const Arrival& arrival) {
   ++counters_.orders;
-  const MonoTime due = arrival.now.map.to_mono(order.instant);
+  const MonoTime due = order.prompt ? arrival.now.mono : arrival.now.map.to_mono(order.instant);
   const PreparedService* const service = judge(order, arrival, due);
   if (service == nullptr) return;
+  if (service->kind == wire::ServiceKind::datagrams) return ask(order, *service, arrival, due);
+  if (order.prompt) return refuse(order, arrival, counters_.bad_request);
   const auto index = pool_.take();
   if (!index) return refuse(order, arrival, counters_.queue_full);
   Shot& shot = pool_[*index];
@@ -136,15 +145,8 @@ void OrderDesk::order(const wire::Order& order, const Arrival& arrival) {
     pool_.give_back(*index);
     return refuse(order, arrival, counters_.bad_request);
   }
-  shot.due = due;
-  shot.echo = false;
-  shot.race = order.race;
-  shot.session = links_[arrival.link].session;
-  shot.link = static_cast<std::uint16_t>(arrival.link);
+  fill(shot, order, arrival, due);
   shot.source = order.segment ? packets_of(order.client) : source;
-  shot.late = arrival.now.mono > due;
-  shot.client = order.client;
-  shot.one_way = arrival.one_way;
   if (order.shadow) return withhold(order, arrival, *index);
   if (shot.late) ++counters_.late_sent;
   ++counters_.queued;
@@ -154,6 +156,70 @@ void OrderDesk::order(const wire::Order& order, const Arrival& arrival) {
     issued_.push_back({order.race, due, service->tag, shot.session, shot.link, order.client.ip});
   else if (order.echo && !shot.late)
     echo(order, *service, *index, arrival.now.mono);
+}
+
+void OrderDesk::fill(Shot& shot, const wire::Order& order, const Arrival& arrival, MonoTime due) const {
+  shot.due = due;
+  shot.echo = false;
+  shot.race = order.race;
+  shot.session = links_[arrival.link].session;
+  shot.link = static_cast<std::uint16_t>(arrival.link);
+  shot.late = arrival.now.mono > due;
+  shot.prompt = order.prompt;
+  shot.client = order.client;
+  shot.one_way = arrival.one_way;
+}
+
+/// Its shot waits for the backend's answer. What a backend does not answer has no outcome: it says nothing of
+/// the slave.
+void OrderDesk::ask(const wire::Order& order, const PreparedService& service, const Arrival& arrival,
+                    MonoTime due) {
+  const std::size_t limit =
+      std::min({std::size_t{service.most_answer}, kMaxAnswer,
+                order.request.size() * std::size_t{service.amplification} / kPerHundred});
+  if (order.segment || order.beacon || order.echo || order.shadow || !order.server_cookie.empty() ||
+      limit == 0)
+    return refuse(order, arrival, counters_.bad_request);
+  if (service.backend == kNoBackend || !udp_up_[service.backend]) {
+    ++counters_.no_backend;
+    return;
+  }
+  const auto index = pool_.take();
+  if (!index) return refuse(order, arrival, counters_.queue_full);
+  Shot& shot = pool_[*index];
+  fill(shot, order, arrival, due);
+  shot.source = service.sources[order.address];
+  shot.drop_late = service.late == wire::LatePolicy::drop;
+  ++counters_.asked;
+  udp_asks_.push_back(
+      {*index, service.backend, order.request, limit, {order.client, options_.sources[shot.source]}});
+}
+
+bool OrderDesk::answered(std::uint32_t index, std::size_t length, MonoTime now) {
+  Shot& shot = pool_[index];
+  shot.length = static_cast<std::uint16_t>(length);
+  const Nanos lateness = now - shot.due;
+  if (lateness > kOldest || (lateness > Nanos(0) && shot.drop_late && !shot.prompt)) {
+    ++counters_.late_dropped;
+    note_of(shot, {shot.race, Fate::dropped_late, shot.one_way, Nanos(0)});
+    pool_.give_back(index);
+    return false;
+  }
+  // For what is not timed the statistics of the transmit thread have no place.
+  shot.late = shot.prompt || lateness > Nanos(0);
+  if (shot.prompt) {
+    ++counters_.prompt;
+    shot.due = now;
+  } else if (shot.late) {
+    ++counters_.late_sent;
+  }
+  ++counters_.queued;
+  return true;
+}
+
+void OrderDesk::unanswered(std::uint32_t shot, Unanswered why) {
+  ++(why == Unanswered::too_long ? counters_.too_long : counters_.unanswered);
+  pool_.give_back(shot);
 }
 
 /// Prepared like any other, so that its time says what a race's would.
@@ -191,8 +257,8 @@ const PreparedService* OrderDesk::judge(const wire::Order& order, const Arrival&
     refuse(order, arrival, why);
     return nullptr;
   };
-  if (!link.racing) return refused(counters_.stood_down);
-  if (arrival.way < -link.bounds) return refused(counters_.unsent);
+  if (!link.racing && !order.prompt) return refused(counters_.stood_down);
+  if (arrival.way < -link.bounds && !order.prompt) return refused(counters_.unsent);
   if (service == nullptr || order.address >= service->sources.size())
     return refused(counters_.unknown_service);
   if (order.beacon && service->beacon.count == 0) return refused(counters_.no_beacon);
@@ -201,6 +267,11 @@ const PreparedService* OrderDesk::judge(const wire::Order& order, const Arrival&
     return refused(counters_.foreign_source);
   if (!answerable(order.client) || order.client.ip.family != options_.sources[source].ip.family)
     return refused(counters_.bad_client);
+  if (order.prompt && link.racing && arrival.one_way > kOldest) {
+    ++counters_.late_dropped;
+    return nullptr;
+  }
+  if (order.prompt) return within_cap(order, arrival) ? service : nullptr;
   if (due - arrival.now.mono > kFarthest) return refused(counters_.too_far);
   const clocksync::RefMap& map = arrival.now.map;
   if (map.near_leap(order.instant) || map.near_leap(map.to_ref(arrival.now.mono)))
@@ -211,9 +282,16 @@ const PreparedService* OrderDesk::judge(const wire::Order& order, const Arrival&
     note(links_[arrival.link], {order.race, Fate::dropped_late, arrival.one_way, Nanos(0)});
     return nullptr;
   }
-  if (!cap_.may_take(cap_full_at_, arrival.now.mono)) return refused(counters_.over_rate);
+  return within_cap(order, arrival) ? service : nullptr;
+}
+
+bool OrderDesk::within_cap(const wire::Order& order, const Arrival& arrival) {
+  if (!cap_.may_take(cap_full_at_, arrival.now.mono)) {
+    refuse(order, arrival, counters_.over_rate);
+    return false;
+  }
   cap_full_at_ = cap_.take(cap_full_at_, arrival.now.mono);
-  return service;
+  return true;
 }
 
 bool OrderDesk::build(const wire::Order& order, const PreparedService& service, std::uint32_t shot,
@@ -274,16 +352,21 @@ void OrderDesk::won(const BeaconWin& win) {
 
 void OrderDesk::finished(std::uint32_t index) {
   const Shot& shot = pool_[index];
-  Link& link = links_[shot.link];
   if (shot.echo) {
     ++(shot.fate == Fate::failed ? counters_.echo_left_out : counters_.echoed);
-  } else if (link.open && link.session == shot.session) {
-    const bool sent = shot.fate == Fate::sent || shot.fate == Fate::sent_late;
-    note(link, {shot.race, shot.fate, shot.one_way, sent ? shot.transmitted - shot.due : Nanos(0)});
   } else {
-    ++counters_.outcomes_lost;
+    const bool sent = shot.fate == Fate::sent || shot.fate == Fate::sent_late;
+    note_of(shot, {shot.race, shot.fate, shot.one_way, sent ? shot.transmitted - shot.due : Nanos(0)});
   }
   pool_.give_back(index);
+}
+
+/// For a session that may be gone. An answer without a race has no outcome.
+void OrderDesk::note_of(const Shot& shot, const wire::RaceOutcome& outcome) {
+  if (shot.prompt) return;
+  Link& link = links_[shot.link];
+  if (link.open && link.session == shot.session) return note(link, outcome);
+  ++counters_.outcomes_lost;
 }
 
 void OrderDesk::clear_outcomes(std::size_t link, bool reported) {
@@ -299,7 +382,7 @@ void OrderDesk::clear_outcomes(std::size_t link, bool reported) {
 
 void OrderDesk::refuse(const wire::Order& order, const Arrival& arrival, Counter& why) {
   ++why;
-  note(links_[arrival.link], {order.race, Fate::refused, arrival.one_way, Nanos(0)});
+  if (!order.prompt) note(links_[arrival.link], {order.race, Fate::refused, arrival.one_way, Nanos(0)});
 }
 
 void OrderDesk::note(Link& link, const wire::RaceOutcome& outcome) {

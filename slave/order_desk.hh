@@ -23,6 +23,15 @@
 
 namespace flagfall::slave {
 
+/// A shot whose answer a backend is to be asked for.
+struct UdpAsk {
+  std::uint32_t shot = 0;
+  std::uint16_t backend = 0;
+  Bytes request;          // valid until the next datagram
+  std::size_t limit = 0;  // octets of the answer at most
+  ProxiedRequest from{};  // whose it is
+};
+
 class OrderDesk {
  public:
   struct Options {
@@ -31,6 +40,7 @@ class OrderDesk {
     wire::SipKey beacon_key{};      // of the labels in beacons
     /// Where segments go to, of IPv4 and IPv6: sockets beyond those of `sources`.
     std::array<std::uint16_t, 2> packets{kNoSource, kNoSource};
+    std::vector<std::string> udp_backends{};  // the services of datagrams that have one here, by index
   };
   /// An instant further ahead is refused: no delay is this long, and a pending shot holds a slot.
   static constexpr Nanos kFarthest = std::chrono::seconds(10);
@@ -48,6 +58,9 @@ class OrderDesk {
   /// The table that orders of this session index from now on; the reply for the master. `beacons`: this
   /// slave answers for their beacon zone.
   wire::Ready set_services(std::size_t link, const wire::Services& services, bool beacons = false);
+  /// Whether a backend answers. The new word for this master; see wire::Ready::again.
+  void set_backend(std::size_t backend, bool up) { udp_up_.at(backend) = up; }
+  [[nodiscard]] wire::Ready ready(std::size_t link) const { return links_[link].services.ready(udp_up_); }
   /// Datagrams of it are strangers from now on; shots that are under way stay.
   void close_session(std::size_t link);
   /// While false, orders of this link are refused. `bounds`: both clocks' together.
@@ -70,6 +83,13 @@ class OrderDesk {
   std::span<const std::uint32_t> datagram(MutableBytes datagram, MonoTime received, const Now& now);
   /// The beacons among the shots of the last datagram(): to be known where they will be asked for.
   [[nodiscard]] std::span<const IssuedBeacon> issued() const { return issued_; }
+  /// What backends are to be asked for the orders of the last datagram().
+  [[nodiscard]] std::span<const UdpAsk> udp_asks() const { return udp_asks_; }
+  /// A backend's answer to one of them lies in the pool. True: the shot is to be transmitted.
+  [[nodiscard]] bool answered(std::uint32_t index, std::size_t length, MonoTime now);
+  /// There is none.
+  enum class Unanswered : std::uint8_t { silent, too_long };
+  void unanswered(std::uint32_t shot, Unanswered why);
   /// A beacon was asked for.
   void won(const BeaconWin& win);
   /// A shot came back from the transmit thread.
@@ -112,13 +132,17 @@ class OrderDesk {
   const PreparedService* judge(const wire::Order& order, const Arrival& arrival, MonoTime due);
   /// The answer, or its echo. False when the request has no answer of ours.
   bool build(const wire::Order& order, const PreparedService& service, std::uint32_t shot, bool echo);
+  void fill(Shot& shot, const wire::Order& order, const Arrival& arrival, MonoTime due) const;
+  void ask(const wire::Order& order, const PreparedService& service, const Arrival& arrival, MonoTime due);
   [[nodiscard]] std::uint16_t packets_of(const Endpoint& client) const;
   bool build_segment(const wire::Order& order, const Endpoint& source, std::uint32_t shot);
   /// The CNAME for this race.
   const wire::PreparedRecords& beacon(const wire::Order& order, const PreparedService& service);
   void echo(const wire::Order& order, const PreparedService& service, std::uint32_t first, MonoTime now);
   void withhold(const wire::Order& order, const Arrival& arrival, std::uint32_t index);
+  bool within_cap(const wire::Order& order, const Arrival& arrival);
   void note(Link& link, const wire::RaceOutcome& outcome);
+  void note_of(const Shot& shot, const wire::RaceOutcome& outcome);
   void refuse(const wire::Order& order, const Arrival& arrival, Counter& why);
 
   Options options_;
@@ -127,6 +151,8 @@ class OrderDesk {
   MonoTime cap_full_at_;
   std::vector<Link> links_;
   std::vector<std::uint32_t> shots_;
+  std::vector<UdpAsk> udp_asks_;
+  std::vector<bool> udp_up_;
   std::vector<IssuedBeacon> issued_;
   wire::PreparedRecords beacon_;  // of the order that is being built
   wire::DnsQuery query_;

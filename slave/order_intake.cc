@@ -24,13 +24,15 @@ struct OrderIntake::Input {
 
 OrderIntake::OrderIntake(net::Loop& loop, const Clock& clock, OrderDesk& desk, Transmitter& transmitter,
                          std::function<const clocksync::RefMap&()> map,
-                         std::function<void(const IssuedBeacon&)> issued)
+                         std::function<void(const IssuedBeacon&)> issued,
+                         std::function<void(const UdpAsk&)> ask)
     : loop_(loop),
       clock_(clock),
       desk_(desk),
       transmitter_(transmitter),
       map_(std::move(map)),
-      issued_(std::move(issued)) {}
+      issued_(std::move(issued)),
+      ask_(std::move(ask)) {}
 
 OrderIntake::~OrderIntake() = default;
 
@@ -66,6 +68,7 @@ void OrderIntake::receive(Input& input) {
       const auto shots = desk_.datagram(d.data, received, {now, map_()});
       for (const IssuedBeacon& beacon : desk_.issued()) issued_(beacon);
       for (const std::uint32_t shot : shots) transmitter_.push(shot);
+      for (const UdpAsk& ask : desk_.udp_asks()) ask_(ask);
     }
     if (batch.size() < net::UdpReceiver::kBatch) return;
   }

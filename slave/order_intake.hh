@@ -18,10 +18,11 @@ namespace flagfall::slave {
 class OrderIntake {
  public:
   /// `map`: this host's clock, called whenever it is needed. All references outlive the object.
-  /// `issued`: who shall know of beacons before their answers leave; may be empty.
+  /// `issued`: who shall know of beacons before their answers leave; `ask`: who asks backends; may be empty.
   OrderIntake(net::Loop& loop, const Clock& clock, OrderDesk& desk, Transmitter& transmitter,
               std::function<const clocksync::RefMap&()> map,
-              std::function<void(const IssuedBeacon&)> issued = {});
+              std::function<void(const IssuedBeacon&)> issued = {},
+              std::function<void(const UdpAsk&)> ask = {});
   ~OrderIntake();
   OrderIntake(const OrderIntake&) = delete;
   OrderIntake& operator=(const OrderIntake&) = delete;
@@ -48,6 +49,7 @@ class OrderIntake {
   Transmitter& transmitter_;
   std::function<const clocksync::RefMap&()> map_;
   std::function<void(const IssuedBeacon&)> issued_;
+  std::function<void(const UdpAsk&)> ask_;
   std::vector<std::unique_ptr<Input>> inputs_;
 };
 

@@ -43,7 +43,8 @@ wire::PreparedRecords beacon_record(const dns::WireName& zone) {
 
 }  // namespace
 
-ServiceTable::ServiceTable(const wire::Services& services, std::span<const Endpoint> sources, bool beacons)
+ServiceTable::ServiceTable(const wire::Services& services, std::span<const Endpoint> sources, bool beacons,
+                           std::span<const std::string> backends)
     : since_(services.since) {
   const auto zone = dns::parse_name(services.beacon_zone);
   beacons_ = beacons && zone && zone->size() + 1 + kBeaconLabel <= wire::kMaxName;
@@ -58,6 +59,11 @@ ServiceTable::ServiceTable(const wire::Services& services, std::span<const Endpo
     out.tag = service_tag(service.name);
     if (beacons_) out.beacon = beacon_record(*zone);
     out.late = service.late;
+    out.kind = service.kind;
+    out.most_answer = service.most_answer;
+    out.amplification = service.amplification;
+    if (const auto at = std::ranges::find(backends, service.name); at != backends.end())
+      out.backend = static_cast<std::uint16_t>(at - backends.begin());
     out.nsid.assign(service.nsid.begin(), service.nsid.end());
   }
 }
@@ -66,7 +72,7 @@ const PreparedService* ServiceTable::find(std::uint16_t service) const {
   return service < services_.size() ? &services_[service] : nullptr;
 }
 
-wire::Ready ServiceTable::ready() const {
+wire::Ready ServiceTable::ready(const std::vector<bool>& up) const {
   wire::Ready out;
   out.beacons = beacons_;
   out.addresses.reserve(services_.size());
@@ -74,7 +80,15 @@ wire::Ready ServiceTable::ready() const {
     std::uint32_t bits = 0;
     for (std::size_t i = 0; i < std::min(service.sources.size(), wire::kMaxAddresses); ++i)
       if (service.sources[i] != kNoSource) bits |= std::uint32_t{1} << i;
-    out.addresses.push_back(bits);
+    wire::Lack lack = bits == 0 && !service.sources.empty() ? wire::Lack::source : wire::Lack::nothing;
+    if (service.kind == wire::ServiceKind::datagrams) {
+      if (service.backend == kNoBackend)
+        lack = wire::Lack::backend;
+      else if (!up.at(service.backend))
+        lack = wire::Lack::down;
+    }
+    out.addresses.push_back(lack == wire::Lack::nothing ? bits : 0);
+    out.lacks.push_back(lack);
   }
   return out;
 }

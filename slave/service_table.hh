@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "common/base/ip.hh"
@@ -18,7 +19,14 @@ inline constexpr std::uint16_t kNoSource = 0xffff;
 /// Behind the owner (a pointer), type, class, TTL, RDLENGTH and the label's own length.
 inline constexpr std::size_t kBeaconLabelAt = 13;
 
+/// In place of an index into the configured backends.
+inline constexpr std::uint16_t kNoBackend = 0xffff;
+
 struct PreparedService {
+  wire::ServiceKind kind = wire::ServiceKind::dns;
+  std::uint16_t backend = kNoBackend;  // of datagrams: which one answers
+  std::uint16_t most_answer = 0;       // see wire::Service
+  std::uint32_t amplification = 0;
   std::vector<std::uint16_t> sources;  // by Order::address; kNoSource: may not be sent from
   wire::PreparedRecords a;             // count 0: no answer of this family
   wire::PreparedRecords aaaa;
@@ -34,13 +42,15 @@ class ServiceTable {
  public:
   ServiceTable() = default;
   /// `sources`: the only addresses that this slave may ever send from. `beacons`: this slave answers for
-  /// the beacon zone of these services.
-  ServiceTable(const wire::Services& services, std::span<const Endpoint> sources, bool beacons = false);
+  /// the beacon zone of these services. `backends`: the services that have one here, by index.
+  ServiceTable(const wire::Services& services, std::span<const Endpoint> sources, bool beacons = false,
+               std::span<const std::string> backends = {});
 
   /// Null for a service that is not there.
   [[nodiscard]] const PreparedService* find(std::uint16_t service) const;
-  /// What the master is told: which addresses have a source.
-  [[nodiscard]] wire::Ready ready() const;
+  /// What the master is told: which addresses have a source, and whose backend answers. `up`: of each
+  /// backend.
+  [[nodiscard]] wire::Ready ready(const std::vector<bool>& up) const;
   /// Orders sent before this speak of an older table.
   [[nodiscard]] RefTime since() const { return since_; }
   [[nodiscard]] std::size_t size() const { return services_.size(); }

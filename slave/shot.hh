@@ -31,11 +31,19 @@ struct Shot {
   std::uint16_t length = 0;   // octets of the answer, or of the whole packet
   bool echo = false;          // an answer's second sending: no outcome of its own
   bool late = false;          // the order came, or its answer was ready, after the instant
+  bool prompt = false;        // no race: leaves when it is there, and has no outcome
+  bool drop_late = false;     // its service's rule, for an answer that is still to come
   Endpoint client;
   Nanos one_way{};  // for the report
   // Written by the transmit thread.
   wire::RaceOutcome::Fate fate = wire::RaceOutcome::Fate::failed;
   MonoTime transmitted;  // the kernel's transmit stamp, or the time of the call
+};
+
+/// Who asked whom.
+struct ProxiedRequest {
+  Endpoint client;
+  Endpoint server;
 };
 
 /// Shots and the room for their answers, allocated once. Pages of answers that

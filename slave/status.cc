@@ -74,6 +74,35 @@ void add_transmit(Families& out, const StatusSource& s) {
                 s.transmitter.wake_ups(), metrics::kErrorBuckets);
 }
 
+json backends_json(const StatusSource& s) {
+  json out = json::array();
+  if (s.backends == nullptr) return out;
+  for (const auto& backend : s.backends->all()) {
+    json& one = out.emplace_back(json{{"service", backend->config().service},
+                                      {"udp", to_string(*backend->config().udp)},
+                                      {"up", backend->up()},
+                                      {"sockets", backend->config().sockets},
+                                      {"waiting", backend->waiting()}});
+    backend->counters().for_each([&](const char* name, const Counter& n) { one[name] = n.get(); });
+  }
+  return out;
+}
+
+void add_backends(Families& out, const StatusSource& s) {
+  if (s.backends == nullptr) return;
+  for (const auto& backend : s.backends->all()) {
+    const Families::Labels label{{"service", backend->config().service}};
+    out.gauge("flagfall_slave_backend_up", "1 while the service's backend answers", backend->up() ? 1 : 0,
+              label);
+    out.gauge("flagfall_slave_backend_waiting", "Requests that wait for the backend's answer",
+              static_cast<double>(backend->waiting()), label);
+    backend->counters().for_each([&](const char* name, const Counter& n) {
+      out.counter("flagfall_slave_backend_events_total", "What became of requests to the backend",
+                  static_cast<double>(n.get()), {{"service", backend->config().service}, {"event", name}});
+    });
+  }
+}
+
 }  // namespace
 
 json status_json(const StatusSource& s) {
@@ -95,6 +124,7 @@ json status_json(const StatusSource& s) {
           {"clock", clock_json(s)},
           {"stamp_error_us", histogram_json(s.transmitter.stats().stamp, in_us)},
           {"wake_up_us", histogram_json(s.transmitter.wake_ups(), in_us)},
+          {"backends", backends_json(s)},
           {"counters", counters}};
 }
 
@@ -110,9 +140,10 @@ void add_metrics(Families& out, const StatusSource& s, const metrics::Certificat
   }
   add_clock(out, s);
   add_transmit(out, s);
+  add_backends(out, s);
   // The transmitter's have families of their own; durations are no counts.
   for (const auto& [name, value] : s.counters)
-    if (!name.starts_with("answers_") && !name.ends_with("_ns"))
+    if (!name.starts_with("answers_") && !name.starts_with("backend_") && !name.ends_with("_ns"))
       out.counter("flagfall_slave_events_total", "What the slave counts, by the name in /status",
                   static_cast<double>(value), {{"event", name}});
   metrics::add_certificates(out, certificates);

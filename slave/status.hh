@@ -10,6 +10,7 @@
 #include "common/metrics/process.hh"
 #include "slave/masters.hh"
 #include "slave/transmitter.hh"
+#include "slave/udp_backends.hh"
 
 namespace flagfall::slave {
 
@@ -22,6 +23,7 @@ struct StatusSource {
   Nanos max_error{};
   const Transmitter& transmitter;
   std::size_t pending = 0;
+  const UdpBackends* backends;  // null: none
   MonoTime now;
   MonoTime started;
   Nanos real_minus_mono{};

@@ -7,10 +7,15 @@
 
 namespace flagfall::wire {
 
+/// What comes after it: a stream, or the one datagram whose front it is.
+enum class Proxied : std::uint8_t { tcp, udp };
+
 /// With two IPv6 addresses; IPv4's is shorter.
 inline constexpr std::size_t kMostProxyHeader = 16 + 36;
 
-/// Of a TCP connection from `client` to `asked`, both of one family.
-void write_proxy_header(const Endpoint& client, const Endpoint& asked, ByteWriter& out);
+/// Of what goes from `client` to `asked`, both of one family.
+void write_proxy_header(Proxied what, const Endpoint& client, const Endpoint& asked, ByteWriter& out);
+/// Of the relay's own question, which is no client's.
+void write_own_proxy_header(ByteWriter& out);
 
 }  // namespace flagfall::wire

@@ -2,16 +2,18 @@
 
 #include <array>
 #include <boost/test/unit_test.hpp>
+#include <tuple>
 #include <vector>
 
 using namespace flagfall;  // NOLINT(google-build-using-namespace): a test
 
 namespace {
 
-std::vector<std::uint8_t> header(const char* client, const char* asked) {
+std::vector<std::uint8_t> header(const char* client, const char* asked,
+                                 wire::Proxied what = wire::Proxied::tcp) {
   std::array<std::uint8_t, wire::kMostProxyHeader> room{};
   ByteWriter out(room);
-  wire::write_proxy_header(*parse_endpoint(client), *parse_endpoint(asked), out);
+  wire::write_proxy_header(what, *parse_endpoint(client), *parse_endpoint(asked), out);
   BOOST_TEST(out.ok());
   return {out.written().begin(), out.written().end()};
 }
@@ -32,6 +34,25 @@ BOOST_AUTO_TEST_CASE(it_is_octet_for_octet_as_the_specification_has_it) {
   BOOST_TEST(v6[47] == 10);
   BOOST_TEST(v6[49] == 1);
   BOOST_TEST(v6[51] == 80);
+}
+
+BOOST_AUTO_TEST_CASE(a_datagrams_differs_from_a_connections_in_the_transport_alone) {
+  for (const auto& [client, asked, family] : {std::tuple("198.51.100.7:40000", "192.0.2.10:80", 0x12),
+                                              std::tuple("[2001:db8::7]:1", "[2001:db8::a]:80", 0x22)}) {
+    auto expected = header(client, asked);
+    expected[13] = static_cast<std::uint8_t>(family);
+    BOOST_TEST(header(client, asked, wire::Proxied::udp) == expected, boost::test_tools::per_element());
+  }
+}
+
+BOOST_AUTO_TEST_CASE(the_relays_own_names_nobody) {
+  const std::vector<std::uint8_t> expected{13,   10,   13,   10, 0,    13, 10, 0x51,
+                                           0x55, 0x49, 0x54, 10, 0x20, 0,  0,  0};
+  std::array<std::uint8_t, wire::kMostProxyHeader> room{};
+  ByteWriter out(room);
+  wire::write_own_proxy_header(out);
+  BOOST_TEST(std::vector(out.written().begin(), out.written().end()) == expected,
+             boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

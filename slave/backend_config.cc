@@ -1,0 +1,92 @@
+#include "slave/backend_config.hh"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <charconv>
+#include <set>
+
+namespace flagfall::slave {
+namespace {
+
+constexpr std::size_t kMostProbe = 1200;
+/// Each has sockets of its own.
+constexpr std::size_t kMostBackends = 64;
+
+}  // namespace
+
+Result<std::vector<std::uint8_t>> octets_of(const std::string& hex) {
+  if (hex.size() % 2 != 0) return Error{"an octet is two hexadecimal digits, and one digit is left over"};
+  std::vector<std::uint8_t> out;
+  for (std::size_t i = 0; i < hex.size(); i += 2) {
+    std::uint8_t octet = 0;
+    const char* const end = hex.data() + i + 2;
+    const auto [at, error] = std::from_chars(hex.data() + i, end, octet, 16);
+    if (error != std::errc() || at != end)
+      return Error{fmt::format("'{}' is no octet in hexadecimal digits", hex.substr(i, 2))};
+    out.push_back(octet);
+  }
+  return out;
+}
+
+config::Schema<BackendConfig> backend_schema() {
+  using C = BackendConfig;
+  config::Schema<C> s;
+  s.key("service", &C::service,
+        {.help = "The masters' service of datagrams that it answers for",
+         .required = true,
+         .example = R"("stun")"});
+  s.key("udp", &C::udp,
+        {.help = "Where it is asked for the answers to a service of datagrams ([service.udp] at the master), "
+                 "best on this host",
+         .example = R"("127.0.0.1:3478")"});
+  s.key("timeout", &C::timeout,
+        {.help = "A request without an answer for so long is given up", .least = "1ms", .most = "5s"});
+  s.key("sockets", &C::sockets,
+        {.help = "Requests at once: each has a socket of its own, so that answers cannot be mistaken; "
+                 "sockets / (timeout + rest) a second may stay unanswered",
+         .least = "1",
+         .most = "16384"});
+  s.key("rest", &C::rest,
+        {.help = "A socket that was answered is not used for so long: what comes in it then is dropped",
+         .least = "0s",
+         .most = "5s"});
+  s.key(
+      "proxy", &C::proxy,
+      {.help = "Each request begins with a header of the PROXY protocol, version 2, that says who the client "
+               "is: otherwise a backend knows this host only"});
+  s.key("probe", &C::probe,
+        {.help = "A request, in hexadecimal digits, that it always answers: whether it is up is then known "
+                 "without clients; empty: only that nobody listens at its port is known",
+         .example = R"("000100002112a442000000000000000000000000")"});
+  s.key("probe_every", &C::probe_every,
+        {.help = "Between two probes; three in a row without an answer, and it is down",
+         .least = "10ms",
+         .most = "1h"});
+  s.check([](const C& c, const config::Where& where) {
+    if (!c.udp) return where.error("service", "has no server: write udp");
+    if (c.udp->ip.unspecified() || c.udp->port == 0)
+      where.error("udp", "is no address to ask: write it, with its port");
+    if (const auto probe = octets_of(c.probe); !probe)
+      where.error("probe", probe.error());
+    else if (probe->size() > kMostProbe)
+      where.error("probe", fmt::format("at most {} octets", kMostProbe));
+  });
+  return s;
+}
+
+void check_backends(const std::vector<BackendConfig>& backends, const std::vector<Endpoint>& sources,
+                    const config::Where& where) {
+  std::set<std::string> seen;
+  for (std::size_t i = 0; i < backends.size(); ++i) {
+    if (backends[i].udp && std::ranges::find(sources, *backends[i].udp) != sources.end())
+      where.error(fmt::format("backend.{}.udp", i),
+                  "is a service address, in transmit.sources: the master would be asked, and order it again");
+    if (!seen.insert(backends[i].service).second)
+      where.error(fmt::format("backend.{}.service", i),
+                  fmt::format("service '{}' has a backend already", backends[i].service));
+  }
+  if (backends.size() > kMostBackends) where.error("backend", fmt::format("at most {}", kMostBackends));
+}
+
+}  // namespace flagfall::slave
