@@ -10,6 +10,7 @@
 #include "common/net/descriptors.hh"
 #include "common/net/privileges.hh"
 #include "common/net/tls.hh"
+#include "master/udp_front.hh"
 #include "master/web_fronts.hh"
 #include "master/zones.hh"
 
@@ -127,6 +128,7 @@ void App::open(net::Loop& loop) {
   races_->add(*statistics_);
   publish();
   for (const auto& each : loops_.dns) each->start();
+  if (loops_.udp) loops_.udp->start();
   races_->start(loop);
   ticker_ = loop.every(kTick, [this] { tick(); });
   hurry_or_not();
@@ -135,6 +137,9 @@ void App::open(net::Loop& loop) {
   for (const auto& each : loops_.web)
     for (const Endpoint& at : each->local())
       log::info("redirecting on {} ({})", to_string(at), name_of(each->scheme()));
+  for (const ServiceConfig& service : config_.services)
+    for (const Endpoint& at : service.udp.listen)
+      log::info("service {}: datagrams on {}", service.name, to_string(at));
   for (const Endpoint& at : hub_->local()) log::info("slaves dial {}", to_string(at));
   for (const Endpoint& at : admin_->local()) log::info("operators: {}", daemon::admin_url(at));
   log::info("{} request loops", loops_.dns.size());
@@ -159,7 +164,8 @@ void App::open_loops() {
   const unsigned count = thread_count(config_);
   if (count > 1) require_free_ports(listen_);
   const std::uint64_t epoch = random_.next();
-  races_.emplace(config_, count + web_loops(config_), clock_, random_);
+  const unsigned web = web_loops(config_);
+  races_.emplace(config_, count + web + 1, clock_, random_);  // and one more ring: of datagrams
   question_hash_.emplace(epoch);
   delay_feed_.emplace(*delays_, clock_);
   races_->add(*delay_feed_);
@@ -180,6 +186,7 @@ void App::open_loops() {
   if (!tls) throw std::runtime_error(tls.error());
   web_tls_ = std::move(*tls);
   loops_.web = open_web({config_, clock_, random_, *races_, first, web_tls_, epoch, count});
+  loops_.udp = open_udp(config_, clock_, random_, {first, &races_->ring(count + web), count + web, epoch});
   if (count > 1)
     loops_.dns.front()->steer(race_options(config_).guard, static_cast<std::uint32_t>(random_.next()));
 }
@@ -235,6 +242,7 @@ void App::stop() {
   if (statistics_) statistics_->sample();
   loops_.dns.clear();
   loops_.web.clear();
+  loops_.udp.reset();
   if (races_) races_->close();
   if (director_keeper_) director_keeper_->tick();
   director_routes_.reset();
@@ -259,6 +267,7 @@ void App::publish() {
   const auto shared = std::make_shared<const Snapshot>(published_);
   for (const auto& loop : loops_.dns) loop->publish(shared);
   for (const auto& loop : loops_.web) loop->publish(shared);
+  if (loops_.udp) loops_.udp->publish(shared);
   log_clock();
 }
 

@@ -99,6 +99,7 @@ void check_all(const Config& c, const Where& where) {
   check_name_servers(c, where);
   check_network(c, where);
   check_http(c, where);
+  check_udp(c, where);
 }
 
 config::Schema<DnsConfig> dns_schema() {
@@ -316,7 +317,7 @@ config::Schema<ServiceConfig> service_schema() {
   slave.key("name", &SlaveConfig::name,
             {.help = "The name in the slave's certificate", .required = true, .example = R"("fra")"});
   slave.key("answers", &SlaveConfig::answers,
-            {.help = "What this slave answers with: its own content addresses", .required = true});
+            {.help = "What this slave answers with: its own content addresses; not for [service.udp]"});
   slave.section("capacity", &SlaveConfig::capacity, director::capacity_schema(), "What its server can take");
   slave.key("site", &SlaveConfig::site, {.help = "Where its content server is", .example = R"("fra")"});
   slave.list("border", &SlaveConfig::borders, director::border_answers_schema(),
@@ -337,7 +338,6 @@ config::Schema<ServiceConfig> service_schema() {
         {.help = "DNS names that are raced; wildcards allowed; each needs address records in its zone, of "
                  "every family that slaves have answers of, for "
                  "when there is no race",
-         .required = true,
          .example = R"(["www.example.test"])"});
   s.value_or_table(
       "delay", &ServiceConfig::delay, follow_schema(),
@@ -395,6 +395,8 @@ config::Schema<ServiceConfig> service_schema() {
             "How the requests of this service are answered; without policies every one is raced");
   s.section("http", &ServiceConfig::http, service_http_schema(), "Which web requests are redirected");
   s.section("rtsp", &ServiceConfig::rtsp, service_rtsp_schema(), "Which RTSP requests are redirected");
+  s.section("udp", &ServiceConfig::udp, service_udp_schema(),
+            "A service of datagrams of any protocol, in place of DNS names");
   s.list("slave", &ServiceConfig::slaves, slave, {.help = "Who races for this service", .required = true});
   return s;
 }
@@ -430,6 +432,7 @@ config::Schema<Config> schema() {
   s.section("http", &Config::http, http_schema(), "Redirects of web clients");
   s.section("https", &Config::https, https_schema(), "The same over TLS; bounded as [http] says");
   s.section("rtsp", &Config::rtsp, rtsp_schema(), "Redirects of RTSP clients; bounded as [http] says");
+  s.section("udp", &Config::udp, udp_schema(), "Services of datagrams ([service.udp])");
   s.list("zone", &Config::zones, zone, {.help = "What this master is authoritative for", .required = true});
   s.section("cookies", &Config::cookies, cookies, "DNS cookies (RFC 7873, RFC 9018)");
   s.section("control", &Config::control, control_schema(), "Sessions with the slaves, and orders to them");

@@ -22,6 +22,7 @@
 #include "master/http_config.hh"
 #include "master/race_core.hh"
 #include "master/stats_config.hh"
+#include "master/udp_config.hh"
 
 namespace flagfall::master {
 
@@ -170,6 +171,7 @@ struct ServiceConfig {
   std::uint32_t ttl_fallback = 5;
   ServiceHttpConfig http{};
   ServiceRtspConfig rtsp{};
+  ServiceUdpConfig udp{};  // its own addresses, in place of names
 };
 
 struct Config {
@@ -178,6 +180,7 @@ struct Config {
   HttpConfig http;
   HttpsConfig https;
   RtspConfig rtsp;
+  UdpConfig udp;
   std::vector<ZoneConfig> zones;
   CookieConfig cookies;
   ControlConfig control;

@@ -244,6 +244,8 @@ void DirectorDesk::apply(Snapshot& snapshot) const {
     const auto drained = [&](const Runner& runner) { return drained_.contains(names_[runner.slave]); };
     std::erase_if(snapshot.services[s].v4, drained);
     std::erase_if(snapshot.services[s].v6, drained);
+    std::erase_if(snapshot.services[s].udp, drained);
+    std::erase_if(snapshot.services[s].alone, drained);
     snapshot.services[s].view = services_[s].director->view();
     const auto& fallen = services_[s].fallen;
     snapshot.services[s].nobody_fit = fallen.has_value();

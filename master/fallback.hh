@@ -27,16 +27,17 @@ enum class Fallback : std::uint8_t {
   leap_second,        // a leap second is announced, and less than 2 s from now or from the instant
   not_sampled,        // the lot of service.race_share fell on the others
   // Of a request in a TCP connection that could be handed over to the slaves, but
-  tcp_options,     // the client's TCP has no selective acknowledgements, or no timestamps
-  tcp_busy,        // another answer or request is under way in it
-  tcp_room,        // the answer is more than one segment, or than the client takes
-  tcp_closing,     // the client has ended it
-  tcp_failed,      // the kernel refused: CAP_NET_ADMIN is missing, mostly
-  tcp_delay,       // the service's delay is longer than the kernel waits with its own copy
-  races_in_flight  // as many races as may be are not over yet
+  tcp_options,      // the client's TCP has no selective acknowledgements, or no timestamps
+  tcp_busy,         // another answer or request is under way in it
+  tcp_room,         // the answer is more than one segment, or than the client takes
+  tcp_closing,      // the client has ended it
+  tcp_failed,       // the kernel refused: CAP_NET_ADMIN is missing, mostly
+  tcp_delay,        // the service's delay is longer than the kernel waits with its own copy
+  races_in_flight,  // as many races as may be are not over yet
+  no_rival          // of a service of datagrams only one slave is fit: it answers at once
 };
 
-inline constexpr std::array<std::string_view, 22> kFallbackNames = {"no_fit_slave",
+inline constexpr std::array<std::string_view, 23> kFallbackNames = {"no_fit_slave",
                                                                     "tcp",
                                                                     "guard_prefix",
                                                                     "guard_total",
@@ -57,7 +58,8 @@ inline constexpr std::array<std::string_view, 22> kFallbackNames = {"no_fit_slav
                                                                     "tcp_closing",
                                                                     "tcp_failed",
                                                                     "tcp_delay",
-                                                                    "races_in_flight"};
+                                                                    "races_in_flight",
+                                                                    "no_rival"};
 
 constexpr std::string_view name_of(Fallback reason) {
   return kFallbackNames.at(static_cast<std::size_t>(reason));

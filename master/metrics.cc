@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
+#include "master/udp_metrics.hh"
+
 namespace flagfall::master {
 namespace {
 
@@ -164,7 +166,7 @@ void add_services(Families& out, const StatusSource& s) {
     const Families::Labels label{{"service", service.name}};
     const auto fit = std::ranges::count_if(service.slaves, [&](const SlaveConfig& slave) {
       return std::ranges::any_of(s.slaves, [&](const SlaveState* state) {
-        return state->name == slave.name && s.builder.why_not(*state).empty();
+        return state->name == slave.name && s.builder.why_not(*state, service).empty();
       });
     });
     out.gauge("flagfall_service_slaves", "Slaves configured for the service", number(service.slaves.size()),
@@ -269,6 +271,7 @@ void add_metrics(Families& out, const MetricsSource& source) {
     add_collected(out, *slave);
   }
   add_events(out, s);
+  if (s.loops.udp) add_udp(out, *s.loops.udp, s.config);
   add_statistics(out, s);
   metrics::add_certificates(out, source.certificates);
   metrics::add_admin(out, source.admin);

@@ -15,24 +15,24 @@ OrderBook::OrderBook(std::size_t size, std::uint8_t channel, std::size_t slaves,
   assert(size > net::kSealOverhead + wire::kOrdersHeader);
 }
 
-std::size_t OrderBook::most_request() const {
+std::size_t OrderBook::most_request(std::size_t size) {
   wire::Order largest;
   largest.client.ip.family = Family::v6;
   const std::array<std::uint8_t, 16> cookie{};
   largest.server_cookie = cookie;
-  return left_by(largest);
+  return left_by(largest, size);
 }
 
 std::size_t OrderBook::most_segment() const {
   wire::Order largest;
   largest.client.ip.family = Family::v6;
   largest.segment.emplace();
-  return left_by(largest);
+  return left_by(largest, size_);
 }
 
-std::size_t OrderBook::left_by(const wire::Order& order) const {
+std::size_t OrderBook::left_by(const wire::Order& order, std::size_t size) {
   const std::size_t taken = net::kSealOverhead + wire::kOrdersHeader + wire::order_size(order);
-  return size_ > taken ? size_ - taken : 0;
+  return size > taken ? size - taken : 0;
 }
 
 void OrderBook::take_over(const Snapshot& snapshot) {

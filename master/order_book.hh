@@ -53,7 +53,9 @@ class OrderBook {
   OrderBook(std::size_t size, std::uint8_t channel, std::size_t slaves, unsigned runners);
 
   /// Octets of a request that surely fits: for an IPv6 client with a cookie.
-  [[nodiscard]] std::size_t most_request() const;
+  [[nodiscard]] std::size_t most_request() const { return most_request(size_); }
+  /// The same of a book of datagrams of this size.
+  [[nodiscard]] static std::size_t most_request(std::size_t size);
   /// Octets of an answer that surely fits as a segment's content.
   [[nodiscard]] std::size_t most_segment() const;
 
@@ -70,7 +72,7 @@ class OrderBook {
   [[nodiscard]] const OrderCounters& counters(std::size_t slave) const { return lanes_.at(slave).counters; }
 
  private:
-  [[nodiscard]] std::size_t left_by(const wire::Order& order) const;
+  [[nodiscard]] static std::size_t left_by(const wire::Order& order, std::size_t size);
   static constexpr std::size_t kNone = SIZE_MAX;
   struct Lane {  // one slave
     std::optional<net::Sealer> sealer;

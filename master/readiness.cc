@@ -5,7 +5,19 @@
 #include <algorithm>
 
 namespace flagfall::master {
-namespace {}  // namespace
+namespace {
+
+bool is_udp(const ServiceConfig& service) {
+  return !service.udp.listen.empty();
+}
+
+/// Somebody other than the zone.
+bool answers(const ServiceConfig& service, const RacedService& now, bool directed) {
+  if (is_udp(service)) return !now.alone.empty();
+  return directed ? !now.nobody_fit : !now.v4.empty() || !now.v6.empty();
+}
+
+}  // namespace
 
 Readiness readiness(const Config& config, const Snapshot& published, const DirectorDesk& desk,
                     const SnapshotBuilder& builder, const std::vector<const SlaveState*>& slaves,
@@ -18,13 +30,13 @@ Readiness readiness(const Config& config, const Snapshot& published, const Direc
     if (service.mode == ServiceConfig::Mode::shadow || delegated.at(s)) continue;
     ++needing;
     const bool directed = desk.of(s) != nullptr;
-    if (directed ? !now.nobody_fit : !now.v4.empty() || !now.v6.empty()) continue;
+    if (answers(service, now, directed)) continue;
     std::vector<std::string> why;
     for (const SlaveConfig& slave : service.slaves) {
       const auto state = std::ranges::find(slaves, slave.name, &SlaveState::name);
-      std::string because = directed                ? desk.why_not(slave.name)
-                            : state == slaves.end() ? std::string("has not connected")
-                                                    : builder.why_not(**state);
+      std::string because = directed ? desk.why_not(slave.name) : std::string();
+      if (because.empty() && (!directed || is_udp(service)))
+        because = state == slaves.end() ? "has not connected" : builder.why_not(**state, service);
       why.push_back(slave.name + " " + (because.empty() ? "can answer nothing" : because));
     }
     out.ready = false;

@@ -32,10 +32,11 @@ struct SlaveSession {
 
 /// A slave that is fit to race for one service.
 struct Runner {
-  std::uint16_t slave = 0;    // index into Snapshot::slaves
-  std::uint16_t service = 0;  // index into the Services message of that slave's session
-  std::uint32_t ready = 0;    // bit i: it can send from the service's address i
-  bool beacon = false;        // it answers for its beacon zone
+  std::uint16_t slave = 0;           // index into Snapshot::slaves
+  std::uint16_t service = 0;         // index into the Services message of that slave's session
+  std::uint32_t ready = 0;           // bit i: it can send from the service's address i
+  bool beacon = false;               // it answers for its beacon zone
+  director::ServerIndex server = 0;  // which of the service's servers it is
   bool operator==(const Runner&) const = default;
 };
 
@@ -56,6 +57,10 @@ struct RacedService {
   std::vector<Runner> v4;   // fit slaves with IPv4 answers: they race A queries
   std::vector<Runner> v6;   // AAAA
   std::vector<Runner> web;  // fit slaves with a location: they race redirects
+  /// Of a service of datagrams: fit slaves whose backend answers; and those that can answer without a race,
+  /// which needs no good clock.
+  std::vector<Runner> udp;
+  std::vector<Runner> alone;
   /// The director's; none: every query is raced, and what cannot be gets the zone's records.
   std::shared_ptr<const director::View> view;
   std::shared_ptr<const ServerAnswers> servers;  // with a view

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "common/base/log.hh"
@@ -10,6 +11,18 @@
 #include "master/http_sites.hh"
 
 namespace flagfall::master {
+
+namespace {
+
+void tell_udp(const ServiceUdpConfig& udp, wire::Service& out) {
+  constexpr double kHundred = 100;
+  out.addresses = udp.listen;
+  out.kind = wire::ServiceKind::datagrams;
+  out.most_answer = udp.max_answer;
+  out.amplification = static_cast<std::uint32_t>(std::lround(udp.amplification * kHundred));
+}
+
+}  // namespace
 
 bool has_family(const SlaveConfig& slave, Family family) {
   return std::ranges::any_of(slave.answers, [&](const IpAddress& a) { return a.family == family; });
@@ -41,8 +54,10 @@ SnapshotBuilder::SnapshotBuilder(const Config& config, std::vector<Endpoint> lis
     std::vector<Part>& parts = parts_.emplace_back();
     for (const SlaveConfig& slave : service.slaves) {
       const auto at = static_cast<std::size_t>(std::ranges::lower_bound(names_, slave.name) - names_.begin());
-      parts.push_back({static_cast<std::uint16_t>(at), next[at]++, has_family(slave, Family::v4),
-                       has_family(slave, Family::v6), !slave.location.empty()});
+      const bool udp = !service.udp.listen.empty();
+      parts.push_back({static_cast<std::uint16_t>(at), next[at]++, !udp && has_family(slave, Family::v4),
+                       !udp && has_family(slave, Family::v6), !slave.location.empty(), udp,
+                       static_cast<director::ServerIndex>(parts.size())});
     }
   }
 }
@@ -74,6 +89,7 @@ std::map<std::string, wire::Services> SnapshotBuilder::services() const {
       wire::Service s;
       s.name = service.name;
       s.addresses = listen_;
+      if (!service.udp.listen.empty()) tell_udp(service.udp, s);
       s.answers = slave.answers;
       s.ttl = service.ttl;
       s.late = service.late;
@@ -109,13 +125,42 @@ std::string SnapshotBuilder::why_not(const SlaveState& slave) const {
                std::ranges::find(s.slaves, slave.name, &SlaveConfig::name) == s.slaves.end();
       }))
     return "has no service to race for: all of its are delegated to it";
-  if (std::ranges::all_of(slave.ready, [](std::uint32_t bits) { return bits == 0; }))
+  if (std::ranges::all_of(slave.ready, [](std::uint32_t bits) { return bits == 0; })) {
+    for (const ServiceConfig& service : config_.services)
+      if (const wire::Lack lack = lack_of(slave, service); lack > wire::Lack::source)
+        return why_of(lack, service.name);
     return "can send from none of the service addresses; see [transmit] sources at the slave";
+  }
   if (!report.racing) return report.why_not.empty() ? "has not reported yet" : report.why_not;
   if (report.bound > config_.clock.max_error)
     return fmt::format("has a clock bound of {}, above clock.max_error here",
                        config::to_string(report.bound));
   return slave.health.why();  // empty unless benched
+}
+
+void SnapshotBuilder::add_udp(const Part& part, const SlaveState* fit, const SlaveState* there,
+                              RacedService& out) {
+  for (const auto& [slave, to] : {std::pair(fit, &out.udp), std::pair(there, &out.alone)})
+    if (slave != nullptr && part.service < slave->ready.size() && slave->ready[part.service] != 0)
+      to->push_back({part.slave, part.service, slave->ready[part.service], false, part.server});
+}
+
+std::string SnapshotBuilder::why_not(const SlaveState& slave, const ServiceConfig& service) const {
+  std::string why = why_not(slave);
+  if (!why.empty()) return why;
+  const wire::Lack lack = lack_of(slave, service);
+  return lack == wire::Lack::nothing ? std::string() : why_of(lack, service.name);
+}
+
+wire::Lack SnapshotBuilder::lack_of(const SlaveState& slave, const ServiceConfig& service) const {
+  std::size_t place = 0;  // in the slave's Services
+  for (const ServiceConfig& each : config_.services) {
+    const bool its = std::ranges::find(each.slaves, slave.name, &SlaveConfig::name) != each.slaves.end();
+    if (&each == &service)
+      return its && place < slave.lacks.size() ? slave.lacks[place] : wire::Lack::nothing;
+    if (its) ++place;
+  }
+  return wire::Lack::nothing;
 }
 
 Snapshot SnapshotBuilder::build(const std::vector<const SlaveState*>& slaves, const clocksync::RefMap& clock,
@@ -129,6 +174,7 @@ Snapshot SnapshotBuilder::build(const std::vector<const SlaveState*>& slaves, co
   out.paused = paused;
   out.slaves.resize(names_.size());
   std::vector<const SlaveState*> fit(names_.size(), nullptr);
+  std::vector<const SlaveState*> there(names_.size(), nullptr);  // but for their clocks maybe
   std::vector<bool> doubted(names_.size(), false);
   for (const SlaveState* slave : slaves) {
     const auto at = std::ranges::lower_bound(names_, slave->name);
@@ -138,6 +184,7 @@ Snapshot SnapshotBuilder::build(const std::vector<const SlaveState*>& slaves, co
     if (!slave->registered) continue;
     out.slaves[index] = {true, slave->session, slave->key, slave->orders};
     if (why_not(*slave).empty()) fit[index] = slave;
+    if (!slave->collects_only && !slave->health.benched()) there[index] = slave;
   }
   Nanos shortest = Nanos::max();
   for (std::size_t s = 0; s < parts_.size(); ++s) {
@@ -158,10 +205,11 @@ Snapshot SnapshotBuilder::build(const std::vector<const SlaveState*>& slaves, co
       service.has_v4 = service.has_v4 || part.v4;
       service.has_v6 = service.has_v6 || part.v6;
       if (doubted[part.slave]) service.retry_window = kDropRetry;
+      if (part.udp) add_udp(part, fit[part.slave], there[part.slave], service);
       const SlaveState* slave = fit[part.slave];
       if (slave == nullptr || part.service >= slave->ready.size() || slave->ready[part.service] == 0)
         continue;
-      const Runner runner{part.slave, part.service, slave->ready[part.service], slave->beacons};
+      const Runner runner{part.slave, part.service, slave->ready[part.service], slave->beacons, part.server};
       if (part.v4) service.v4.push_back(runner);
       if (part.v6) service.v6.push_back(runner);
       if (part.web) service.web.push_back(runner);

@@ -29,6 +29,8 @@ class SnapshotBuilder {
                                bool paused, std::shared_ptr<const Zones> zones) const;
   /// Why this slave is in no race now, in one line; empty: it is fit.
   [[nodiscard]] std::string why_not(const SlaveState& slave) const;
+  /// Or not in those of this service, which is one of the configuration's and the slave's.
+  [[nodiscard]] std::string why_not(const SlaveState& slave, const ServiceConfig& service) const;
 
  private:
   /// What the slaves of a delegated service are told.
@@ -37,8 +39,11 @@ class SnapshotBuilder {
   struct Part {
     std::uint16_t slave = 0;    // index into names_
     std::uint16_t service = 0;  // index into that slave's Services
-    bool v4 = false, v6 = false, web = false;
+    bool v4 = false, v6 = false, web = false, udp = false;
+    director::ServerIndex server = 0;
   };
+  [[nodiscard]] wire::Lack lack_of(const SlaveState& slave, const ServiceConfig& service) const;
+  static void add_udp(const Part& part, const SlaveState* fit, const SlaveState* there, RacedService& out);
   const Config& config_;
   std::vector<Endpoint> listen_;
   std::vector<std::string> names_;

@@ -9,6 +9,7 @@
 
 #include "common/daemon/status_json.hh"
 #include "master/delay_status.hh"
+#include "master/udp_metrics.hh"
 
 namespace flagfall::master {
 namespace {
@@ -158,11 +159,17 @@ json service_json(const StatusSource& s, std::size_t index) {
   const ServiceConfig& service = s.config.services[index];
   json slaves = json::array();
   json fit = json::array();
+  json why_not = json::object();
   for (const SlaveConfig& slave : service.slaves) {
     slaves.push_back(slave.name);
     const auto state =
         std::ranges::find_if(s.slaves, [&](const SlaveState* x) { return x->name == slave.name; });
-    if (state != s.slaves.end() && s.builder.why_not(**state).empty()) fit.push_back(slave.name);
+    const std::string why =
+        state == s.slaves.end() ? "has not connected" : s.builder.why_not(**state, service);
+    if (why.empty())
+      fit.push_back(slave.name);
+    else
+      why_not[slave.name] = why;
   }
   return {{"name", service.name},
           {"names", service.names},
@@ -173,7 +180,10 @@ json service_json(const StatusSource& s, std::size_t index) {
           {"race_share", service.race_share},
           {"late", service.late == wire::LatePolicy::send ? "send" : "drop"},
           {"slaves", slaves},
-          {"fit", fit}};
+          {"fit", fit},
+          {"why_not", why_not},
+          {"udp", service.udp.listen.empty() || !s.loops.udp ? json(nullptr)
+                                                             : udp_json(*s.loops.udp, service, index)}};
 }
 
 json guard_json(const StatusSource& s) {

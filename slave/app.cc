@@ -213,7 +213,7 @@ void App::open_clock(net::Loop& loop) {
 
 void App::open_backends(net::Loop& loop) {
   if (udp_services(config_.backends).empty()) return;
-  daemon::raise_descriptor_limit();
+  net::raise_descriptor_limit();
   backends_ = std::make_unique<UdpBackends>(config_.backends, loop, clock_, desk_, pool_, *transmitter_,
                                             [this] { masters_->tell_ready(); });
 }

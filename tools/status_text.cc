@@ -227,17 +227,46 @@ std::string delays(const Json& array) {
   return rows.size() == 1 ? std::string() : "\n" + text_table(rows);
 }
 
+/// What became of datagrams, and which slaves cannot answer them. Of other services the slaves' own table
+/// says all.
+std::string datagrams(const Json& array) {
+  std::vector<std::vector<std::string>> rows{
+      {"datagrams of", ">requests", ">raced", ">bound", ">alone", ">limited", ">unanswerable", ">malformed"}};
+  std::vector<std::vector<std::string>> out{{"service", "slave", "cannot answer"}};
+  for (const Json& service : array) {
+    const Json& udp = at(service, "udp");
+    if (!udp.is_object()) continue;
+    const auto sum = [&](std::initializer_list<const char*> names) {
+      double n = 0;
+      for (const char* const name : names)
+        if (const Json& value = at(udp, name); value.is_number()) n += value.get<double>();
+      return fmt::format("{:.0f}", n);
+    };
+    rows.push_back({text(at(service, "name")), sum({"requests"}), sum({"races"}), sum({"bound"}),
+                    sum({"alone"}), sum({"limited"}), sum({"nobody", "unsent"}),
+                    sum({"empty", "too_big", "no_port", "own"})});
+    const Json& why = at(service, "why_not");
+    if (!why.is_object()) continue;
+    for (const auto& [slave, reason] : why.items())
+      out.push_back({text(at(service, "name")), slave, text(reason)});
+  }
+  return (rows.size() == 1 ? std::string() : "\n" + text_table(rows)) +
+         (out.size() == 1 ? std::string() : "\n" + text_table(out));
+}
+
 std::string services(const Json& array) {
   if (!array.is_array() || array.empty()) return {};
   std::vector<std::vector<std::string>> rows{
       {"service", ">delay, ms", "late", "fit", "slaves", "mode", "names"}};
   for (const Json& service : array) {
     const auto size = [](const Json& a) { return a.is_array() ? a.size() : 0; };
+    const bool udp = at(service, "udp").is_object();
     rows.push_back({text(at(service, "name")), delay(service), text(at(service, "late")),
                     fmt::format("{} of {}", size(at(service, "fit")), size(at(service, "slaves"))),
-                    join(at(service, "slaves")), mode(service), join(at(service, "names"))});
+                    join(at(service, "slaves")), mode(service),
+                    udp ? join(at(service, {"udp", "listen"})) : join(at(service, "names"))});
   }
-  return "\n" + text_table(rows) + delays(array);
+  return "\n" + text_table(rows) + datagrams(array) + delays(array);
 }
 
 /// Only what has happened: a column of zeros helps nobody.

@@ -1,7 +1,5 @@
 #include "common/daemon/daemon.hh"
 
-#include <sys/resource.h>
-
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <csignal>
@@ -139,13 +137,6 @@ int run(const std::vector<std::string>& arguments, const Frame& frame, const Bin
 
 int run(const std::vector<std::string>& arguments, const Frame& frame, const Binding& binding) {
   return run(arguments, frame, binding, std::cout, std::cerr);
-}
-
-void raise_descriptor_limit() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 }  // namespace flagfall::daemon

@@ -92,9 +92,6 @@ Binding bind(config::Schema<Config> schema, Make make) {
   }};
 }
 
-/// One connection is one descriptor; the soft limit of 1,024 is for programs that use select(2).
-void raise_descriptor_limit();
-
 /// The whole life of the daemon; `arguments` without the program's name.
 /// Returns the exit status: 0 a clean end, 1 it could not start or failed,
 /// 2 the command line or the configuration is wrong.

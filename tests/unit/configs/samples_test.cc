@@ -94,7 +94,12 @@ BOOST_AUTO_TEST_CASE(the_samples_fit_each_other) {
   const auto m = master::schema().load(file("configs/flagfall-master.toml"));
   const auto s = slave::schema().load(file("configs/flagfall-slave.toml"));
   BOOST_REQUIRE(m.ok() && s.ok());
-  BOOST_TEST((s->transmit.sources == m->dns.listen));
+  std::vector<flagfall::Endpoint> addresses = m->dns.listen;
+  for (const auto& service : m->services)
+    addresses.insert(addresses.end(), service.udp.listen.begin(), service.udp.listen.end());
+  BOOST_TEST((s->transmit.sources == addresses));
+  BOOST_REQUIRE(s->backends.size() == 1U);
+  BOOST_TEST(s->backends[0].service == m->services.back().name);
   BOOST_REQUIRE(s->masters.size() == 1U);
   BOOST_TEST((s->masters[0].address == m->control.listen.all.at(0)));
 }
@@ -103,7 +108,7 @@ BOOST_AUTO_TEST_CASE(the_samples_zone_loads_and_holds_the_raced_names) {
   const auto config = master::schema().load(file("configs/flagfall-master.toml"));
   BOOST_REQUIRE(config.ok());
   flagfall::SeededRandom random(1);
-  const auto zones = master::load_zones(*config, random, {false});
+  const auto zones = master::load_zones(*config, random, {false, false});
   BOOST_REQUIRE_MESSAGE(zones.ok(), (zones ? std::string() : zones.error()));
   BOOST_REQUIRE((*zones)->size() == 1U);
   const flagfall::dns::Zone& zone = *(*zones)->front();

@@ -100,6 +100,22 @@ BOOST_AUTO_TEST_CASE(a_delay_that_is_fixed_or_that_may_not_follow_says_so) {
   BOOST_TEST(!has(*fixed, "delay of"));
 }
 
+BOOST_AUTO_TEST_CASE(services_of_datagrams_say_where_they_listen_what_came_and_who_cannot_answer) {
+  const auto text = tools::status_text(
+      R"({"services":[{"name":"web","names":["w.test"],"why_not":{"fra":"is benched"},"udp":null},
+    {"name":"stun","names":[],"why_not":{"nyc":"has no [[backend]]"},
+     "udp":{"listen":["192.0.2.1:3478"],"requests":90,"races":40,"bound":30,"alone":7,"limited":6,"empty":3,
+            "too_big":2,"no_port":1,"nobody":1,"unsent":0}}]})");
+  BOOST_REQUIRE(text.ok());
+  const auto line = [&](const char* pattern) {
+    BOOST_CHECK_MESSAGE(std::regex_search(*text, std::regex(pattern)), *text);
+  };
+  line("stun .* 192\\.0\\.2\\.1:3478\n");
+  line("stun +90 +40 +30 +7 +6 +1 +6\n");
+  line("stun +nyc +has no \\[\\[backend\\]\\]\n");
+  BOOST_TEST(!has(*text, "is benched"));
+}
+
 BOOST_AUTO_TEST_CASE(what_is_missing_or_of_another_type_is_a_dash) {
   for (
       const auto* json :
