@@ -23,6 +23,8 @@ void check_alone(const ServiceConfig& service, const std::string& key, const Whe
     error(".rtsp.hosts", "a service with [service.udp] redirects nobody: write another service");
   if (service.mode != ServiceConfig::Mode::race)
     error(".mode", "a service with [service.udp] is answered by its slaves alone: \"race\" is its only mode");
+  if (!std::holds_alternative<Nanos>(service.delay))
+    error(".delay", "a service with [service.udp] has a fixed one: how long backends take is not measured");
   const auto* const word = std::get_if<BeaconWord>(&service.winner_beacon);
   if (word == nullptr || *word != BeaconWord::off)
     error(".winner_beacon", "a service with [service.udp] has no DNS answers that could lead to a beacon");

@@ -5,6 +5,16 @@
 #include <utility>
 
 namespace flagfall::master {
+namespace {
+
+/// Slaves are not on the client's link.
+bool answerable(const Endpoint& client) {
+  const auto& octets = client.ip.octets;
+  const bool link_local = client.ip.family == Family::v6 && octets[0] == 0xfe && (octets[1] & 0xc0U) == 0x80;
+  return client.port != 0 && client.ip.unicast() && !link_local;
+}
+
+}  // namespace
 
 UdpRaces::UdpRaces(const UdpRaceOptions& options, Random& random, RaceLog* log)
     : options_(options),
@@ -45,8 +55,8 @@ void UdpRaces::request(const Datagram& datagram) noexcept {
     ++count.too_big;
     return;
   }
-  if (datagram.client.port == 0) {
-    ++count.no_port;
+  if (!answerable(datagram.client)) {
+    ++count.unanswerable;
     return;
   }
   if (std::ranges::find(options_.own, datagram.client) != options_.own.end()) {

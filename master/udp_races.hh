@@ -41,16 +41,16 @@ struct UdpRaceOptions {
 /// Of one service; written by the loop, read by any thread.
 struct UdpCounters {
   Counter requests;
-  Counter races;    // of these, ordered from all fit slaves for one instant
-  Counter bound;    // ordered from one, as the director says
-  Counter alone;    // ordered from one for another reason: a fallback's, or only one is fit
-  Counter empty;    // dropped: without an octet
-  Counter too_big;  // longer than max_request
-  Counter no_port;  // from port 0, which cannot be answered
-  Counter own;      // from an address of our own: forged, and its answer would be the next request
-  Counter limited;  // not raced, and above udp.rate
-  Counter nobody;   // no slave can answer
-  Counter unsent;   // the kernel refused every order
+  Counter races;         // of these, ordered from all fit slaves for one instant
+  Counter bound;         // ordered from one, as the director says
+  Counter alone;         // ordered from one for another reason: a fallback's, or only one is fit
+  Counter empty;         // dropped: without an octet
+  Counter too_big;       // longer than max_request
+  Counter unanswerable;  // from port 0, or an address that no slave reaches (multicast, 240/4, of one link)
+  Counter own;           // from an address of our own: forged, and its answer would be the next request
+  Counter limited;       // not raced, and above udp.rate
+  Counter nobody;        // no slave can answer
+  Counter unsent;        // the kernel refused every order
 
   template <class F>
   void for_each(F f) const {
@@ -60,7 +60,7 @@ struct UdpCounters {
     f("alone", alone);
     f("empty", empty);
     f("too_big", too_big);
-    f("no_port", no_port);
+    f("unanswerable", unanswerable);
     f("own", own);
     f("limited", limited);
     f("nobody", nobody);

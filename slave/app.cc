@@ -213,7 +213,7 @@ void App::open_clock(net::Loop& loop) {
 
 void App::open_backends(net::Loop& loop) {
   if (udp_services(config_.backends).empty()) return;
-  net::raise_descriptor_limit();
+  (void)net::raise_descriptor_limit();
   backends_ = std::make_unique<UdpBackends>(config_.backends, loop, clock_, desk_, pool_, *transmitter_,
                                             [this] { masters_->tell_ready(); });
 }
@@ -237,9 +237,10 @@ namespace {
 /// Of a front end: so many descriptors stay for races and sessions.
 constexpr std::uint64_t kOtherDescriptors = 256;
 
-std::size_t most_connections() {
-  const std::uint64_t limit = net::raise_descriptor_limit();
-  return std::max<std::uint64_t>(limit, kOtherDescriptors + 2) / 2 - kOtherDescriptors / 2;
+std::size_t most_connections(const std::vector<BackendConfig>& backends) {
+  std::uint64_t others = kOtherDescriptors;
+  for (const BackendConfig& each : backends) others += each.sockets;
+  return (std::max<std::uint64_t>(net::raise_descriptor_limit(), others + 2) - others) / 2;
 }
 
 }  // namespace
@@ -259,7 +260,7 @@ void App::open_front(net::Loop& loop) {
   options.limits = {.header = static_cast<std::size_t>(front.header.bytes),
                     .target = static_cast<std::size_t>(front.target.bytes),
                     .body = std::numeric_limits<std::uint64_t>::max()};
-  options.connections = std::min<std::size_t>(front.connections, most_connections());
+  options.connections = std::min<std::size_t>(front.connections, most_connections(config_.backends));
   if (options.connections < front.connections)
     log::warn(
         "front.connections: {}, and not {}: each takes two descriptors, and the limit is too low (raise "

@@ -12,6 +12,8 @@ namespace {
 constexpr std::size_t kMostProbe = 1200;
 /// Each has sockets of its own.
 constexpr std::size_t kMostBackends = 64;
+/// Of all: the kernel has some 28,000 ports for them, and for everything else on the host.
+constexpr std::size_t kMostSockets = 20000;
 
 }  // namespace
 
@@ -44,13 +46,15 @@ config::Schema<BackendConfig> backend_schema() {
         {.help = "A request without an answer for so long is given up", .least = "1ms", .most = "5s"});
   s.key("sockets", &C::sockets,
         {.help = "Requests at once: each has a socket of its own, so that answers cannot be mistaken; "
-                 "sockets / (timeout + rest) a second may stay unanswered",
+                 "sockets / (timeout + rest) a second may stay unanswered, 3200 at most",
          .least = "1",
          .most = "16384"});
-  s.key("rest", &C::rest,
-        {.help = "A socket that was answered is not used for so long: what comes in it then is dropped",
-         .least = "0s",
-         .most = "5s"});
+  s.key(
+      "rest", &C::rest,
+      {.help = "A socket that was answered is not used for so long: what comes in it then is dropped; longer "
+               "than the server takes to send anything again",
+       .least = "0s",
+       .most = "5s"});
   s.key(
       "proxy", &C::proxy,
       {.help = "Each request begins with a header of the PROXY protocol, version 2, that says who the client "
@@ -76,16 +80,25 @@ config::Schema<BackendConfig> backend_schema() {
 }
 
 void check_backends(const std::vector<BackendConfig>& backends, const std::vector<Endpoint>& sources,
-                    const config::Where& where) {
+                    std::size_t queue, const config::Where& where) {
   std::set<std::string> seen;
+  std::size_t sockets = 0;
   for (std::size_t i = 0; i < backends.size(); ++i) {
     if (backends[i].udp && std::ranges::find(sources, *backends[i].udp) != sources.end())
       where.error(fmt::format("backend.{}.udp", i),
                   "is a service address, in transmit.sources: the master would be asked, and order it again");
+    sockets += backends[i].udp ? backends[i].sockets : 0;
     if (!seen.insert(backends[i].service).second)
       where.error(fmt::format("backend.{}.service", i),
                   fmt::format("service '{}' has a backend already", backends[i].service));
   }
+  if (sockets > kMostSockets)
+    where.error("backend", fmt::format("{} sockets in all backends: at most {}, for each has a port", sockets,
+                                       kMostSockets));
+  if (sockets > queue / 2)
+    where.error("backend", fmt::format("{} sockets in all backends: transmit.queue must be twice as many, so "
+                                       "that requests without an answer leave room for races",
+                                       sockets));
   if (backends.size() > kMostBackends) where.error("backend", fmt::format("at most {}", kMostBackends));
 }
 

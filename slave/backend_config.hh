@@ -25,7 +25,7 @@ struct BackendConfig {
 config::Schema<BackendConfig> backend_schema();
 /// The rules that span several of them, and `sources`, which this slave answers from.
 void check_backends(const std::vector<BackendConfig>& backends, const std::vector<Endpoint>& sources,
-                    const config::Where& where);
+                    std::size_t queue, const config::Where& where);
 /// The octets that "48656c6c6f" stands for; an error says what is wrong.
 Result<std::vector<std::uint8_t>> octets_of(const std::string& hex);
 

@@ -163,7 +163,9 @@ config::Schema<Config> schema(bool collects_only) {
   s.section("admin", &Config::admin, daemon::admin_schema<AdminConfig>(kAdminPort), "For operators");
   s.check(check_masters);
   s.check(check_dns);
-  s.check([](const Config& c, const Where& where) { check_backends(c.backends, c.transmit.sources, where); });
+  s.check([](const Config& c, const Where& where) {
+    check_backends(c.backends, c.transmit.sources, c.transmit.queue, where);
+  });
   s.check([](const Config& c, const Where& where) { collect::check_checks(c.checks, where); });
   return s;
 }

@@ -17,12 +17,10 @@ using Fate = wire::RaceOutcome::Fate;
 constexpr std::size_t kMostShots = 4096;
 constexpr std::size_t kPerHundred = 100;  // wire::Service::amplification
 
-/// Unicast, and answerable: no port 0, no multicast (RFC 5771, RFC 4291 §2.7), no
-/// broadcast, no "this host". A master never races for such; a forger of clients would.
+/// Not port 0, no multicast (RFC 5771, RFC 4291 §2.7), no broadcast, no "this host": forgers of clients would
+/// like that.
 bool answerable(const Endpoint& client) {
-  if (client.port == 0 || client.ip.unspecified()) return false;
-  const std::uint8_t first = client.ip.octets[0];
-  return client.ip.family == Family::v4 ? first != 0 && first < 224 : first != 0xff;
+  return client.port != 0 && client.ip.unicast();
 }
 
 const wire::PreparedRecords* records_for(const wire::DnsQuery& query, const PreparedService& service,
@@ -40,6 +38,7 @@ OrderDesk::OrderDesk(Options options, std::size_t links, ShotPool& pool)
     : options_(std::move(options)),
       pool_(pool),
       cap_(options_.cap),
+      prompt_cap_({options_.cap.rate, options_.cap.burst / 2}),
       links_(links),
       udp_up_(options_.udp_backends.size(), false) {
   udp_asks_.reserve(kMostShots);
@@ -177,9 +176,12 @@ void OrderDesk::ask(const wire::Order& order, const PreparedService& service, co
   const std::size_t limit =
       std::min({std::size_t{service.most_answer}, kMaxAnswer,
                 order.request.size() * std::size_t{service.amplification} / kPerHundred});
-  if (order.segment || order.beacon || order.echo || order.shadow || !order.server_cookie.empty() ||
-      limit == 0)
+  if (order.segment || order.beacon || order.echo || order.shadow || !order.server_cookie.empty())
     return refuse(order, arrival, counters_.bad_request);
+  if (limit == 0) {  // no answer is as short as this request allows
+    ++counters_.too_long;
+    return;
+  }
   if (service.backend == kNoBackend || !udp_up_[service.backend]) {
     ++counters_.no_backend;
     return;
@@ -265,8 +267,13 @@ const PreparedService* OrderDesk::judge(const wire::Order& order, const Arrival&
   const std::uint16_t source = service->sources[order.address];
   if (source == kNoSource || (order.segment && packets_of(order.client) == kNoSource))
     return refused(counters_.foreign_source);
-  if (!answerable(order.client) || order.client.ip.family != options_.sources[source].ip.family)
-    return refused(counters_.bad_client);
+  // Clients choose their addresses: that one cannot be answered says nothing of the slave, and has no
+  // outcome.
+  if (!answerable(order.client) || order.client.ip.family != options_.sources[source].ip.family ||
+      std::ranges::find(options_.sources, order.client) != options_.sources.end()) {
+    ++counters_.bad_client;
+    return nullptr;
+  }
   if (order.prompt && link.racing && arrival.one_way > kOldest) {
     ++counters_.late_dropped;
     return nullptr;
@@ -286,7 +293,8 @@ const PreparedService* OrderDesk::judge(const wire::Order& order, const Arrival&
 }
 
 bool OrderDesk::within_cap(const wire::Order& order, const Arrival& arrival) {
-  if (!cap_.may_take(cap_full_at_, arrival.now.mono)) {
+  // Races come first: prompt orders leave them half of the bucket.
+  if (!(order.prompt ? prompt_cap_ : cap_).may_take(cap_full_at_, arrival.now.mono)) {
     refuse(order, arrival, counters_.over_rate);
     return false;
   }

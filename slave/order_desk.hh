@@ -148,6 +148,7 @@ class OrderDesk {
   Options options_;
   ShotPool& pool_;
   TokenBucket cap_;
+  TokenBucket prompt_cap_;  // the same bucket, for prompt orders
   MonoTime cap_full_at_;
   std::vector<Link> links_;
   std::vector<std::uint32_t> shots_;

@@ -11,12 +11,11 @@ namespace flagfall::slave {
 
 class PortRest {
  public:
-  explicit PortRest(Nanos rest) : rest_(rest), until_(std::size_t{1} << 16) {}
-  void given_up(std::uint16_t port, MonoTime now) { until_[port] = now + rest_; }
+  PortRest() : until_(std::size_t{1} << 16) {}
+  void given_up(std::uint16_t port, MonoTime until) { until_[port] = until; }
   [[nodiscard]] bool rests(std::uint16_t port, MonoTime now) const { return until_[port] > now; }
 
  private:
-  Nanos rest_;
   std::vector<MonoTime> until_;
 };
 

@@ -20,9 +20,9 @@ namespace {
 constexpr Nanos kTick = std::chrono::milliseconds(20);
 /// New sockets in one tick at most: about 15 us each.
 constexpr unsigned kMostMended = 64;
-/// So long after it was given up a port's late answer may still come. Backends are near; the longest timeout
-/// is 5 s.
-constexpr Nanos kPortRest = std::chrono::seconds(10);
+/// So many timeouts after it was given up a port's late answer may still come, and so long at least.
+constexpr int kPortRests = 4;
+constexpr Nanos kLeastPortRest = std::chrono::seconds(1);
 /// How often the kernel is asked for another port when it drew one that rests: with a quarter of all ports
 /// resting, all tries fail once in 65,000 times.
 constexpr unsigned kTries = 8;
@@ -39,14 +39,15 @@ net::Fd connected(const Endpoint& to) {
 
 }  // namespace
 
-UdpBackend::UdpBackend(const BackendConfig& config, net::Loop& loop, const Clock& clock, Callbacks callbacks)
+UdpBackend::UdpBackend(const BackendConfig& config, net::Loop& loop, const Clock& clock, PortRest& ports,
+                       Callbacks callbacks)
     : config_(config),
       loop_(loop),
       clock_(clock),
       callbacks_(std::move(callbacks)),
       slots_({config.sockets, config.timeout, config.rest}),
       health_(!config.probe.empty()),
-      ports_(kPortRest),
+      ports_(ports),
       sockets_(config.sockets),
       probe_(*octets_of(config.probe)),  // the configuration's check has read it
       room_(kMaxAnswer),
@@ -108,7 +109,8 @@ void UdpBackend::ask(std::uint32_t whose, Bytes request, const std::optional<Pro
   msghdr message{};
   message.msg_iov = parts.data();
   message.msg_iovlen = parts.size();
-  if (sendmsg(sockets_[*slot].fd.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) refused(*slot, now);
+  if (sendmsg(sockets_[*slot].fd.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+    refused(*slot, now, errno);
 }
 
 /// What came before a request is no answer to it.
@@ -126,7 +128,7 @@ void UdpBackend::hear(std::uint32_t slot) {
     const auto n = recv(sockets_[slot].fd.get(), room_.data(), room_.size(), MSG_DONTWAIT | MSG_TRUNC);
     if (n < 0 && errno == EAGAIN) return;
     if (n < 0) {
-      refused(slot, now);
+      refused(slot, now, errno);
       continue;
     }
     const auto whose = slots_.over(slot, now);
@@ -143,11 +145,12 @@ void UdpBackend::hear(std::uint32_t slot) {
   }
 }
 
-void UdpBackend::refused(std::uint32_t slot, MonoTime now) {
+/// Only that nobody listens, or that there is no way, says something of the backend.
+void UdpBackend::refused(std::uint32_t slot, MonoTime now, int error) {
   const auto whose = slots_.over(slot, now);
   if (!whose) return;  // the word came for a request that is given up
   ++counters_.refused;
-  health_.refused(now);
+  if (error == ECONNREFUSED || error == EHOSTUNREACH || error == ENETUNREACH) health_.refused(now);
   tell();
   give_up(*whose);
 }
@@ -176,7 +179,8 @@ void UdpBackend::mend(MonoTime now) {
   for (unsigned i = 0; i < kMostMended; ++i) {
     const auto slot = slots_.first_broken();
     if (!slot) return;
-    if (const Socket& old = sockets_[*slot]; old.fd) ports_.given_up(old.port, now);
+    if (const Socket& old = sockets_[*slot]; old.fd)
+      ports_.given_up(old.port, now + std::max(kLeastPortRest, kPortRests * config_.timeout));
     if (!open(*slot, now)) return;
     slots_.replaced(*slot);
   }

@@ -55,7 +55,8 @@ class UdpBackend {
     std::function<void(bool up)> changed;
   };
   /// Opens the sockets; one that cannot be opened is tried again. `loop` and `clock` outlive it.
-  UdpBackend(const BackendConfig& config, net::Loop& loop, const Clock& clock, Callbacks callbacks);
+  UdpBackend(const BackendConfig& config, net::Loop& loop, const Clock& clock, PortRest& ports,
+             Callbacks callbacks);
 
   /// One of the callbacks follows, for `unanswered` maybe before it returns. `whose` is not kProbe.
   /// `from`: whose it is; none: ours.
@@ -78,7 +79,7 @@ class UdpBackend {
   void mend(MonoTime now);
   void hear(std::uint32_t slot);
   void drain(std::uint32_t slot);
-  void refused(std::uint32_t slot, MonoTime now);
+  void refused(std::uint32_t slot, MonoTime now, int error);
   void give_up(std::uint32_t whose) const;
   void tell();
 
@@ -88,7 +89,7 @@ class UdpBackend {
   Callbacks callbacks_;
   BackendSlots slots_;
   BackendHealth health_;
-  PortRest ports_;
+  PortRest& ports_;
   std::vector<Socket> sockets_;
   std::vector<std::uint8_t> probe_;
   std::vector<std::uint8_t> room_;

@@ -32,7 +32,7 @@ UdpBackends::UdpBackends(const std::vector<BackendConfig>& backends, net::Loop& 
       desk_.set_backend(i, up);
       changed();
     };
-    all_.push_back(std::make_unique<UdpBackend>(config, loop, clock, std::move(callbacks)));
+    all_.push_back(std::make_unique<UdpBackend>(config, loop, clock, ports_, std::move(callbacks)));
     desk_.set_backend(all_.size() - 1, all_.back()->up());
     log::info("service {}: asks {}", config.service, to_string(*config.udp));
   }

@@ -34,6 +34,7 @@ class UdpBackends {
   ShotPool& pool_;                     // NOLINT(*-ref-data-members)
   Transmitter& transmitter_;           // NOLINT(*-ref-data-members)
   std::vector<std::uint16_t> limits_;  // by shot: octets of its answer at most
+  PortRest ports_;                     // of all: two may ask one server
   std::vector<std::unique_ptr<UdpBackend>> all_;
 };
 

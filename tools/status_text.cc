@@ -244,7 +244,7 @@ std::string datagrams(const Json& array) {
     };
     rows.push_back({text(at(service, "name")), sum({"requests"}), sum({"races"}), sum({"bound"}),
                     sum({"alone"}), sum({"limited"}), sum({"nobody", "unsent"}),
-                    sum({"empty", "too_big", "no_port", "own"})});
+                    sum({"empty", "too_big", "unanswerable", "own"})});
     const Json& why = at(service, "why_not");
     if (!why.is_object()) continue;
     for (const auto& [slave, reason] : why.items())

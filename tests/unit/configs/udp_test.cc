@@ -149,6 +149,7 @@ BOOST_AUTO_TEST_CASE(what_does_not_go_together_is_an_error_that_says_so) {
   master_error("[2001:db8::1]:3478", "192.0.2.1:3478", "is there twice");
   master_error("[2001:db8::1]:3478", "0.0.0.0:3478", "write each address");
   master_error("amplification = 4.5", "amplification = 0", "amplification");
+  master_error("[service.udp]", "delay = {at_most = \"50ms\"}\n[service.udp]", "has a fixed one");
   master_error("amplification = 4.5", "max_request = 1103",
                "at most 1102 octets with control.order_size = 1200");
   master_error("amplification = 4.5", "max_request = 1102", "good");
@@ -171,6 +172,10 @@ BOOST_AUTO_TEST_CASE(a_backend_is_read_and_what_it_cannot_be_is_an_error) {
   slave_error("127.0.0.1:3478", "192.0.2.1:3478", "the master would be asked, and order it again");
   slave_error("probe = \"0aFf\"\n", "[[backend]]\nservice = \"stun\"\nudp = \"127.0.0.1:1\"\n",
               "service 'stun' has a backend already");
+  slave_error("probe = \"0aFf\"\n",
+              "sockets = 12000\n[[backend]]\nservice = \"b\"\nsockets = 12000\nudp = \"127.0.0.1:1\"\n",
+              "24000 sockets in all backends: at most 20000");
+  slave_error("[transmit]\n", "[transmit]\nqueue = 100\n", "transmit.queue must be twice as many");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

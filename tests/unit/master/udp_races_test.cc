@@ -243,12 +243,14 @@ BOOST_AUTO_TEST_CASE(hostile_datagrams_are_counted_and_dropped) {
   races->request({.octets = as_bytes(kRequest), .client = {kUnknown, 40000}, .truncated = true});
   races->request({.octets = {}, .client = {kUnknown, 40000}, .truncated = true});
   races->request({.octets = as_bytes(kRequest), .client = {kUnknown, 0}});
+  for (const char* const nobody : {"240.0.0.1", "224.0.0.1", "fe80::1", "ff02::1"})
+    races->request({.octets = as_bytes(kRequest), .client = {*parse_ip(nobody), 40000}});
   orders.clear();
   races->finish(now, *this);
   BOOST_TEST(orders.empty());
   BOOST_TEST(count().empty.get() == 1U);
   BOOST_TEST(count().too_big.get() == 3U);
-  BOOST_TEST(count().no_port.get() == 1U);
+  BOOST_TEST(count().unanswerable.get() == 5U);
 }
 
 BOOST_AUTO_TEST_CASE(a_request_that_seems_to_come_from_a_service_is_dropped_lest_its_answer_be_the_next) {

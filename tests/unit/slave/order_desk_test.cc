@@ -83,6 +83,13 @@ struct Rig {
     BOOST_TEST(o.race == bad.race);
     BOOST_TEST(pool.in_use() == 0U);
   }
+  void dropped(const wire::Order& bad, const Counter& why) {
+    const std::uint64_t before = why.get();
+    BOOST_TEST(give({bad}).empty());
+    BOOST_TEST(why.get() == before + 1);
+    BOOST_TEST(desk.outcomes(0).empty());
+    BOOST_TEST(pool.in_use() == 0U);
+  }
 };
 
 }  // namespace
@@ -412,26 +419,30 @@ BOOST_AUTO_TEST_CASE(a_service_without_an_address_of_the_asked_family_is_not_ans
   rig.refused(o, rig.desk.counters().bad_request);
 }
 
-BOOST_AUTO_TEST_CASE(nothing_is_ever_sent_to_addresses_that_no_client_has) {
+BOOST_AUTO_TEST_CASE(
+    nothing_is_ever_sent_to_addresses_that_no_client_has_and_that_says_nothing_of_the_slave) {
   Rig rig;
   for (const char* client :
        {"0.0.0.0:53", "0.1.2.3:53", "224.0.0.251:53", "239.1.1.1:53", "255.255.255.255:53"}) {
     wire::Order o = rig.order();
     o.client = *parse_endpoint(client);
-    rig.refused(o, rig.desk.counters().bad_client);
+    rig.dropped(o, rig.desk.counters().bad_client);
   }
   for (const char* client : {"[::]:53", "[ff02::1]:53"}) {
     wire::Order o = rig.order();
     o.address = 1;
     o.client = *parse_endpoint(client);
-    rig.refused(o, rig.desk.counters().bad_client);
+    rig.dropped(o, rig.desk.counters().bad_client);
   }
   wire::Order o = rig.order();
   o.client.port = 0;
-  rig.refused(o, rig.desk.counters().bad_client);
+  rig.dropped(o, rig.desk.counters().bad_client);
+  o = rig.order();
+  o.client = *parse_endpoint("192.0.2.1:53");  // a service's own
+  rig.dropped(o, rig.desk.counters().bad_client);
   o = rig.order();
   o.client = kClient6;  // from an IPv4 source
-  rig.refused(o, rig.desk.counters().bad_client);
+  rig.dropped(o, rig.desk.counters().bad_client);
 }
 
 BOOST_AUTO_TEST_CASE(a_slave_that_stands_down_refuses_orders) {

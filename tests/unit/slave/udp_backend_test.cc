@@ -58,6 +58,7 @@ struct Rig {
   std::map<std::uint32_t, std::size_t> lengths;
   std::vector<std::uint32_t> unanswered;
   std::vector<bool> changes;
+  slave::PortRest ports;
   std::optional<UdpBackend> backend;
 
   void open(const BackendConfig& given) {
@@ -71,7 +72,7 @@ struct Rig {
     };
     callbacks.unanswered = [this](std::uint32_t whose) { unanswered.push_back(whose); };
     callbacks.changed = [this](bool up) { changes.push_back(up); };
-    backend.emplace(config, loop, clock, std::move(callbacks));
+    backend.emplace(config, loop, clock, ports, std::move(callbacks));
   }
   void ask(std::uint32_t whose, std::string_view request) { backend->ask(whose, as_bytes(request)); }
   void run(Nanos time) {

@@ -105,7 +105,7 @@ BOOST_AUTO_TEST_CASE(services_of_datagrams_say_where_they_listen_what_came_and_w
       R"({"services":[{"name":"web","names":["w.test"],"why_not":{"fra":"is benched"},"udp":null},
     {"name":"stun","names":[],"why_not":{"nyc":"has no [[backend]]"},
      "udp":{"listen":["192.0.2.1:3478"],"requests":90,"races":40,"bound":30,"alone":7,"limited":6,"empty":3,
-            "too_big":2,"no_port":1,"nobody":1,"unsent":0}}]})");
+            "too_big":2,"unanswerable":1,"nobody":1,"unsent":0}}]})");
   BOOST_REQUIRE(text.ok());
   const auto line = [&](const char* pattern) {
     BOOST_CHECK_MESSAGE(std::regex_search(*text, std::regex(pattern)), *text);
