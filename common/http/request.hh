@@ -20,7 +20,9 @@ struct Request {
   /// Name or address of the server, without port, as sent: of the target when that has one, otherwise of the
   /// Host field. Letters, digits, "-", "_", ".", or an IP literal in brackets. Empty only of HTTP/1.0.
   std::string_view host;
-  std::string_view port;        // digits; empty: none was sent
+  std::string_view port;  // digits; empty: none was sent
+  /// Its field lines as they came, each with its end of line.
+  std::string_view fields{};
   bool head = false;            // HEAD: the answer has no content
   bool keep_alive = true;       // the client can use the connection again
   bool minor_0 = false;         // HTTP/1.0

@@ -291,6 +291,8 @@ RequestReader::Progress RequestReader::read_header(std::string_view data) {
   }
   out.refuse = parser.check();
   if (out.refuse != 0) return out;
+  const std::size_t line = data.find('\n') + 1;  // the request's own
+  parser.request.fields = data.substr(line, size - kEnd.size() / 2 - line);
   out.request = parser.request;
   if (!parser.is_done()) parser_ = std::make_unique<Parser>(std::move(parser));
   return out;
