@@ -206,6 +206,10 @@ config::Schema<ServiceHttpConfig> service_http_schema() {
          .example = R"("/videos")"});
   s.key("status", &C::status, {.help = "Of redirects for GET and HEAD: 301, 302, 303, 307 or 308"});
   s.key("status_other", &C::status_other, {.help = "For other methods: 307 or 308"});
+  s.choice("responder", &C::responder,
+           {{"redirect", C::Responder::redirect}, {"backend", C::Responder::backend}},
+           {.help = "What slaves race: redirects to themselves, or for a GET what the server of their site "
+                    "answers ([[backend]] of the slave), and the redirect where that does not fit"});
   s.check([](const C& c, const Where& where) {
     if (std::ranges::count(kStatus, c.status) == 0)
       where.error("status", fmt::format("{} is none of {}", c.status, fmt::join(kStatus, ", ")));

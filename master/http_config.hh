@@ -2,6 +2,7 @@
 // each key stands in the tables, in http_config.cc.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -49,6 +50,7 @@ struct ServiceHttpConfig {
   std::string path = "/";
   unsigned status = 302;
   unsigned status_other = 307;
+  enum class Responder : std::uint8_t { redirect, backend } responder = Responder::redirect;
 };
 
 /// [service.rtsp]

@@ -140,7 +140,7 @@ void HttpDesk::by_director(const http::Request& request, const HttpSites::Found&
                 out);
   if (line.servers.empty()) return nobody(site, frame, out);
   const director::ServerIndex server = line.servers.best();
-  if (way.race && racer_ != nullptr && racer_->race({site, redirect, server, asker.alone})) {
+  if (way.race && racer_ != nullptr && racer_->race({site, redirect, request, server, asker.alone})) {
     ++counters_.raced;
     return counters_.count(static_cast<int>(redirect.status));
   }

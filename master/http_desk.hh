@@ -46,6 +46,7 @@ struct HttpCounters {
 struct HttpRaceOffer {
   const HttpSite& site;
   const HttpRedirect& redirect;
+  const http::Request& request;
   director::ServerIndex choice;  // whom it would lead to
   bool alone;                    // nothing is unsent before it, and no other request has come
 };

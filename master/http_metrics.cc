@@ -27,6 +27,7 @@ void for_each_event(const HttpLoop& http, F&& f) {
   f("nobody_fit", c.nobody_fit);
   f("unknown_host", c.unknown_host);
   if (http.racing() != nullptr) {
+    http.racing()->counters().for_each_kind(f);
     http.racing()->counters().for_each_end(f);
     f("acknowledgements_lost", http.racing()->packets_lost());
   }

@@ -4,6 +4,8 @@
 #include <cassert>
 #include <utility>
 
+#include "common/http/backend_request.hh"
+
 namespace flagfall::master {
 namespace {
 
@@ -41,6 +43,7 @@ HttpRaces::HttpRaces(const HttpRaceOptions& options, Random& random, RaceLog* lo
       lots_(random.next()),
       hash_(random),
       log_(log),
+      request_(options.order_size),
       flights_(options.most),
       by_client_(options.most) {
   assert(options.loop < 256 && options.max_slaves >= 1 && options.max_slaves <= kMostRunners);
@@ -79,15 +82,22 @@ bool HttpRaces::race(const HttpRaceOffer& offer, const Course& course, HttpRaceO
   LineUp line_up;
   const MonoTime asked = output.now();
   if (const auto why = this->line_up(offer, course, asked, line_up)) return refused(*why);
-  const std::size_t length = write_answers(offer, line_up);
-  if (length == 0) return refused(Fallback::too_big);
-  const net::TcpFit fit = output.look_at(length + line_up.count);
+  const std::size_t longest = write_answers(offer, line_up);
+  if (longest == 0) return refused(Fallback::too_big);
+  const net::TcpFit fit = output.look_at(longest + line_up.count);
   if (fit.result != net::Handover::fits) return refused(reason(fit.result));
   if (!fit.timestamps && !options_.early_octets) return refused(Fallback::tcp_options);
+  // Content has all the room that there is: nobody knows yet how long it will be.
+  const std::size_t early = fit.timestamps ? 0 : line_up.count;
+  const bool contents = offer.site.contents && write_request(offer, course.client.ip, longest);
+  const std::size_t length = contents ? std::max(longest, std::min(kMostAnswer, fit.room) - early) : longest;
+  pad(offer, kMostRunners, length);
+  if (!contents)
+    for (unsigned i = 0; i < line_up.count; ++i) pad(offer, i, length);
   // The handshake has shown that the client has its address. What cannot be raced costs nothing.
   if (const auto why = guard_.take(course.client.ip, true, asked)) return refused(*why);
   if (ordered_ == kMostQueries) (void)flush(output);
-  const net::TcpHandoff held = output.hand_over(answer(kMostRunners, length));
+  const net::TcpHandoff held = output.hand_over(answer(kMostRunners));
   if (held.result != net::Handover::fits) {
     counters_.fallback.count(Fallback::tcp_failed);
     return held.held > 0;
@@ -105,8 +115,9 @@ bool HttpRaces::race(const HttpRaceOffer& offer, const Course& course, HttpRaceO
                           .timestamps = fit.timestamps},
                          line_up.count, due - now);
   output.send_packet(race.old_octet());
-  order(line_up, race, course);
+  order(line_up, race, course, offer, contents);
   start_line_.started();
+  if (offer.site.contents) ++(contents ? counters_.contents : counters_.not_contents);
 
   RaceStarted& s = started_.at(ordered_);
   s = {.id = line_up.id,
@@ -142,31 +153,41 @@ bool HttpRaces::race(const HttpRaceOffer& offer, const Course& course, HttpRaceO
 
 std::size_t HttpRaces::write_answers(const HttpRaceOffer& offer, const LineUp& line_up) noexcept {
   const std::vector<std::uint16_t>& slaves = snapshot_->services[offer.site.service].slaves;
-  std::array<const HttpLocation*, kMostRunners + 1> locations{};
+  std::size_t longest = 0;
+  const auto write = [&](std::size_t place, std::size_t server) {
+    answers_.at(place).location = &*offer.site.locations[server];
+    pad(offer, place, 0);
+    longest = std::max(longest, answers_.at(place).size);
+  };
   for (unsigned i = 0; i < line_up.count; ++i) {
     const auto server = std::ranges::find(slaves, line_up.runners.at(i).slave) - slaves.begin();
-    locations.at(i) = &*offer.site.locations[static_cast<std::size_t>(server)];
+    write(i, static_cast<std::size_t>(server));
   }
-  locations.back() = &*offer.site.locations[offer.choice];
-  std::array<std::size_t, kMostRunners + 1> sizes{};
-  const auto write = [&](std::size_t i, std::size_t padding) {
-    ByteWriter out(answers_.at(i));
-    offer.redirect.write(*locations.at(i), out, padding);
-    sizes.at(i) = out.ok() ? out.size() : SIZE_MAX;
-  };
-  std::size_t longest = 0;
-  for (std::size_t i = 0; i < locations.size(); ++i) {
-    if (locations.at(i) == nullptr) continue;
-    write(i, 0);
-    longest = std::max(longest, sizes.at(i));
-  }
-  if (longest > std::min(kMostAnswer, book_.most_segment())) return 0;
-  for (std::size_t i = 0; i < locations.size(); ++i)
-    if (locations.at(i) != nullptr && sizes.at(i) < longest) write(i, longest - sizes.at(i));
-  return longest;
+  write(kMostRunners, offer.choice);
+  return longest > std::min(kMostAnswer, book_.most_segment()) ? 0 : longest;
 }
 
-void HttpRaces::order(const LineUp& line_up, const SegmentRace& race, const Course& course) noexcept {
+void HttpRaces::pad(const HttpRaceOffer& offer, std::size_t place, std::size_t length) noexcept {
+  Answer& a = answers_.at(place);
+  const std::size_t blanks = length > a.size ? length - a.size : 0;
+  if (length > 0 && blanks == 0) return;  // it is as long
+  ByteWriter out(a.octets);
+  a.blanks = offer.redirect.write(*a.location, out, blanks);
+  a.size = out.ok() ? out.size() : SIZE_MAX;
+}
+
+bool HttpRaces::write_request(const HttpRaceOffer& offer, const IpAddress& client,
+                              std::size_t redirect) noexcept {
+  const std::size_t most = book_.most_content();
+  if (redirect >= most) return false;
+  ByteWriter out(MutableBytes(request_).first(most - redirect));
+  if (!http::write_backend_request(offer.request, offer.redirect.values.host, client, out)) return false;
+  request_size_ = out.size();
+  return true;
+}
+
+void HttpRaces::order(const LineUp& line_up, const SegmentRace& race, const Course& course,
+                      const HttpRaceOffer& offer, bool contents) noexcept {
   wire::Order order;
   order.race = line_up.id;
   order.instant = line_up.instant;
@@ -181,7 +202,14 @@ void HttpRaces::order(const LineUp& line_up, const SegmentRace& race, const Cour
                      .timestamp = segment.timestamps ? segment.timestamps->value : 0,
                      .window = segment.window,
                      .early = race.early(i)};
-    order.request = as_bytes(answer(i, race.connection().answer));
+    order.request = as_bytes(answer(i));
+    if (contents) {
+      order.content = {.length = race.connection().answer,
+                       .blanks = static_cast<std::uint16_t>(answers_.at(i).blanks),
+                       .close = offer.redirect.ending.close,
+                       .redirect = order.request};
+      order.request = Bytes(request_).first(request_size_);
+    }
     book_.add(runner.slave, ordered_, order);
   }
 }

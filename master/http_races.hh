@@ -41,7 +41,9 @@ struct HttpRaceOptions {
 
 /// Written by the loop, read by any thread.
 struct HttpRaceCounters {
-  Counter races;  // orders have left
+  Counter races;         // orders have left
+  Counter contents;      // of them, those for the servers' content,
+  Counter not_contents;  // and those for redirects, although the service's are for content
   FallbackCounters fallback;
   Counter won;       // the acknowledgement named a slave
   Counter unclear;   // it came, and did not
@@ -57,6 +59,12 @@ struct HttpRaceCounters {
     f("races_own_copy", own_copy);
     f("races_reset", reset);
     f("races_unheard", unheard);
+  }
+  /// Of races that were ordered: the same.
+  template <class F>
+  void for_each_kind(F f) const {
+    f("races_for_content", contents);
+    f("races_not_for_content", not_contents);
   }
 };
 
@@ -110,6 +118,12 @@ class HttpRaces {
  private:
   /// An answer's octets at most: in one packet of 1,280 octets with IPv6.
   static constexpr std::size_t kMostAnswer = 1280 - wire::kMostTcpHeaders;
+  struct Answer {
+    const HttpLocation* location = nullptr;  // none: nobody's
+    std::size_t size = 0;
+    std::size_t blanks = 0;  // where they are, or would be
+    std::array<std::uint8_t, kMostAnswer> octets{};
+  };
   struct Flight {
     std::optional<SegmentRace> race;
     std::uint64_t id = 0;
@@ -123,11 +137,17 @@ class HttpRaces {
   void end(std::uint32_t slot) noexcept;
   std::optional<Fallback> line_up(const HttpRaceOffer& offer, const Course& course, MonoTime now,
                                   LineUp& out) noexcept;
-  /// All slaves' answers and the master's own, of one length; 0: too long.
+  /// All slaves' redirects and the master's own, as short as they are: the longest's octets; 0: too long.
   std::size_t write_answers(const HttpRaceOffer& offer, const LineUp& line_up) noexcept;
-  void order(const LineUp& line_up, const SegmentRace& race, const Course& course) noexcept;
-  [[nodiscard]] std::string_view answer(std::size_t place, std::size_t length) const {
-    return as_text(Bytes(answers_.at(place)).first(length));
+  /// One of them, with blanks to this length.
+  void pad(const HttpRaceOffer& offer, std::size_t place, std::size_t length) noexcept;
+  /// What the slaves' servers are asked; false: redirects are raced.
+  bool write_request(const HttpRaceOffer& offer, const IpAddress& client, std::size_t redirect) noexcept;
+  void order(const LineUp& line_up, const SegmentRace& race, const Course& course, const HttpRaceOffer& offer,
+             bool contents) noexcept;
+  [[nodiscard]] std::string_view answer(std::size_t place) const {
+    const Answer& a = answers_.at(place);
+    return as_text(Bytes(a.octets).first(a.size));
   }
 
   HttpRaceOptions options_;
@@ -138,7 +158,9 @@ class HttpRaces {
   SeededHash hash_;
   RaceLog* log_;
   std::shared_ptr<const Snapshot> snapshot_;
-  std::array<std::array<std::uint8_t, kMostAnswer>, kMostRunners + 1> answers_{};  // the last: the master's
+  std::array<Answer, kMostRunners + 1> answers_{};  // the last: the master's
+  std::vector<std::uint8_t> request_;               // room for what servers are asked,
+  std::size_t request_size_ = 0;                    // and how much of it that is
   std::vector<Flight> flights_;
   std::list<std::uint32_t> flying_;  // slots, the oldest first
   std::list<std::uint32_t> free_;

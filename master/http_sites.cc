@@ -18,6 +18,7 @@ HttpSite site_of(const ServiceConfig& service, std::size_t index, bool rtsp) {
   out.status = rtsp ? kRtspStatus : service.http.status;
   out.status_other = rtsp ? kRtspStatus : service.http.status_other;
   out.max_age = service.ttl_bound;
+  out.contents = !rtsp && service.http.responder == ServiceHttpConfig::Responder::backend;
   out.retry_after = fmt::format("Retry-After: {}\r\n", std::max(1U, service.ttl_fallback));
   for (const SlaveConfig& slave : service.slaves) {
     auto& location = out.locations.emplace_back();

@@ -28,6 +28,7 @@ struct HttpSite {
   std::string retry_after;    // the field that says how long to wait while nobody can be named
   std::vector<std::optional<HttpLocation>> locations;  // by server
   director::ServerMask able = 0;                       // servers with a location
+  bool contents = false;                               // races are for the servers' content
   std::vector<HttpLocation> instead;                   // all_down's addresses, one a family at most
 };
 

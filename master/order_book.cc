@@ -30,6 +30,14 @@ std::size_t OrderBook::most_segment() const {
   return left_by(largest, size_);
 }
 
+std::size_t OrderBook::most_content() const {
+  wire::Order largest;
+  largest.client.ip.family = Family::v6;
+  largest.segment.emplace();
+  largest.content.emplace();
+  return left_by(largest, size_);
+}
+
 std::size_t OrderBook::left_by(const wire::Order& order, std::size_t size) {
   const std::size_t taken = net::kSealOverhead + wire::kOrdersHeader + wire::order_size(order);
   return size > taken ? size - taken : 0;

@@ -59,6 +59,9 @@ class OrderBook {
   /// Octets of an answer that surely fits as a segment's content.
   [[nodiscard]] std::size_t most_segment() const;
 
+  /// Octets of a redirect and of the request for content together that surely fit beside each other.
+  [[nodiscard]] std::size_t most_content() const;
+
   /// Between bursts. A session's sealer lives as long as its key does: its
   /// counter is a nonce and must never start again.
   void take_over(const Snapshot& snapshot);

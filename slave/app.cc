@@ -51,6 +51,14 @@ std::vector<SourceSocket> open_sources(const std::vector<Endpoint>& sources) {
   return out;
 }
 
+/// The services that have one, in the order of ContentAsk::backend.
+std::vector<std::string> http_services(const std::vector<BackendConfig>& backends) {
+  std::vector<std::string> out;
+  for (const BackendConfig& backend : backends)
+    if (backend.http) out.push_back(backend.service);
+  return out;
+}
+
 wire::SipKey random_key(Random& random) {
   wire::SipKey key{};
   for (std::size_t i = 0; i < key.size(); i += sizeof(std::uint64_t)) {
@@ -88,8 +96,10 @@ App::App(const Config& config, const Clock& clock)
              {config.transmit.rate, config.transmit.burst},
              beacon_key_,
              packet_sockets(config.transmit.sources),
-             udp_services(config.backends)},
+             udp_services(config.backends),
+             http_services(config.backends)},
             config.masters.size(), pool_),
+      contents_(pool_),
       services_(config.masters.size()) {}
 
 App::~App() = default;
@@ -139,10 +149,12 @@ void App::open(net::Loop& loop) {
   if (responder_) responder_->start();
   if (front_) front_->start();
   open_backends(loop);
+  open_http_backends(loop);
   intake_ = std::make_unique<OrderIntake>(
       loop, clock_, desk_, *transmitter_, map,
       [this](const IssuedBeacon& beacon) { responder_->issued(beacon); },
-      [this](const UdpAsk& ask) { backends_->ask(ask); });
+      [this](const UdpAsk& ask) { backends_->ask(ask); },
+      [this](const ContentAsk& ask) { http_backends_[ask.backend]->ask(ask.wish, ask.request); });
   intake_->listen(std::move(sockets));
   collector_->start(loop, clock_, random_, config_.masters.size(),
                     [this](std::size_t master, const wire::Evidence& evidence) {
@@ -239,7 +251,7 @@ constexpr std::uint64_t kOtherDescriptors = 256;
 
 std::size_t most_connections(const std::vector<BackendConfig>& backends) {
   std::uint64_t others = kOtherDescriptors;
-  for (const BackendConfig& each : backends) others += each.sockets;
+  for (const BackendConfig& each : backends) others += each.http ? each.connections : each.sockets;
   return (std::max<std::uint64_t>(net::raise_descriptor_limit(), others + 2) - others) / 2;
 }
 
@@ -282,6 +294,15 @@ void App::open_front(net::Loop& loop) {
               to_string(server.backend));
 }
 
+void App::open_http_backends(net::Loop& loop) {
+  for (const BackendConfig& backend : config_.backends) {
+    if (!backend.http) continue;
+    http_backends_.push_back(std::make_unique<HttpBackend>(
+        loop, clock_, HttpBackend::Options{*backend.http, backend.timeout, backend.connections}, contents_));
+    log::info("content of service '{}': {}", backend.service, to_string(*backend.http));
+  }
+}
+
 bool App::take_services(std::size_t master, const wire::Services& services) {
   services_[master] = services;
   if (front_) {
@@ -321,6 +342,7 @@ void App::stop() {
   intake_.reset();  // no new orders
   front_.reset();   // asks the masters
   backends_.reset();
+  http_backends_.clear();
   masters_.reset();
   collector_.reset();
   responder_.reset();
@@ -353,6 +375,7 @@ Masters::Counters App::counters() const {
   Masters::Counters out;
   const auto add = [&](const char* name, const Counter& counter) { out.emplace_back(name, counter.get()); };
   desk_.counters().for_each(add);
+  contents_.counters().for_each(add);
   source_->for_each_counter(
       [&](std::string_view name, std::uint64_t value) { out.emplace_back(name, value); });
   if (responder_)

@@ -15,6 +15,7 @@
 #include "common/net/admin.hh"
 #include "slave/config.hh"
 #include "slave/front_loop.hh"
+#include "slave/http_backend.hh"
 #include "slave/masters.hh"
 #include "slave/order_desk.hh"
 #include "slave/order_intake.hh"
@@ -51,6 +52,7 @@ class App final : public daemon::Program {
   void open_responder();
   void open_front(net::Loop& loop);
   void open_backends(net::Loop& loop);
+  void open_http_backends(net::Loop& loop);
   /// New services of a master; whether its beacon zone is answered for.
   bool take_services(std::size_t master, const wire::Services& services);
   void take_wins();
@@ -65,6 +67,7 @@ class App final : public daemon::Program {
   const wire::SipKey beacon_key_;  // new at each start
   ShotPool pool_;
   OrderDesk desk_;
+  ContentDesk contents_;
   std::unique_ptr<clocksync::ClockSource> source_;
   net::Fd awake_;                                // transmit.cpu_dma_latency
   clocksync::LearnedSource* learned_ = nullptr;  // that is `source_`, when masters name the servers
@@ -72,6 +75,7 @@ class App final : public daemon::Program {
   std::unique_ptr<Responder> responder_;  // none without dns.listen
   std::unique_ptr<FrontLoop> front_;      // none without front.server
   std::vector<wire::Services> services_;  // the latest of each master; kept when its session is lost
+  std::vector<std::unique_ptr<HttpBackend>> http_backends_;  // as configured
   std::unique_ptr<OrderIntake> intake_;
   std::unique_ptr<collect::Collector> collector_;
   std::unique_ptr<UdpBackends> backends_;  // none: no service of datagrams is answered

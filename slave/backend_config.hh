@@ -1,5 +1,5 @@
-// [[backend]]: this site's servers of services of datagrams. The meaning of each key stands in the table, in
-// backend_config.cc.
+// [[backend]]: this site's servers, which are asked for what is raced. The meaning of each key stands in the
+// table, in backend_config.cc.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,10 @@ namespace flagfall::slave {
 struct BackendConfig {
   std::string service;
   std::optional<Endpoint> udp;
+  std::optional<Endpoint> http;
   Nanos timeout = std::chrono::milliseconds(500);
+  unsigned connections = 32;  // of http
+  // Of udp:
   unsigned sockets = 256;
   Nanos rest = std::chrono::milliseconds(20);
   bool proxy = false;

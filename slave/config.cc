@@ -154,7 +154,8 @@ config::Schema<Config> schema(bool collects_only) {
   s.section("dns", &Config::dns, dns_schema(), "The slave as a name server of its own");
   s.section("front", &Config::front, front_schema(), "In front of this site's content servers");
   s.list("backend", &Config::backends, backend_schema(),
-         {.help = "This site's servers of services of datagrams"});
+         {.help = "A server of this site, asked for a service's answers: of datagrams, or of content that is "
+                  "raced"});
   s.section("clock", &Config::clock, clocksync::clock_schema(clocksync::Role::slave), "Reference time");
   s.section("collect", &Config::collect, collect::collect_schema(),
             "What this slave measures for its masters' directors");

@@ -115,7 +115,8 @@ void Egress::prepare(std::span<const std::uint32_t> shots) {
   prepared_lead_ = lead_of(sockets_[b.items[0].source].out).value();
   for (std::size_t i = 0; i < b.used; ++i) {
     const Shot& shot = pool_[b.items[i].shot];
-    const MutableBytes answer = pool_.answer(b.items[i].shot).first(shot.length);
+    const std::uint32_t slot = pool_.settle(b.items[i].shot);
+    const MutableBytes answer = pool_.answer(slot).first(pool_[slot].length);
     const SourceSocket& out = sockets_[shot.source].out;
     msghdr& h = b.headers[i].msg_hdr;
     std::size_t vectors = 0;

@@ -29,18 +29,20 @@ struct OrderCounters {
   Counter late_dropped;
   Counter over_rate;
   Counter queue_full;
-  Counter bad_request;    // not a query that has an answer of ours
-  Counter no_beacon;      // a beacon was ordered, and there is none here
-  Counter withheld;       // prepared, and not sent: a shadow
-  Counter echoed;         // answers that were sent a second time
-  Counter echo_left_out;  // a second sending that the cap or a full queue forbade, or the kernel refused
-  Counter prompt;         // of the queued ones, those without a race
-  Counter asked;          // of a backend
-  Counter no_backend;     // a service of datagrams that has none here, or none that answers
-  Counter unanswered;     // the backend said nothing in time, or was asked too much at once
-  Counter too_long;       // its answer was longer than the service allows for this request
-  Counter wins_lost;      // beacons that were asked for, and not reported: as outcomes
-  Counter outcomes_lost;  // not reported: the session was too slow, or gone
+  Counter bad_request;     // not a query that has an answer of ours
+  Counter no_beacon;       // a beacon was ordered, and there is none here
+  Counter withheld;        // prepared, and not sent: a shadow
+  Counter echoed;          // answers that were sent a second time
+  Counter echo_left_out;   // a second sending that the cap or a full queue forbade, or the kernel refused
+  Counter prompt;          // of the queued ones, those without a race
+  Counter asked;           // of a backend
+  Counter no_backend;      // a service of datagrams that has none here, or none that answers
+  Counter unanswered;      // the backend said nothing in time, or was asked too much at once
+  Counter too_long;        // its answer was longer than the service allows for this request
+  Counter contents_asked;  // orders for content that a server here has
+  Counter contents_sent;   // and those that were answered with it
+  Counter wins_lost;       // beacons that were asked for, and not reported: as outcomes
+  Counter outcomes_lost;   // not reported: the session was too slow, or gone
 
   /// f(name, counter) for each, in the order above.
   template <class F>
@@ -75,6 +77,8 @@ struct OrderCounters {
     f("orders_no_backend", no_backend);
     f("orders_unanswered", unanswered);
     f("orders_too_long", too_long);
+    f("contents_asked", contents_asked);
+    f("contents_sent", contents_sent);
     f("wins_lost", wins_lost);
     f("outcomes_lost", outcomes_lost);
   }

@@ -4,8 +4,8 @@
 #include <cassert>
 #include <utility>
 
+#include "common/http/backend_request.hh"
 #include "common/wire/dns_answer.hh"
-#include "common/wire/tcp_segment.hh"
 #include "slave/beacon_label.hh"
 
 namespace flagfall::slave {
@@ -44,6 +44,7 @@ OrderDesk::OrderDesk(Options options, std::size_t links, ShotPool& pool)
   udp_asks_.reserve(kMostShots);
   shots_.reserve(kMostShots);
   issued_.reserve(kMostShots);
+  content_asks_.reserve(kMostShots);
   beacon_.bytes.reserve(kBeaconLabelAt + wire::kMaxName);
   for (Link& link : links_) {
     link.opener.reserve(1);
@@ -61,7 +62,8 @@ void OrderDesk::open_session(std::size_t link, std::uint32_t session, const net:
 }
 
 wire::Ready OrderDesk::set_services(std::size_t link, const wire::Services& services, bool beacons) {
-  links_[link].services = ServiceTable(services, options_.sources, beacons, options_.udp_backends);
+  links_[link].services =
+      ServiceTable(services, options_.sources, beacons, {options_.udp_backends, options_.http_backends});
   return ready(link);
 }
 
@@ -83,6 +85,7 @@ std::span<const std::uint32_t> OrderDesk::datagram(MutableBytes datagram, MonoTi
   shots_.clear();
   udp_asks_.clear();
   issued_.clear();
+  content_asks_.clear();
   ++counters_.datagrams;
   const auto header = net::parse_seal_header(datagram);
   if (!header) {
@@ -148,6 +151,7 @@ void OrderDesk::order(const wire::Order& order, const Arrival& arrival) {
   shot.source = order.segment ? packets_of(order.client) : source;
   if (order.shadow) return withhold(order, arrival, *index);
   if (shot.late) ++counters_.late_sent;
+  if (order.content && !shot.late) ask_content(order, *service, options_.sources[source], *index);
   ++counters_.queued;
   shots_.push_back(*index);
   // What left at no known time says nothing by its echo.
@@ -318,23 +322,28 @@ bool OrderDesk::build(const wire::Order& order, const PreparedService& service, 
 
 bool OrderDesk::build_segment(const wire::Order& order, const Endpoint& source, std::uint32_t shot) {
   if (order.echo || order.beacon || !order.server_cookie.empty() || order.request.empty()) return false;
-  const wire::OrderSegment& s = *order.segment;
-  // What is early is thrown away by who has it, so it may be anything.
-  std::array<std::uint8_t, kMaxPacket> room{};
-  const std::size_t whole = s.early + order.request.size();
-  if (whole > room.size()) return false;
-  std::ranges::copy(order.request, room.begin() + s.early);
-  const std::size_t length = wire::write_tcp_packet(
-      {.source = source,
-       .destination = order.client,
-       .sequence = s.sequence,
-       .acknowledgement = s.acknowledgement,
-       .window = s.window,
-       .timestamps = s.early > 0 ? std::nullopt : std::optional(wire::TcpTimestamps{s.timestamp, 0}),
-       .payload = Bytes(room).first(whole)},
-      pool_.answer(shot));
+  std::array<std::uint8_t, kMaxPacket> room;  // NOLINT(*-member-init): as much as is needed is written
+  Bytes payload = order.request;
+  if (order.content) {
+    if (!http::is_backend_request(as_text(order.request))) return false;
+    payload = write_padded(*order.content, room);
+    if (payload.empty()) return false;
+  }
+  const std::size_t length = write_segment(source, order.client, *order.segment, payload, pool_.answer(shot));
   pool_[shot].length = static_cast<std::uint16_t>(length);
   return length > 0;
+}
+
+/// Nobody to ask: the shot goes as it is.
+void OrderDesk::ask_content(const wire::Order& order, const PreparedService& service, const Endpoint& source,
+                            std::uint32_t shot) {
+  if (service.content == kNoBackend) return;
+  pool_.open(shot);
+  ++counters_.contents_asked;
+  content_asks_.push_back({{shot, pool_.turn(shot), source, order.client, *order.segment,
+                            order.content->length, order.content->close},
+                           service.content,
+                           order.request});
 }
 
 std::uint16_t OrderDesk::packets_of(const Endpoint& client) const {
@@ -360,6 +369,10 @@ void OrderDesk::won(const BeaconWin& win) {
 
 void OrderDesk::finished(std::uint32_t index) {
   const Shot& shot = pool_[index];
+  if (const auto content = pool_.offered(index)) {
+    if (shot.fate != Fate::failed) ++counters_.contents_sent;
+    pool_.give_back(*content);
+  }
   if (shot.echo) {
     ++(shot.fate == Fate::failed ? counters_.echo_left_out : counters_.echoed);
   } else {

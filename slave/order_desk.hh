@@ -6,6 +6,7 @@
 
 #include <array>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "clocksync/ref_clock.hh"
@@ -17,6 +18,7 @@
 #include "common/wire/session.hh"
 #include "common/wire/siphash.hh"
 #include "slave/beacon_book.hh"
+#include "slave/content_desk.hh"
 #include "slave/order_counters.hh"
 #include "slave/service_table.hh"
 #include "slave/shot.hh"
@@ -41,6 +43,8 @@ class OrderDesk {
     /// Where segments go to, of IPv4 and IPv6: sockets beyond those of `sources`.
     std::array<std::uint16_t, 2> packets{kNoSource, kNoSource};
     std::vector<std::string> udp_backends{};  // the services of datagrams that have one here, by index
+    /// Services whose content a server here has: an index into these is an ask's.
+    std::vector<std::string> http_backends{};
   };
   /// An instant further ahead is refused: no delay is this long, and a pending shot holds a slot.
   static constexpr Nanos kFarthest = std::chrono::seconds(10);
@@ -90,6 +94,8 @@ class OrderDesk {
   /// There is none.
   enum class Unanswered : std::uint8_t { silent, too_long };
   void unanswered(std::uint32_t shot, Unanswered why);
+  /// Whom to ask for content of the last datagram()'s shots, which may get it until their turn comes.
+  [[nodiscard]] std::span<const ContentAsk> content_asks() const { return content_asks_; }
   /// A beacon was asked for.
   void won(const BeaconWin& win);
   /// A shot came back from the transmit thread.
@@ -136,6 +142,8 @@ class OrderDesk {
   void ask(const wire::Order& order, const PreparedService& service, const Arrival& arrival, MonoTime due);
   [[nodiscard]] std::uint16_t packets_of(const Endpoint& client) const;
   bool build_segment(const wire::Order& order, const Endpoint& source, std::uint32_t shot);
+  void ask_content(const wire::Order& order, const PreparedService& service, const Endpoint& source,
+                   std::uint32_t shot);
   /// The CNAME for this race.
   const wire::PreparedRecords& beacon(const wire::Order& order, const PreparedService& service);
   void echo(const wire::Order& order, const PreparedService& service, std::uint32_t first, MonoTime now);
@@ -155,6 +163,7 @@ class OrderDesk {
   std::vector<UdpAsk> udp_asks_;
   std::vector<bool> udp_up_;
   std::vector<IssuedBeacon> issued_;
+  std::vector<ContentAsk> content_asks_;
   wire::PreparedRecords beacon_;  // of the order that is being built
   wire::DnsQuery query_;
   OrderCounters counters_;

@@ -25,14 +25,16 @@ struct OrderIntake::Input {
 OrderIntake::OrderIntake(net::Loop& loop, const Clock& clock, OrderDesk& desk, Transmitter& transmitter,
                          std::function<const clocksync::RefMap&()> map,
                          std::function<void(const IssuedBeacon&)> issued,
-                         std::function<void(const UdpAsk&)> ask)
+                         std::function<void(const UdpAsk&)> ask,
+                         std::function<void(const ContentAsk&)> ask_content)
     : loop_(loop),
       clock_(clock),
       desk_(desk),
       transmitter_(transmitter),
       map_(std::move(map)),
       issued_(std::move(issued)),
-      ask_(std::move(ask)) {}
+      ask_(std::move(ask)),
+      ask_content_(std::move(ask_content)) {}
 
 OrderIntake::~OrderIntake() = default;
 
@@ -69,6 +71,7 @@ void OrderIntake::receive(Input& input) {
       for (const IssuedBeacon& beacon : desk_.issued()) issued_(beacon);
       for (const std::uint32_t shot : shots) transmitter_.push(shot);
       for (const UdpAsk& ask : desk_.udp_asks()) ask_(ask);
+      for (const ContentAsk& ask : desk_.content_asks()) ask_content_(ask);
     }
     if (batch.size() < net::UdpReceiver::kBatch) return;
   }

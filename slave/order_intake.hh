@@ -18,11 +18,13 @@ namespace flagfall::slave {
 class OrderIntake {
  public:
   /// `map`: this host's clock, called whenever it is needed. All references outlive the object.
-  /// `issued`: who shall know of beacons before their answers leave; `ask`: who asks backends; may be empty.
+  /// `issued`: who shall know of beacons before their answers leave; `ask`, `ask_content`: who asks this
+  /// site's servers for whole answers, or for content; all may be empty.
   OrderIntake(net::Loop& loop, const Clock& clock, OrderDesk& desk, Transmitter& transmitter,
               std::function<const clocksync::RefMap&()> map,
               std::function<void(const IssuedBeacon&)> issued = {},
-              std::function<void(const UdpAsk&)> ask = {});
+              std::function<void(const UdpAsk&)> ask = {},
+              std::function<void(const ContentAsk&)> ask_content = {});
   ~OrderIntake();
   OrderIntake(const OrderIntake&) = delete;
   OrderIntake& operator=(const OrderIntake&) = delete;
@@ -50,6 +52,7 @@ class OrderIntake {
   std::function<const clocksync::RefMap&()> map_;
   std::function<void(const IssuedBeacon&)> issued_;
   std::function<void(const UdpAsk&)> ask_;
+  std::function<void(const ContentAsk&)> ask_content_;
   std::vector<std::unique_ptr<Input>> inputs_;
 };
 

@@ -41,10 +41,15 @@ wire::PreparedRecords beacon_record(const dns::WireName& zone) {
   return {.bytes = std::move(bytes), .pointers = {}, .substitution = {}, .count = 1};
 }
 
+std::uint16_t backend_of(const std::string& service, std::span<const std::string> backends) {
+  const auto at = std::ranges::find(backends, service);
+  return at == backends.end() ? kNoBackend : static_cast<std::uint16_t>(at - backends.begin());
+}
+
 }  // namespace
 
 ServiceTable::ServiceTable(const wire::Services& services, std::span<const Endpoint> sources, bool beacons,
-                           std::span<const std::string> backends)
+                           const Backends& backends)
     : since_(services.since) {
   const auto zone = dns::parse_name(services.beacon_zone);
   beacons_ = beacons && zone && zone->size() + 1 + kBeaconLabel <= wire::kMaxName;
@@ -62,8 +67,8 @@ ServiceTable::ServiceTable(const wire::Services& services, std::span<const Endpo
     out.kind = service.kind;
     out.most_answer = service.most_answer;
     out.amplification = service.amplification;
-    if (const auto at = std::ranges::find(backends, service.name); at != backends.end())
-      out.backend = static_cast<std::uint16_t>(at - backends.begin());
+    out.backend = backend_of(service.name, backends.udp);
+    out.content = backend_of(service.name, backends.http);
     out.nsid.assign(service.nsid.begin(), service.nsid.end());
   }
 }

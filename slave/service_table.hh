@@ -19,7 +19,7 @@ inline constexpr std::uint16_t kNoSource = 0xffff;
 /// Behind the owner (a pointer), type, class, TTL, RDLENGTH and the label's own length.
 inline constexpr std::size_t kBeaconLabelAt = 13;
 
-/// In place of an index into the configured backends.
+/// In place of an index into the slave's backends.
 inline constexpr std::uint16_t kNoBackend = 0xffff;
 
 struct PreparedService {
@@ -34,17 +34,24 @@ struct PreparedService {
   wire::PreparedRecords echo_aaaa;
   wire::PreparedRecords beacon;  // a CNAME with room for the label at kBeaconLabelAt; count 0: no beacons
   std::uint32_t tag = 0;         // service_tag()
+  std::uint16_t content = kNoBackend;  // which server here has its content
   wire::LatePolicy late = wire::LatePolicy::send;
   std::vector<std::uint8_t> nsid;
+};
+
+/// The services that have a server here, by index: those of datagrams, and those whose content it has.
+struct Backends {
+  std::span<const std::string> udp{};
+  std::span<const std::string> http{};
 };
 
 class ServiceTable {
  public:
   ServiceTable() = default;
   /// `sources`: the only addresses that this slave may ever send from. `beacons`: this slave answers for
-  /// the beacon zone of these services. `backends`: the services that have one here, by index.
+  /// the beacon zone of these services.
   ServiceTable(const wire::Services& services, std::span<const Endpoint> sources, bool beacons = false,
-               std::span<const std::string> backends = {});
+               const Backends& backends = {});
 
   /// Null for a service that is not there.
   [[nodiscard]] const PreparedService* find(std::uint16_t service) const;

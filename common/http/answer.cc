@@ -88,7 +88,7 @@ void write_text(int status, std::string_view fields, std::string_view why, const
   if (!ending.head) put(out, why);
 }
 
-void Redirect::write(const Location& location, ByteWriter& out, std::size_t padding) const noexcept {
+std::size_t Redirect::write(const Location& location, ByteWriter& out, std::size_t padding) const noexcept {
   begin_answer(static_cast<int>(status), opening, out);
   put(out, "Location: ");
   location.write(values, out);
@@ -99,9 +99,11 @@ void Redirect::write(const Location& location, ByteWriter& out, std::size_t padd
   } else {
     put(out, opening.rtsp() ? "\r\nCache-Control: no-cache" : "\r\nCache-Control: no-store");
   }
+  const std::size_t blanks = out.size();
   for (; padding > 0; --padding) put(out, " ");
   put(out, "\r\nContent-Length: 0");
   put(out, last_fields(ending));
+  return blanks;
 }
 
 }  // namespace flagfall::http

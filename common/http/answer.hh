@@ -45,8 +45,8 @@ struct Redirect {
   Opening opening{};
 
   /// `padding`: more octets than it needs, as blanks behind a field's value, which mean nothing (RFC 9110
-  /// §5.5).
-  void write(const Location& location, ByteWriter& out, std::size_t padding = 0) const noexcept;
+  /// §5.5). Where they are, or would be.
+  std::size_t write(const Location& location, ByteWriter& out, std::size_t padding = 0) const noexcept;
 };
 
 }  // namespace flagfall::http

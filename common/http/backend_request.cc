@@ -34,6 +34,13 @@ bool stays_here(std::string_view name) {
          std::ranges::any_of(kOwn, [&](std::string_view known) { return reads_as(name, known); });
 }
 
+bool of_connection(std::string_view authorization) {
+  const auto is = [&](std::string_view scheme) {
+    return same_name(authorization.substr(0, scheme.size()), scheme);
+  };
+  return is("Negotiate") || is("NTLM");
+}
+
 /// What the client's Connection field lists besides is never this long.
 constexpr std::size_t kMostConnection = 128;
 
@@ -90,6 +97,8 @@ bool write_backend_request(const Request& request, std::string_view host, const 
     if (same_name(field->name, "Via") &&
         field->value.find(kVia.substr(kVia.find(' ') + 1)) != std::string_view::npos)
       return false;
+    // Proves who this connection's client is, and connections are shared (RFC 4559 §6).
+    if (same_name(field->name, "Authorization") && of_connection(field->value)) return false;
     if (stays_here(field->name) || lists(*connection, field->name)) continue;
     put_field(field->name, field->value, out);
   }

@@ -62,11 +62,11 @@ bool take(const Fd& fd, unsigned scale, std::string_view answer, TcpHandoff& out
   return true;
 }
 
-Handover look(const tcp_info& info, int unread, std::size_t octets) {
+Handover look(const tcp_info& info, int unread, std::size_t octets, std::size_t room) {
   if (info.tcpi_state != kEstablished) return Handover::closing;
   if ((info.tcpi_options & TCPI_OPT_SACK) == 0) return Handover::options;
   if (unread > 0 || info.tcpi_unacked > 0 || info.tcpi_notsent_bytes > 0) return Handover::busy;
-  if (octets > info.tcpi_snd_mss || octets > info.tcpi_snd_wnd) return Handover::room;
+  if (octets > room) return Handover::room;
   return Handover::fits;
 }
 
@@ -76,8 +76,9 @@ TcpFit look_at(const Fd& fd, std::size_t octets) noexcept {
   int unread = 0;
   const auto info = get<tcp_info>(fd, TCP_INFO);
   if (!info || ioctl(fd.get(), SIOCINQ, &unread) != 0) return {Handover::failed, errno};
-  return {look(*info, unread, octets), 0, info->tcpi_rcv_wscale,
-          (info->tcpi_options & TCPI_OPT_TIMESTAMPS) != 0};
+  const std::size_t room = std::min(info->tcpi_snd_mss, info->tcpi_snd_wnd);
+  return {look(*info, unread, octets, room), 0, info->tcpi_rcv_wscale,
+          (info->tcpi_options & TCPI_OPT_TIMESTAMPS) != 0, room};
 }
 
 TcpHandoff hand_over(const Fd& fd, const TcpFit& fit, std::string_view answer) noexcept {

@@ -37,6 +37,7 @@ struct TcpFit {
   int error = 0;            // errno, with `failed`
   unsigned scale = 0;       // of the window that the client may send
   bool timestamps = false;  // the connection has them (RFC 7323)
+  std::size_t room = 0;     // octets of an answer at most: of one segment, and of the client's window
 };
 
 /// Whether an answer of so many octets could be handed over now. Two system calls.

@@ -15,18 +15,31 @@ constexpr std::uint8_t kFlagBeacon = 8;
 constexpr std::uint8_t kFlagShadow = 16;
 constexpr std::uint8_t kFlagSegment = 32;
 constexpr std::uint8_t kFlagPrompt = 64;
-constexpr std::uint8_t kFlags =
-    kFlagIpv6 | kFlagCookie | kFlagEcho | kFlagBeacon | kFlagShadow | kFlagSegment | kFlagPrompt;
+constexpr std::uint8_t kFlagContent = 128;
 // race, instant, service, address, flags, port, request length
 constexpr std::size_t kOrderFixed = 8 + 8 + 2 + 1 + 1 + 2 + 2;
 constexpr std::size_t kSegment = 4 + 4 + 4 + 2 + 1;
+// length, place of the blanks, ending, length of the redirect
+constexpr std::size_t kContent = 2 + 2 + 1 + 2;
+constexpr std::uint8_t kClose = 1;
 
 std::uint8_t flags_of(const Order& order) {
   return static_cast<std::uint8_t>((order.client.ip.family == Family::v6 ? kFlagIpv6 : 0) |
                                    (order.server_cookie.empty() ? 0 : kFlagCookie) |
                                    (order.echo ? kFlagEcho : 0) | (order.beacon ? kFlagBeacon : 0) |
                                    (order.shadow ? kFlagShadow : 0) | (order.segment ? kFlagSegment : 0) |
-                                   (order.prompt ? kFlagPrompt : 0));
+                                   (order.prompt ? kFlagPrompt : 0) | (order.content ? kFlagContent : 0));
+}
+
+/// False: it is nothing that a master writes.
+bool read_content(ByteReader& reader, OrderContent& out) {
+  out.length = reader.u16();
+  out.blanks = reader.u16();
+  const std::uint8_t ending = reader.u8();
+  out.close = ending == kClose;
+  out.redirect = reader.sized();
+  return ending <= kClose && !out.redirect.empty() && out.redirect.size() <= out.length &&
+         out.blanks <= out.redirect.size();
 }
 
 /// Times a reader accepts: later arithmetic on them cannot overflow.
@@ -38,7 +51,7 @@ bool plausible(RefTime t) {
 
 std::size_t order_size(const Order& order) {
   return kOrderFixed + order.client.ip.size() + order.server_cookie.size() + (order.segment ? kSegment : 0) +
-         order.request.size();
+         (order.content ? kContent + order.content->redirect.size() : 0) + order.request.size();
 }
 
 OrderWriter::OrderWriter(MutableBytes room, RefTime sent) : room_(room) {
@@ -51,6 +64,7 @@ OrderWriter::OrderWriter(MutableBytes room, RefTime sent) : room_(room) {
 
 bool OrderWriter::add(const Order& order) {
   assert(order.server_cookie.empty() || order.server_cookie.size() == kOrderCookie);
+  assert(!order.content || order.segment);
   const std::size_t size = order_size(order);
   if (used_ == 0 || size > room_.size() - used_ || count_ == std::numeric_limits<std::uint16_t>::max())
     return false;
@@ -70,6 +84,12 @@ bool OrderWriter::add(const Order& order) {
     writer.u32(order.segment->timestamp);
     writer.u16(order.segment->window);
     writer.u8(order.segment->early);
+  }
+  if (order.content) {
+    writer.u16(order.content->length);
+    writer.u16(order.content->blanks);
+    writer.u8(order.content->close ? kClose : 0);
+    writer.sized(order.content->redirect);
   }
   writer.sized(order.request);
   assert(writer.ok() && writer.left() == 0);
@@ -117,8 +137,11 @@ bool OrderReader::next(Order& out) {
     s.window = reader_.u16();
     s.early = reader_.u8();
   }
+  out.content.reset();
+  bool whole = true;
+  if ((flags & kFlagContent) != 0) whole = out.segment && read_content(reader_, out.content.emplace());
   out.request = reader_.sized();
-  ok_ = reader_.ok() && plausible(out.instant) && (flags & ~kFlags) == 0;
+  ok_ = reader_.ok() && plausible(out.instant) && whole;
   if (ok_) out.client.ip = ip_from_bytes(address);
   return ok_;
 }

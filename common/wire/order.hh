@@ -36,6 +36,15 @@ struct OrderSegment {
   bool operator==(const OrderSegment&) const = default;
 };
 
+/// The segment may have what the slave's own server answers, instead of a redirect
+/// (docs/design/content-races.md).
+struct OrderContent {
+  std::uint16_t length = 0;  // octets of the segment, the same of all slaves
+  std::uint16_t blanks = 0;  // where in the redirect blanks go until it has so many: behind a field's value
+  bool close = false;        // the connection ends with the answer
+  Bytes redirect{};          // what is sent when there is no content in time
+};
+
 /// One race for one slave; views into the datagram it was read from.
 struct Order {
   std::uint64_t race = 0;     // transmit identifier, part 1
@@ -51,7 +60,10 @@ struct Order {
   Endpoint client;
   Bytes server_cookie;  // 16 octets to return to a client that sent a cookie, or empty
   std::optional<OrderSegment> segment{};
-  Bytes request;  // the client's datagram as it came; with a segment its content, as it shall be sent
+  std::optional<OrderContent> content{};  // only with a segment
+  /// The client's datagram as it came. With a segment its content, as it shall be sent; with `content` what
+  /// the slave asks its server.
+  Bytes request;
 };
 
 /// Encodes orders into `room`; the sealed datagram around them is net/seal.hh's.

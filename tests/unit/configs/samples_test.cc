@@ -98,7 +98,7 @@ BOOST_AUTO_TEST_CASE(the_samples_fit_each_other) {
   for (const auto& service : m->services)
     addresses.insert(addresses.end(), service.udp.listen.begin(), service.udp.listen.end());
   BOOST_TEST((s->transmit.sources == addresses));
-  BOOST_REQUIRE(s->backends.size() == 1U);
+  BOOST_REQUIRE(s->backends.size() == 2U);
   BOOST_TEST(s->backends[0].service == m->services.back().name);
   BOOST_REQUIRE(s->masters.size() == 1U);
   BOOST_TEST((s->masters[0].address == m->control.listen.all.at(0)));

@@ -167,7 +167,7 @@ BOOST_AUTO_TEST_CASE(a_backend_is_read_and_what_it_cannot_be_is_an_error) {
   slave_error("0aFf", "0aF", "one digit is left over");
   slave_error("0aFf", "0ag1", "'g1' is no octet");
   slave_error("0aFf", "-1", "'-1' is no octet");
-  slave_error("udp = \"127.0.0.1:3478\"\n", "", "has no server: write udp");
+  slave_error("udp = \"127.0.0.1:3478\"\n", "", "has one server: write http or udp");
   slave_error("127.0.0.1:3478", "0.0.0.0:3478", "is no address to ask");
   slave_error("127.0.0.1:3478", "192.0.2.1:3478", "the master would be asked, and order it again");
   slave_error("probe = \"0aFf\"\n", "[[backend]]\nservice = \"stun\"\nudp = \"127.0.0.1:1\"\n",

@@ -27,6 +27,7 @@ struct Rig : HttpRaceOutput, RaceLog, HttpRacer {
     std::string slave;
     wire::Order order;  // without views
     std::string content;
+    std::string redirect;  // of an order for content
   };
   SeededRandom random{4};
   HttpRaceOptions options;
@@ -38,6 +39,8 @@ struct Rig : HttpRaceOutput, RaceLog, HttpRacer {
   Handover result = Handover::fits;
   std::size_t held = 0;  // of what does not fit
   bool timestamps = true;
+  std::size_t room = 1448;
+  std::size_t looked_at = 0;
   bool refuse_orders = false;
   std::map<std::uint16_t, net::Opener> openers;
   std::vector<Order> orders;
@@ -80,12 +83,14 @@ struct Rig : HttpRaceOutput, RaceLog, HttpRacer {
       wire::OrderReader reader(openers.at(d.to.port).open(copy).plaintext);
       wire::Order order;
       while (reader.next(order))
-        orders.push_back({kSlaves.at(d.to.port - 1000U), order, std::string(as_text(order.request))});
+        orders.push_back({kSlaves.at(d.to.port - 1000U), order, std::string(as_text(order.request)),
+                          order.content ? std::string(as_text(order.content->redirect)) : ""});
       BOOST_TEST(reader.ok());
     }
   }
-  net::TcpFit look_at(std::size_t /*octets*/) noexcept override {
-    return {.result = held > 0 ? Handover::fits : result, .timestamps = timestamps};
+  net::TcpFit look_at(std::size_t octets) noexcept override {
+    looked_at = octets;
+    return {.result = held > 0 ? Handover::fits : result, .timestamps = timestamps, .room = room};
   }
   net::TcpHandoff hand_over(std::string_view answer) noexcept override {
     handed_over = answer;
@@ -164,6 +169,96 @@ BOOST_AUTO_TEST_CASE(every_slave_gets_its_own_redirect_of_one_length_for_one_ins
   BOOST_TEST(scene.desk.counters().raced.get() == 1U);
   BOOST_TEST(scene.desk.counters().answers(302) == 1U);
   BOOST_TEST(scene.desk.led(0, 0) + scene.desk.led(0, 1) + scene.desk.led(0, 2) == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_get_for_content_is_ordered_with_the_request_and_each_slaves_redirect) {
+  scene.config.services[0].http.responder = ServiceHttpConfig::Responder::backend;
+  publish();
+  BOOST_TEST(
+      ask("GET /a?b=c HTTP/1.1\r\nHost: www.example.test\r\nAccept: x\r\nConnection: close\r\n\r\n").empty());
+  BOOST_REQUIRE(orders.size() == 3U);
+  BOOST_TEST(handed_over.size() == 1208U);  // one packet of 1,280 octets with IPv6
+  BOOST_TEST(handed_over.find("Cache-Control: no-store   ") != std::string::npos);
+  for (const Order& each : orders) {
+    BOOST_REQUIRE(each.order.content.has_value());
+    BOOST_TEST(each.content ==
+               "GET /a?b=c HTTP/1.1\r\nHost: www.example.test\r\nAccept: x\r\nVia: 1.1 flagfall\r\n"
+               "X-Forwarded-For: 203.0.113.9\r\n\r\n");
+    const std::string name = each.slave == "sin" ? "singapore" : each.slave;
+    BOOST_TEST(each.redirect.starts_with("HTTP/1.1 302 Found\r\nLocation: http://" + name +
+                                         ".example.test/a?b=c\r\n"));
+    BOOST_TEST(each.redirect.substr(each.order.content->blanks) ==
+               "\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    BOOST_TEST(each.order.content->length == 1208);
+    BOOST_TEST(each.order.content->close);
+  }
+  BOOST_TEST(races->counters().contents.get() == 1U);
+  BOOST_TEST(races->counters().not_contents.get() == 0U);
+  // The client's acknowledgement is of the whole segment.
+  races->look({.source = client,
+               .destination = kServer,
+               .acknowledgement = orders[1].order.segment->sequence + 1208,
+               .ack = true,
+               .timestamps = wire::TcpTimestamps{99, orders[1].order.segment->timestamp}},
+              kNow + 60ms);
+  BOOST_TEST(races->counters().won.get() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(content_has_the_room_of_the_connection_and_never_less_than_the_redirects) {
+  scene.config.services[0].http.responder = ServiceHttpConfig::Responder::backend;
+  publish();
+  room = 700;
+  BOOST_TEST(ask().empty());
+  BOOST_TEST(handed_over.size() == 700U);
+  BOOST_TEST(orders.at(0).order.content->length == 700);
+  BOOST_TEST(!orders.at(0).order.content->close);
+  BOOST_TEST(looked_at == orders.at(2).redirect.size() + 3);  // the longest, and what may be early
+  room = looked_at;
+  BOOST_TEST(ask().empty());
+  BOOST_TEST(handed_over.size() == looked_at);
+}
+
+BOOST_AUTO_TEST_CASE(content_for_clients_without_timestamps_leaves_room_for_what_is_early) {
+  options.early_octets = true;
+  races.emplace(options, random, this);
+  scene.config.services[0].http.responder = ServiceHttpConfig::Responder::backend;
+  publish();
+  timestamps = false;
+  room = 700;
+  BOOST_TEST(ask().empty());
+  BOOST_TEST(handed_over.size() == 697U);
+  BOOST_REQUIRE(orders.size() == 3U);
+  for (std::size_t i = 0; i < 3; ++i) {
+    BOOST_TEST(orders[i].order.content->length == 697);
+    BOOST_TEST(orders[i].order.segment->early == i + 1);
+  }
+  // Where the packet is what limits it, too.
+  room = 1460;
+  BOOST_TEST(ask().empty());
+  BOOST_TEST(handed_over.size() == 1205U);
+}
+
+BOOST_AUTO_TEST_CASE(what_no_server_can_be_asked_for_is_raced_as_redirects) {
+  scene.config.services[0].http.responder = ServiceHttpConfig::Responder::backend;
+  publish();
+  std::uint64_t plain = 0;
+  for (const std::string& request :
+       {std::string("HEAD / HTTP/1.1\r\nHost: www.example.test\r\n\r\n"),
+        std::string("GET / HTTP/1.0\r\nHost: www.example.test\r\n\r\n"),
+        std::string("DELETE / HTTP/1.1\r\nHost: www.example.test\r\n\r\n"),
+        "GET / HTTP/1.1\r\nHost: www.example.test\r\nCookie: " + std::string(950, 'c') + "\r\n\r\n",
+        std::string("GET / HTTP/1.1\r\nHost: www.example.test\r\nVia: 1.1 flagfall\r\n\r\n")}) {
+    orders.clear();
+    BOOST_TEST(ask(request).empty(), request);
+    BOOST_REQUIRE(orders.size() == 3U);
+    for (const Order& each : orders) {
+      BOOST_TEST(!each.order.content);
+      BOOST_TEST(each.content.size() == handed_over.size());
+      BOOST_TEST(each.content.starts_with("HTTP/1.1 30"));
+    }
+    BOOST_TEST(races->counters().not_contents.get() == ++plain);
+  }
+  BOOST_TEST(races->counters().contents.get() == 0U);
 }
 
 BOOST_AUTO_TEST_CASE(the_ledger_hears_of_the_race_and_of_whom_the_client_has_acknowledged) {
@@ -373,7 +468,7 @@ BOOST_AUTO_TEST_CASE(a_race_allocates_nothing) {
       for (OrderDatagram& d : datagrams) d.sent = true;
     }
     net::TcpFit look_at(std::size_t /*octets*/) noexcept override {
-      return {.result = Handover::fits, .timestamps = true};
+      return {.result = Handover::fits, .timestamps = true, .room = 1448};
     }
     net::TcpHandoff hand_over(std::string_view answer) noexcept override {
       return {.result = Handover::fits, .held = answer.size()};
@@ -384,20 +479,25 @@ BOOST_AUTO_TEST_CASE(a_race_allocates_nothing) {
   HttpRaces silent(options, random, nullptr);
   silent.take_over(std::make_shared<const Snapshot>(scene.snapshot));
   const HttpSites::Found found = [&] {
-    static HttpSites::HostRoom room;
-    return scene.snapshot.http->find("www.example.test", "/", room);
+    static HttpSites::HostRoom host_room;
+    return scene.snapshot.http->find("www.example.test", "/", host_room);
   }();
   HttpRedirect redirect;
   redirect.values = {"http", found.host, "/"};
+  http::Request request{
+      .method = "GET", .path = "/", .host = "www.example.test", .port = "", .fields = "A: b\r\n"};
+  HttpSite site = *found.site;
   const std::size_t before = test::allocations();
   for (std::uint16_t i = 0; i < 1000; ++i) {
-    if (!silent.race({*found.site, redirect, 0, true}, {{client.ip, i}, kServer, 1, kNow}, quiet)) break;
+    site.contents = i % 2 == 0;
+    if (!silent.race({site, redirect, request, 0, true}, {{client.ip, i}, kServer, 1, kNow}, quiet)) break;
     if (i % 7 == 0) (void)silent.flush(quiet);
     silent.advance(kNow + Nanos(i * 5ms));
   }
   (void)silent.flush(quiet);
   BOOST_TEST(test::allocations() == before);
   BOOST_TEST(silent.counters().races.get() == 1000U);
+  BOOST_TEST(silent.counters().contents.get() == 500U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

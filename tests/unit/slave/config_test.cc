@@ -78,6 +78,22 @@ BOOST_AUTO_TEST_CASE(what_is_printed_reads_back_as_the_same) {
   BOOST_TEST((again->transmit.scheduler == TransmitConfig::Scheduler::fifo));
 }
 
+BOOST_AUTO_TEST_CASE(a_backend_is_one_server_of_this_site_for_one_service) {
+  const auto config = schema().parse(
+      with("[[backend]]\nservice = \"web\"\nhttp = \"127.0.0.1:8080\"\ntimeout = \"20ms\"\n"), "s.toml");
+  BOOST_REQUIRE(config.ok());
+  BOOST_REQUIRE(config->backends.size() == 1U);
+  BOOST_TEST((config->backends[0].http == *parse_endpoint("127.0.0.1:8080")));
+  BOOST_TEST((config->backends[0].timeout == 20ms));
+  BOOST_TEST(error("[[backend]]\nservice = \"web\"\n") == "backend.service: has one server: write http or udp");
+  BOOST_TEST(
+      error("[[backend]]\nservice = \"web\"\nhttp = \"0.0.0.0:80\"\n").starts_with("backend.http: is what"));
+  BOOST_TEST(error("[[backend]]\nservice = \"web\"\nhttp = \"192.0.2.1:53\"\n")
+                 .starts_with("backend.0.http: is a service address"));
+  const std::string one = "[[backend]]\nservice = \"web\"\nhttp = \"127.0.0.1:80\"\n";
+  BOOST_TEST(error(one + one) == "backend.1.service: service 'web' has a backend already");
+}
+
 BOOST_AUTO_TEST_CASE(who_only_collects_needs_no_addresses_to_answer_from) {
   const std::string text =
       "[[master]]\naddress = \"192.0.2.1\"\nname = \"m\"\n"

@@ -32,7 +32,7 @@ const Endpoint kClient6 = *parse_endpoint("[2001:db8:c::7]:4242");  // NOLINT(ce
 /// A desk with one open session that races, its clock 1.7e9 s behind reference time.
 struct Rig {
   explicit Rig(std::uint32_t slots = 64, BucketLimit cap = {1e6, 1e6})
-      : pool(slots), desk({{kService4, kService6}, cap, {}, {2, 3}}, 2, pool) {
+      : pool(slots), desk({{kService4, kService6}, cap, {}, {2, 3}, {}, {"elsewhere", "web"}}, 2, pool) {
     map.offset = 1'700'000'000s;
     map.status = wire::ClockStatus::synchronised;
     desk.open_session(0, master.session(), master.key());
@@ -174,6 +174,114 @@ BOOST_AUTO_TEST_CASE(a_segment_that_begins_early_has_no_timestamp) {
   BOOST_TEST(view->sequence == 0xfffffff0U);
   BOOST_TEST(!view->timestamps);
   BOOST_TEST(view->payload == o.request.size() + 3);
+}
+
+BOOST_AUTO_TEST_CASE(content_may_begin_early_as_well) {
+  Rig rig;
+  wire::Order o = rig.order();
+  o.segment = wire::OrderSegment{0xfffffff0, 7000, 0, 502, 3};
+  o.content = wire::OrderContent{
+      .length = 600, .blanks = 8, .close = false, .redirect = as_bytes("redirect\r\n\r\n")};
+  o.request = as_bytes("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  const auto shots = rig.give({o});
+  BOOST_REQUIRE_EQUAL(shots.size(), 1U);
+  BOOST_REQUIRE_EQUAL(rig.desk.content_asks().size(), 1U);
+  ContentDesk contents(rig.pool);
+  contents.answered(rig.desk.content_asks()[0].wish, {.status = 200, .content = "hello"});
+  const std::uint32_t slot = rig.pool.settle(shots[0]);
+  BOOST_TEST(slot != shots[0]);
+  for (const std::uint32_t each : {shots[0], slot}) {
+    const Bytes packet = rig.pool.answer(each).first(rig.pool[each].length);
+    const auto view = wire::parse_tcp_packet(packet);
+    BOOST_REQUIRE(view.has_value());
+    BOOST_TEST(view->sequence == 0xfffffff0U);
+    BOOST_TEST(!view->timestamps);
+    BOOST_TEST(view->payload == 603U);
+    BOOST_TEST(as_text(packet.last(600)).starts_with(each == slot ? "HTTP/1.1 200 OK\r\n" : "redirect   "));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(an_order_for_content_is_a_redirect_until_content_is_there) {
+  Rig rig;
+  wire::Order o = rig.order();
+  o.segment = wire::OrderSegment{0xfffffff0, 7000, 123456, 502};
+  o.content = wire::OrderContent{
+      .length = 600, .blanks = 18, .close = true, .redirect = as_bytes("HTTP/1.1 302 Found\r\n\r\n")};
+  o.request = as_bytes("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  auto datagram = rig.master.seal({o}, rig.map.to_ref(rig.now - 3ms));
+  const auto shots = rig.desk.datagram(datagram, rig.now, {rig.now, rig.map});
+  BOOST_REQUIRE_EQUAL(shots.size(), 1U);
+  const Bytes packet = rig.pool.answer(shots[0]).first(rig.pool[shots[0]].length);
+  BOOST_TEST(as_text(packet.last(600)) == "HTTP/1.1 302 Found" + std::string(578, ' ') + "\r\n\r\n");
+  BOOST_REQUIRE_EQUAL(rig.desk.content_asks().size(), 1U);
+  const ContentAsk ask = rig.desk.content_asks()[0];
+  BOOST_TEST(ask.backend == 1);
+  BOOST_TEST(as_text(ask.request) == as_text(o.request));
+  BOOST_TEST(ask.wish.shot == shots[0]);
+  BOOST_TEST((ask.wish.source == kService4 && ask.wish.client == kClient4));
+  BOOST_TEST((ask.wish.segment == *o.segment));
+  BOOST_TEST(ask.wish.length == 600);
+  BOOST_TEST(ask.wish.close);
+  ContentDesk contents(rig.pool);
+  contents.answered(ask.wish, {.status = 200, .content = "hello"});
+  const std::uint32_t slot = rig.pool.settle(shots[0]);
+  const auto sent = wire::parse_tcp_packet(rig.pool.answer(slot).first(rig.pool[slot].length));
+  BOOST_REQUIRE(sent);
+  BOOST_TEST(sent->payload == 600U);
+  BOOST_TEST(sent->sequence == 0xfffffff0U);
+  rig.pool[shots[0]].fate = Fate::sent;
+  rig.desk.finished(shots[0]);
+  BOOST_TEST(rig.pool.in_use() == 0U);
+  BOOST_TEST(rig.desk.counters().contents_asked.get() == 1U);
+  BOOST_TEST(rig.desk.counters().contents_sent.get() == 1U);
+  BOOST_TEST((rig.outcome().fate == Fate::sent));
+}
+
+BOOST_AUTO_TEST_CASE(where_content_cannot_be_had_the_redirect_is_sent_and_nobody_is_asked) {
+  Rig rig;
+  wire::Order o = rig.order();
+  o.segment = wire::OrderSegment{1, 2, 3, 4};
+  o.content = wire::OrderContent{.length = 60, .blanks = 1, .close = false, .redirect = as_bytes("redirect")};
+  o.request = as_bytes("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  o.instant = rig.map.to_ref(rig.now - 1ms);  // late
+  BOOST_TEST(rig.give({o}).size() == 1U);
+  BOOST_TEST(rig.desk.content_asks().empty());
+  o.instant = rig.map.to_ref(rig.now + 25ms);
+  o.shadow = true;
+  BOOST_TEST(rig.give({o}).empty());
+  BOOST_TEST(rig.desk.content_asks().empty());
+  o.shadow = false;
+  o.service = 1;  // without a server here
+  const auto shots = rig.give({o});
+  BOOST_REQUIRE_EQUAL(shots.size(), 1U);
+  BOOST_TEST(rig.desk.content_asks().empty());
+  BOOST_TEST(rig.pool.settle(shots[0]) == shots[0]);
+  rig.desk.clear_outcomes(0, true);
+  o.service = 0;
+  BOOST_TEST(rig.give({o}).size() == 1U);
+  BOOST_TEST(rig.desk.content_asks().size() == 1U);
+  BOOST_TEST(rig.give({rig.order()}).size() == 1U);
+  BOOST_TEST(rig.desk.content_asks().empty());
+  BOOST_TEST(rig.desk.counters().contents_asked.get() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(orders_for_content_that_no_master_writes_are_refused) {
+  Rig rig;
+  wire::Order good = rig.order();
+  good.segment = wire::OrderSegment{1, 2, 3, 4};
+  good.content =
+      wire::OrderContent{.length = 60, .blanks = 1, .close = false, .redirect = as_bytes("redirect")};
+  good.request = as_bytes("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  wire::Order bad = good;
+  bad.content->length = kMaxPacket - 51;
+  rig.refused(bad, rig.desk.counters().bad_request);
+  bad.content->length = 0xffff;
+  rig.refused(bad, rig.desk.counters().bad_request);
+  bad = good;
+  bad.request = as_bytes("GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n\r\n");
+  rig.refused(bad, rig.desk.counters().bad_request);
+  bad.request = as_bytes("POST / HTTP/1.1\r\n\r\n");
+  rig.refused(bad, rig.desk.counters().bad_request);
 }
 
 BOOST_AUTO_TEST_CASE(segments_that_no_master_orders_are_refused) {

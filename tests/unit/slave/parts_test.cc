@@ -130,6 +130,49 @@ BOOST_AUTO_TEST_CASE(the_pool_gives_each_slot_once_and_says_when_it_is_empty) {
   BOOST_TEST(pool.answer(2).data() - pool.answer(1).data() == static_cast<std::ptrdiff_t>(kMaxPacket));
 }
 
+BOOST_AUTO_TEST_CASE(a_shot_goes_with_the_answer_that_was_offered_before_its_turn_and_with_no_later_one) {
+  ShotPool pool(4);
+  const auto shot = *pool.take();
+  const auto better = *pool.take();
+  BOOST_TEST(!pool.offer(shot, better));  // it is not open
+  BOOST_TEST(pool.settle(shot) == shot);
+  pool.open(shot);
+  BOOST_TEST(pool.offer(shot, better));
+  BOOST_TEST(!pool.offer(shot, better));
+  BOOST_TEST(pool.settle(shot) == better);
+  BOOST_TEST(pool.settle(shot) == better);
+  BOOST_TEST((pool.offered(shot) == better));
+  const std::uint32_t turn = pool.turn(shot);
+  pool.give_back(shot);
+  BOOST_TEST(pool.turn(shot) != turn);
+  const auto next = *pool.take();
+  BOOST_TEST(pool.settle(next) == next);  // nothing is left of what was
+  pool.open(next);
+  BOOST_TEST(pool.settle(next) == next);
+  BOOST_TEST(!pool.offer(next, better));
+  BOOST_TEST(!pool.offered(next));
+}
+
+BOOST_AUTO_TEST_CASE(a_shot_that_is_settled_on_one_thread_and_offered_an_answer_on_another_has_one) {
+  ShotPool pool(2);
+  for (int i = 0; i < 2000; ++i) {
+    const auto shot = *pool.take();
+    const auto better = *pool.take();
+    pool.open(shot);
+    pool[better].length = static_cast<std::uint16_t>(i);
+    std::uint32_t settled = 0;
+    std::thread sender([&] {
+      settled = pool.settle(shot);
+      if (settled == better && pool[better].length != i) settled = 99;
+    });
+    const bool taken = pool.offer(shot, better);
+    sender.join();
+    BOOST_REQUIRE(settled == (taken ? better : shot));
+    pool.give_back(better);
+    pool.give_back(shot);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(stamps_find_their_shots_in_any_order_and_only_once) {
   StampWindow window;
   for (std::uint32_t i = 0; i < 5; ++i) window.sent({100 + i, at(Nanos(i))});

@@ -90,7 +90,7 @@ struct Rig {
 BOOST_FIXTURE_TEST_SUITE(udp_backend, Rig)
 
 BOOST_AUTO_TEST_CASE(every_request_gets_its_own_answer) {
-  open({.service = {}, .udp = {}, .sockets = 64, .rest = 1ms, .probe = {}});
+  open({.service = {}, .udp = {}, .http = {}, .sockets = 64, .rest = 1ms, .probe = {}});
   for (std::uint32_t i = 0; i < 500; ++i) {
     ask(i, "echo " + std::to_string(i));
     if (i % 50 == 49) until([&] { return answers.size() == i + 1; });
@@ -102,7 +102,7 @@ BOOST_AUTO_TEST_CASE(every_request_gets_its_own_answer) {
 }
 
 BOOST_AUTO_TEST_CASE(a_second_datagram_of_an_answer_is_nobodys) {
-  open({.service = {}, .udp = {}, .sockets = 1, .rest = 50ms, .probe = {}});
+  open({.service = {}, .udp = {}, .http = {}, .sockets = 1, .rest = 50ms, .probe = {}});
   for (std::uint32_t i = 0; i < 5; ++i) {
     ask(i, "twice " + std::to_string(i));
     until([&] { return answers.size() == i + 1; });
@@ -113,7 +113,7 @@ BOOST_AUTO_TEST_CASE(a_second_datagram_of_an_answer_is_nobodys) {
 }
 
 BOOST_AUTO_TEST_CASE(the_late_answer_of_a_request_that_was_given_up_is_never_the_next_ones) {
-  open({.service = {}, .udp = {}, .timeout = 60ms, .sockets = 2, .rest = 0ms, .probe = {}});
+  open({.service = {}, .udp = {}, .http = {}, .timeout = 60ms, .sockets = 2, .rest = 0ms, .probe = {}});
   for (std::uint32_t i = 0; i < 40; ++i) {
     ask(i, (i % 2 == 0 ? "late " : "echo ") + std::to_string(i));
     until([&] { return answers.size() + unanswered.size() == i + 1; });
@@ -127,7 +127,7 @@ BOOST_AUTO_TEST_CASE(the_late_answer_of_a_request_that_was_given_up_is_never_the
 }
 
 BOOST_AUTO_TEST_CASE(when_all_sockets_are_in_use_the_next_request_is_refused_at_once) {
-  open({.service = {}, .udp = {}, .timeout = 100ms, .sockets = 3, .probe = {}});
+  open({.service = {}, .udp = {}, .http = {}, .timeout = 100ms, .sockets = 3, .probe = {}});
   for (std::uint32_t i = 0; i < 5; ++i) ask(i, "nothing");
   BOOST_TEST((unanswered == std::vector<std::uint32_t>{3, 4}));
   BOOST_TEST(backend->counters().full.get() == 2U);
@@ -139,7 +139,7 @@ BOOST_AUTO_TEST_CASE(when_all_sockets_are_in_use_the_next_request_is_refused_at_
 }
 
 BOOST_AUTO_TEST_CASE(an_answer_that_is_too_long_shows_its_length) {
-  open({.service = {}, .udp = {}, .probe = {}});
+  open({.service = {}, .udp = {}, .http = {}, .probe = {}});
   ask(1, "long");
   until([&] { return answers.contains(1); });
   BOOST_TEST(lengths[1] == 2000U);
@@ -148,7 +148,7 @@ BOOST_AUTO_TEST_CASE(an_answer_that_is_too_long_shows_its_length) {
 
 BOOST_AUTO_TEST_CASE(a_backend_may_be_told_whose_a_request_is) {
   const std::string signature("\r\n\r\n\0\r\nQUIT\n", 12);
-  open({.service = {}, .udp = {}, .proxy = true, .probe = {}});
+  open({.service = {}, .udp = {}, .http = {}, .proxy = true, .probe = {}});
   backend->ask(1, as_bytes(std::string_view("echo")),
                ProxiedRequest{*parse_endpoint("192.0.2.7:4660"), *parse_endpoint("198.51.100.1:80")});
   until([&] { return server->requests == 1; });
@@ -161,7 +161,7 @@ BOOST_AUTO_TEST_CASE(a_backend_may_be_told_whose_a_request_is) {
 
 BOOST_AUTO_TEST_CASE(a_backend_that_nobody_listens_at_is_down_and_with_a_probe_up_as_soon_as_it_answers) {
   server.reset();
-  open({.service = {}, .udp = {}, .sockets = 4, .probe = "6563686f", .probe_every = 30ms});
+  open({.service = {}, .udp = {}, .http = {}, .sockets = 4, .probe = "6563686f", .probe_every = 30ms});
   BOOST_TEST(!backend->up());
   run(100ms);
   BOOST_TEST(!backend->up());
@@ -175,11 +175,11 @@ BOOST_AUTO_TEST_CASE(a_backend_that_nobody_listens_at_is_down_and_with_a_probe_u
 }
 
 BOOST_AUTO_TEST_CASE(a_backend_that_answers_no_probe_is_down_and_without_probes_up_until_refused) {
-  open({.service = {}, .udp = {}, .timeout = 30ms, .probe = "00", .probe_every = 40ms});
+  open({.service = {}, .udp = {}, .http = {}, .timeout = 30ms, .probe = "00", .probe_every = 40ms});
   run(400ms);
   BOOST_TEST(!backend->up());
   BOOST_TEST(backend->counters().probes.get() >= 3U);
-  open({.service = {}, .udp = {}, .probe = {}});
+  open({.service = {}, .udp = {}, .http = {}, .probe = {}});
   BOOST_TEST(backend->up());
   server.reset();
   ask(1, "echo");

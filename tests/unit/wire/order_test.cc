@@ -31,7 +31,10 @@ Order some_order(const char* client, bool cookie) {
 bool same(const Order& a, const Order& b) {
   return a.race == b.race && a.instant == b.instant && a.service == b.service && a.address == b.address &&
          a.echo == b.echo && a.beacon == b.beacon && a.shadow == b.shadow && a.prompt == b.prompt &&
-         a.client == b.client && a.segment == b.segment &&
+         a.client == b.client && a.segment == b.segment && a.content.has_value() == b.content.has_value() &&
+         (!a.content || (a.content->length == b.content->length && a.content->blanks == b.content->blanks &&
+                         a.content->close == b.content->close &&
+                         std::ranges::equal(a.content->redirect, b.content->redirect))) &&
          std::ranges::equal(a.server_cookie, b.server_cookie) && std::ranges::equal(a.request, b.request);
 }
 
@@ -89,6 +92,44 @@ BOOST_AUTO_TEST_CASE(a_segment_goes_with_its_numbers) {
     BOOST_TEST(reader.ok());
     BOOST_TEST(
         (read_all(Bytes(room).first(wire::kOrdersHeader + wire::order_size(o) - 1)) == std::pair(0U, false)));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(an_order_for_content_has_the_redirect_too) {
+  for (const bool close : {false, true}) {
+    Order o = some_order("[2001:db8::9]:53", false);
+    o.segment = wire::OrderSegment{0x01020304, 0xfffefdfc, 0x11121314, 0x2122, 0x31};
+    o.content =
+        wire::OrderContent{.length = 1208, .blanks = 3, .close = close, .redirect = as_bytes("redirect")};
+    std::vector<std::uint8_t> room(512);
+    OrderWriter writer(room, from_ns<RefTime>(99));
+    BOOST_REQUIRE(writer.add(o));
+    BOOST_TEST(writer.size() == wire::kOrdersHeader + wire::order_size(o));
+    BOOST_REQUIRE(writer.add(some_order("192.0.2.9:5353", true)));
+    OrderReader reader(Bytes(room).first(writer.size()));
+    Order got;
+    BOOST_REQUIRE(reader.next(got));
+    BOOST_TEST(same(got, o));
+    BOOST_REQUIRE(reader.next(got));
+    BOOST_TEST(!got.content);
+    const std::size_t content = wire::kOrdersHeader + 22 + 16 + 15;
+    const std::vector<std::uint8_t> bytes{0x04, 0xb8, 0, 3, close ? std::uint8_t{1} : std::uint8_t{0}, 0, 8};
+    BOOST_TEST(std::vector(room.begin() + static_cast<long>(content),
+                           room.begin() + static_cast<long>(content) + 7) == bytes,
+               boost::test_tools::per_element());
+    const std::size_t one = wire::kOrdersHeader + wire::order_size(o);
+    for (std::size_t n = 0; n < one; ++n)
+      BOOST_TEST((read_all(Bytes(room).first(n)) == std::pair(0U, false)));
+    for (const auto& [at, value] :
+         {std::pair{content + 4, 2}, {content + 6, 0}, {content, 0}, {content + 3, 9}}) {
+      auto bad = room;
+      bad[at] = static_cast<std::uint8_t>(value);
+      if (at == content) bad[at + 1] = 7;  // a length below the redirect's
+      BOOST_TEST((read_all(Bytes(bad).first(one)) == std::pair(0U, false)));
+    }
+    auto bad = room;  // content without a segment
+    bad[wire::kOrdersHeader + 19] &= static_cast<std::uint8_t>(~32U);
+    BOOST_TEST((read_all(Bytes(bad).first(one)) == std::pair(0U, false)));
   }
 }
 
