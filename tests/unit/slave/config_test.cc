@@ -85,7 +85,8 @@ BOOST_AUTO_TEST_CASE(a_backend_is_one_server_of_this_site_for_one_service) {
   BOOST_REQUIRE(config->backends.size() == 1U);
   BOOST_TEST((config->backends[0].http == *parse_endpoint("127.0.0.1:8080")));
   BOOST_TEST((config->backends[0].timeout == 20ms));
-  BOOST_TEST(error("[[backend]]\nservice = \"web\"\n") == "backend.service: has one server: write http or udp");
+  BOOST_TEST(error("[[backend]]\nservice = \"web\"\n") ==
+             "backend.service: has one server: write http or udp");
   BOOST_TEST(
       error("[[backend]]\nservice = \"web\"\nhttp = \"0.0.0.0:80\"\n").starts_with("backend.http: is what"));
   BOOST_TEST(error("[[backend]]\nservice = \"web\"\nhttp = \"192.0.2.1:53\"\n")
