@@ -14,7 +14,8 @@ Host::Host(World& world, HostId id, SiteId site, std::string name, const HostClo
       site_(site),
       name_(std::move(name)),
       clock_(clock),
-      chronyd_(chronyd, world.fork(name_ + " chronyd")) {
+      chronyd_(chronyd, world.fork(name_ + " chronyd")),
+      icmp_random_(world.fork(name_ + " icmp")) {
   world.network.attach(id, site, *this);
   world.streams.attach(id, name_, *this);
   world_.queue.after(chronyd.first, [this] { measure(0); });
@@ -61,6 +62,20 @@ void Host::restart_chronyd() {
   stepped_ = false;
   chronyd_.lose_source();
   world_.queue.after(chronyd_.quality().first, [this, boot = boot_] { measure(boot); });
+}
+
+void Host::unwanted(const Packet& packet) {
+  if (!icmp_limit_.take(packet.source.ip, mono(), icmp_random_)) return;
+  const bool v4 = packet.destination.ip.family == Family::v4;
+  const auto quoted =
+      Bytes(packet.data).first(std::min(packet.data.size(), most_quoted(packet.destination.ip.family)));
+  world_.network.send_icmp(id_, {.offender = packet.destination.ip,
+                                 .type = static_cast<std::uint8_t>(v4 ? 3 : 1),
+                                 .code = static_cast<std::uint8_t>(v4 ? 3 : 4),
+                                 .source = packet.source,
+                                 .destination = packet.destination,
+                                 .quoted = {quoted.begin(), quoted.end()},
+                                 .about = packet.number});
 }
 
 void Host::step_clock(Nanos by) {

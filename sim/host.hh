@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "sim/chronyd.hh"
+#include "sim/icmp_limit.hh"
 #include "sim/world.hh"
 
 namespace flagfall::sim {
@@ -31,6 +32,8 @@ class Host : public Receiver, public StreamUser {
 
   [[nodiscard]] bool running() const { return running_; }
   [[nodiscard]] bool up() const override { return powered_; }
+  /// The kernel says that the port is closed, as often as its limits allow.
+  void unwanted(const Packet& packet) override;
   /// How often its process was started.
   [[nodiscard]] unsigned life() const { return life_; }
   [[nodiscard]] HostId id() const { return id_; }
@@ -83,6 +86,8 @@ class Host : public Receiver, public StreamUser {
   RefTime chronyd_away_until_;
   bool stepped_ = false;  // and chronyd has not measured since
   unsigned boot_ = 0;
+  IcmpLimit icmp_limit_;
+  SeededRandom icmp_random_;
 };
 
 }  // namespace flagfall::sim

@@ -5,7 +5,7 @@
 namespace flagfall::sim {
 namespace {
 
-enum : std::uint32_t { kSent = 1, kArrived, kLost };
+enum : std::uint32_t { kSent = 1, kArrived, kLost, kIcmpSent, kIcmpArrived };
 
 }  // namespace
 
@@ -13,6 +13,7 @@ Network::Network(EventQueue& queue, Trace& trace, std::uint64_t seed, std::size_
     : queue_(queue),
       trace_(trace),
       random_(seed),
+      icmp_random_(seed ^ 0x1c3b),
       sites_(sites),
       paths_(sites * sites),
       cut_until_(sites * sites, RefTime()) {}
@@ -77,7 +78,10 @@ void Network::send(HostId from, const Endpoint& source, const Endpoint& destinat
 void Network::arrive(const Packet& packet, HostId to) {
   Receiver& receiver = *hosts_[to].receiver;
   if (!receiver.up()) return lose(packet, Loss::host_down);
-  if (!receiver.listens(packet.destination)) return lose(packet, Loss::no_listener);
+  if (!receiver.listens(packet.destination)) {
+    lose(packet, Loss::no_listener);
+    return receiver.unwanted(packet);
+  }
   ++counters_.arrived;
   trace_.note(queue_.now(), kArrived, packet.number, to);
   trace_.line(queue_.now(), "#{} arrives", packet.number);
@@ -91,6 +95,36 @@ void Network::lose(const Packet& packet, Loss why) {
   trace_.note(queue_.now(), kLost, packet.number, kind);
   trace_.line(queue_.now(), "#{} {}", packet.number, kLossNames.at(kind));
   for (Witness* w : witnesses_) w->packet_lost(packet, why);
+}
+
+std::optional<Nanos> Network::icmp_travel(SiteId from, SiteId to) {
+  const Path& way = path(from, to);
+  if (cut_off(from, to) || icmp_random_.unit() < way.loss) return std::nullopt;
+  return way.delay +
+         Nanos(static_cast<std::int64_t>(icmp_random_.unit() * static_cast<double>(way.jitter.count())));
+}
+
+void Network::send_icmp(HostId from, IcmpError error) {
+  error.number = next_packet_++;
+  error.from = from;
+  ++counters_.icmp_sent;
+  trace_.note(queue_.now(), kIcmpSent, error.number, from, error.about);
+  if (trace_.wanted())
+    trace_.line(queue_.now(), "#{} ICMP {}/{} of {} for {}: about #{}", error.number, error.type, error.code,
+                to_string(error.offender), to_string(error.source), error.about);
+  for (Witness* w : witnesses_) w->icmp_sent(error);
+  const auto to = host_of(error.source.ip);
+  if (!to) return;
+  const auto travel = icmp_travel(hosts_[from].site, hosts_[*to].site);
+  if (!travel) return;
+  queue_.after(*travel, [this, error = std::move(error), to] {
+    Receiver& receiver = *hosts_[*to].receiver;
+    if (!receiver.up()) return;
+    ++counters_.icmp_arrived;
+    trace_.note(queue_.now(), kIcmpArrived, error.number, *to);
+    trace_.line(queue_.now(), "#{} arrives", error.number);
+    receiver.icmp(error);
+  });
 }
 
 std::optional<Nanos> Network::segment(HostId from, HostId to) {

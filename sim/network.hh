@@ -42,6 +42,30 @@ struct Packet {
   std::vector<std::uint8_t> data;
 };
 
+/// An ICMP error about a datagram, as the kernel that gets it hands it on: to the socket that sent the
+/// datagram
+/// (`source`), as net::UdpError has it.
+struct IcmpError {
+  std::uint64_t number = 0;  // of its sending, among the datagrams
+  HostId from = 0;           // who really sent it
+  IpAddress offender;        // who sent it, as it says
+  std::uint8_t type = 0, code = 0;
+  // The datagram that it quotes.
+  Endpoint source, destination;
+  std::vector<std::uint8_t> quoted;  // the start of its payload
+  std::uint64_t about = 0;           // its number; 0: there never was one
+};
+
+/// What fits into an error besides its headers and the quoted ones (facts: 520 and 1,184 octets).
+constexpr std::size_t most_quoted(Family family) {
+  return family == Family::v4 ? 520 : 1184;
+}
+/// RFC 792 and RFC 4443: port unreachable.
+constexpr bool port_unreachable(const IcmpError& error) {
+  return error.source.ip.family == Family::v4 ? error.type == 3 && error.code == 3
+                                              : error.type == 1 && error.code == 4;
+}
+
 /// Who takes datagrams.
 class Receiver {
  public:
@@ -49,6 +73,10 @@ class Receiver {
   /// Is this port open on this host?
   [[nodiscard]] virtual bool listens(const Endpoint& at) const = 0;
   virtual void receive(const Packet& packet) = 0;
+  /// A datagram came for a port that is not open: the kernel's to answer.
+  virtual void unwanted(const Packet& /*packet*/) {}
+  /// An error came about a datagram that this host has sent, it says. It may be a forger's word.
+  virtual void icmp(const IcmpError& /*error*/) {}
   /// Powered and running a kernel; a dead process alone is still up.
   [[nodiscard]] virtual bool up() const = 0;
 
@@ -65,6 +93,7 @@ class Witness {
   virtual void packet_sent(const Packet& packet) = 0;
   virtual void packet_arrived(const Packet& packet, HostId at) = 0;
   virtual void packet_lost(const Packet& packet, Loss why) = 0;
+  virtual void icmp_sent(const IcmpError& /*error*/) {}
 
  protected:
   Witness() = default;
@@ -74,6 +103,7 @@ class Witness {
 
 struct NetworkCounters {
   std::uint64_t sent = 0, arrived = 0, duplicated = 0, reordered = 0, retransmitted = 0, cuts = 0;
+  std::uint64_t icmp_sent = 0, icmp_arrived = 0;
   std::array<std::uint64_t, kLossNames.size()> lost{};
 };
 
@@ -91,6 +121,8 @@ class Network {
   void cut(SiteId a, SiteId b, Nanos how_long);
 
   void send(HostId from, const Endpoint& source, const Endpoint& destination, std::vector<std::uint8_t> data);
+  /// An ICMP error, to the host that `error.source` leads to.
+  void send_icmp(HostId from, IcmpError error);
 
   /// One try of a stream's segment: how long it takes, or nothing when it is lost.
   [[nodiscard]] std::optional<Nanos> segment(HostId from, HostId to);
@@ -108,10 +140,13 @@ class Network {
   Nanos travel(const Path& path);
   void arrive(const Packet& packet, HostId to);
   void lose(const Packet& packet, Loss why);
+  /// Nothing when the path loses it.
+  std::optional<Nanos> icmp_travel(SiteId from, SiteId to);
 
   EventQueue& queue_;
   Trace& trace_;
   SeededRandom random_;
+  SeededRandom icmp_random_;  // apart, so that errors change nothing for datagrams
   std::size_t sites_;
   std::vector<Path> paths_;
   std::vector<RefTime> cut_until_;

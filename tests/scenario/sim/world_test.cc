@@ -22,6 +22,7 @@ class Ear final : public Host {
   }
   [[nodiscard]] bool listens(const Endpoint& at) const override { return running() && at == at_; }
   void receive(const Packet& packet) override { heard.push_back(packet.number); }
+  void icmp(const IcmpError& error) override { errors.push_back(error); }
   bool stream_comes(StreamId /*id*/, const Endpoint& /*at*/, const Endpoint& /*from*/) override {
     return running();
   }
@@ -35,6 +36,7 @@ class Ear final : public Host {
 
   Endpoint at_;
   std::vector<std::uint64_t> heard;
+  std::vector<IcmpError> errors;
   StreamId stream = 0;
   std::string opened, octets, closed;
   net::SealKey key{};
@@ -115,6 +117,51 @@ BOOST_AUTO_TEST_CASE(datagrams_arrive_after_the_delay_unless_the_path_the_host_o
   BOOST_TEST(f.b.heard.size() == 1U);
   BOOST_TEST(f.world.network.counters().lost.at(static_cast<std::size_t>(Loss::cut)) == 1U);
   BOOST_TEST(f.world.network.counters().lost.at(static_cast<std::size_t>(Loss::host_down)) == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(a_closed_port_is_told_to_the_address_that_the_datagram_names_with_its_start) {
+  Fixture f;
+  const Endpoint client{*parse_ip("10.0.0.2"), 1234};
+  std::vector<std::uint8_t> data(600);
+  for (std::size_t i = 0; i < data.size(); ++i) data[i] = static_cast<std::uint8_t>(i);
+  // Host b's own datagram, in the name of a: the error goes to a.
+  f.world.network.send(1, f.a.at_, client, data);
+  f.run(1s);
+  BOOST_REQUIRE(f.a.errors.size() == 1U);
+  const IcmpError& error = f.a.errors.front();
+  BOOST_TEST(port_unreachable(error));
+  BOOST_TEST((error.offender == client.ip));
+  BOOST_TEST((error.source == f.a.at_));
+  BOOST_TEST((error.destination == client));
+  BOOST_TEST(error.about == 1U);
+  BOOST_TEST((error.quoted == std::vector(data.begin(), data.begin() + 520)));
+  // Nothing about an open port, and nothing from a host without power.
+  f.world.network.send(0, f.a.at_, f.b.at_, data);
+  f.b.lose_power();
+  f.world.network.send(0, f.a.at_, client, data);
+  f.run(1s);
+  BOOST_TEST(f.a.errors.size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_host_limits_its_icmp_errors_for_one_address_and_for_all) {
+  SeededRandom random(1);
+  IcmpLimit limit;
+  const auto taken = [&](const char* to, Nanos from, Nanos length, Nanos step) {
+    unsigned out = 0;
+    for (Nanos t = from; t < from + length; t += step)
+      if (limit.take(*parse_ip(to), MonoTime(t), random)) ++out;
+    return out;
+  };
+  BOOST_TEST(taken("192.0.2.1", 10s, 100ms, 10ms) == 6U);  // the burst
+  BOOST_TEST(taken("192.0.2.1", 11s, 10s, 10ms) == 10U);   // then one a second
+  BOOST_TEST(taken("2001:db8::1", 30s, 10ms, 1ms) == 6U);
+  BOOST_TEST(taken("2001:db8::1", 31s, 10s, 10ms) == 105U);  // the burst again, then ten a second
+  // 200 strangers at one moment: the host's own burst, each costs about one of it.
+  unsigned strangers = 0;
+  for (int i = 0; i < 200; ++i)
+    if (limit.take(*parse_ip("198.51.100." + std::to_string(i)), MonoTime(60s), random)) ++strangers;
+  BOOST_TEST(strangers > 35U);
+  BOOST_TEST(strangers < 75U);
 }
 
 BOOST_AUTO_TEST_CASE(a_stream_keeps_order_and_loses_nothing_on_a_bad_path) {
