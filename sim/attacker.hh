@@ -1,6 +1,9 @@
 // Somebody on the way who hears order datagrams, and who may send anything from
 // any address, but has no key: replays and changes what was heard, makes up
-// datagrams, asks in the name of others, and pesters the control port.
+// datagrams, asks in the name of others, and pesters the control port. It knows
+// what clients ask and from which ports (as with SAD DNS), but not their queries'
+// ids, and never guesses one: so no answer or ICMP error that it forges may have
+// an effect that needs the id.
 #pragma once
 
 #include <vector>
@@ -30,8 +33,18 @@ class Attacker final : public Host, public Witness {
   void packet_lost(const Packet& /*packet*/, Loss /*why*/) override {}
 
   struct Counters {
-    std::uint64_t spoofed = 0, replayed = 0, changed = 0, made_up = 0, pestered = 0;
+    std::uint64_t spoofed = 0, replayed = 0, changed = 0, made_up = 0, pestered = 0, flooded = 0, answers = 0,
+                  errors = 0;
   };
+  struct Flood {
+    Nanos length;
+    unsigned per_second;
+    /// Datagrams of 1,200 octets that say nothing, to fill the line; else queries, to fill the master.
+    bool heavy;
+  };
+  /// Against one address of one master.
+  void flood(const Flood& flood);
+
   [[nodiscard]] const Counters& counters() const { return counters_; }
 
  private:
@@ -39,6 +52,10 @@ class Attacker final : public Host, public Witness {
   void process_gone() override {}
   void attack();
   void spoof();
+  void spoof_one(const Endpoint& to, std::uint8_t net);
+  void flood_on(const Flood& flood, const Endpoint& to, RefTime end);
+  void forge_answers();
+  void forge_error();
   void replay(bool change);
   void make_up();
   void pester();
@@ -50,7 +67,8 @@ class Attacker final : public Host, public Witness {
   Options options_;
   Judge& judge_;  // NOLINT(*-ref-data-members)
   SeededRandom random_;
-  std::vector<Packet> heard_;
+  std::vector<Packet> heard_;  // orders
+  std::vector<Packet> asked_;  // clients' queries
   std::uint64_t next_ = 0;
   Counters counters_;
 };

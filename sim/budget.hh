@@ -20,15 +20,17 @@ class Budget {
   explicit Budget(const BucketLimit& limit) : limit_(limit), level_(std::max(limit.burst, 1.0)) {}
   /// False when it was empty. Forgives what host clocks err by (500 ppm) and rounding.
   bool take(RefTime now) {
-    if (started_) {
-      const double gone = static_cast<double>((now - last_).count()) * 1e-9;
-      level_ = std::min(std::max(limit_.burst, 1.0), level_ + gone * limit_.rate * 1.0005);
-    }
+    level_ = level(now);
     started_ = true;
     last_ = now;
     if (level_ < 0.99) return false;
     level_ = std::max(level_ - 1, 0.0);
     return true;
+  }
+  [[nodiscard]] double level(RefTime now) const {
+    if (!started_) return level_;
+    const double gone = static_cast<double>((now - last_).count()) * 1e-9;
+    return std::min(std::max(limit_.burst, 1.0), level_ + gone * limit_.rate * 1.0005);
   }
 
  private:

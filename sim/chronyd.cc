@@ -30,8 +30,8 @@ Nanos grown(Nanos age, std::int64_t ppb) {
 
 }  // namespace
 
-void Chronyd::measure(const HostClock& clock, RefTime now) {
-  const Nanos truth = now.time_since_epoch() - clock.real(now).time_since_epoch();
+void Chronyd::measure(const HostClock& clock, RefTime now, RefTime reference) {
+  const Nanos truth = reference.time_since_epoch() - clock.real(now).time_since_epoch();
   const auto uniform = [&](std::int64_t most) {  // -most..most
     return static_cast<std::int64_t>(random_.next() % static_cast<std::uint64_t>(2 * most + 1)) - most;
   };
@@ -66,7 +66,7 @@ std::vector<std::uint8_t> Chronyd::answer(Bytes request, RefTime now) const {
   w.u32(0x7f7f0101);
   for (int i = 0; i < 5; ++i) w.u32(0);
   w.u16(measured_ ? 2 : 0);
-  w.u16(static_cast<std::uint16_t>(measured_ ? wire::ChronyLeap::normal : wire::ChronyLeap::unsynchronised));
+  w.u16(static_cast<std::uint16_t>(measured_ ? leap_status_ : wire::ChronyLeap::unsynchronised));
   const Nanos reference = reference_time_.time_since_epoch();
   w.u32(0);
   w.u32(static_cast<std::uint32_t>(reference / std::chrono::seconds(1)));
@@ -74,7 +74,7 @@ std::vector<std::uint8_t> Chronyd::answer(Bytes request, RefTime now) const {
   w.u32(chrony_float(correction_ + grown(age, drift_ppb_)));
   for (int i = 0; i < 5; ++i) w.u32(0);  // last and RMS offset, frequency, residual, skew
   w.u32(chrony_float(quality_.error * 2));
-  w.u32(chrony_float(Nanos(1000) + grown(age, quality_.skew_ppb + kMaxClockErrorPpb)));
+  w.u32(chrony_float(Nanos(1000) + grown(age, quality_.skew_ppb + quality_.wander_ppb + kMaxClockErrorPpb)));
   w.u32(0);
   return out;
 }

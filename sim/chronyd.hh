@@ -17,14 +17,29 @@ struct ChronydQuality {
   Nanos poll = std::chrono::seconds(2);         // from one measurement to the next
   Nanos first = std::chrono::milliseconds(1500);  // after the start
   std::int64_t skew_ppb = 200;                    // its frequency estimate's error
+  std::int64_t wander_ppb = 0;                    // what it allows for clocks that change their rate
+  /// With a leap second, the kernel steps CLOCK_REALTIME (`leapsecmode system`), or chronyd steps what it
+  /// says of it (all that `chronyd -x` can do).
+  bool steps_leaps = false;
 };
 
 class Chronyd {
  public:
   Chronyd(const ChronydQuality& quality, std::uint64_t seed) : quality_(quality), random_(seed) {}
 
-  /// Measures; to be called every `quality().poll`.
-  void measure(const HostClock& clock, RefTime now);
+  /// Measures; to be called every `quality().poll`. `reference`: the true time, as all clocks should show it.
+  void measure(const HostClock& clock, RefTime now, RefTime reference);
+  /// A leap second will come at the end of the day.
+  void announce(Nanos leap_by) {
+    leap_status_ = leap_by < Nanos(0) ? wire::ChronyLeap::insert : wire::ChronyLeap::remove;
+  }
+  /// It has come: the kernel has stepped the clock by as much as the true time,
+  void leaped() { leap_status_ = wire::ChronyLeap::normal; }
+  /// or nobody has stepped the clock.
+  void leap(Nanos leap_by) {
+    leaped();
+    correction_ += leap_by;
+  }
   /// It no longer has a source that it trusts.
   void lose_source() { measured_ = false; }
   /// The reply to a request; empty when the request is none.
@@ -36,6 +51,7 @@ class Chronyd {
   ChronydQuality quality_;
   SeededRandom random_;
   bool measured_ = false;
+  wire::ChronyLeap leap_status_ = wire::ChronyLeap::normal;
   RefTime when_;
   RealTime reference_time_;     // by the clock as it was then; a clock that is set changes nothing here
   Nanos correction_{};          // true time minus CLOCK_REALTIME, as measured

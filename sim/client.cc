@@ -1,55 +1,39 @@
 #include "sim/client.hh"
 
 namespace flagfall::sim {
-namespace {
-
-using std::chrono::milliseconds;
-
-}  // namespace
-
-const std::vector<ResolverStyle> kResolverStyles = {
-    {.name = "stub"},
-    {.name = "stub with EDNS", .tries = 3, .edns = true},
-    // unbound's first time-out for an unknown server is 376 ms, doubled up to five times.
-    {.name = "unbound",
-     .timeout = milliseconds(376),
-     .growth = 2,
-     .tries = 5,
-     .new_port = true,
-     .edns = true},
-    {.name = "unbound, 0x20",
-     .timeout = milliseconds(376),
-     .growth = 2,
-     .tries = 5,
-     .new_port = true,
-     .edns = true,
-     .mixed_case = true},
-    {.name = "with cookies",
-     .timeout = milliseconds(800),
-     .growth = 2,
-     .tries = 4,
-     .new_port = true,
-     .edns = true,
-     .cookies = true},
-};
 
 Client::Client(World& world, HostId id, SiteId site, const std::string& name, Options options, Judge& judge)
     : Host(world, id, site, name, HostClock(kStart, std::chrono::hours(1), Nanos(0), 0)),
       options_(std::move(options)),
       judge_(judge),
-      random_(world.fork(name)) {
+      random_(world.fork(name)),
+      known_(options_.servers.size()) {
   world.network.route(options_.address, id);
   for (int i = 0; i < 8; ++i) client_cookie_.push_back(static_cast<std::uint8_t>(random_.next()));
   start();
 }
 
 void Client::ask(const std::string& name, std::uint16_t type) {
+  ++counters_.wanted;
   const std::uint64_t number = next_++;
-  Lookup& lookup = lookups_[number];
+  if (options_.style.caches) {
+    const Question question{name, type};
+    if (const auto kept = cached_.find(question); kept != cached_.end() && mono() < kept->second) {
+      ++counters_.from_cache;
+      return;
+    }
+    if (!under_way_.try_emplace(question, number).second) {
+      ++counters_.joined;
+      return;
+    }
+  }
+  const std::size_t servers = options_.servers.size();
+  Lookup& lookup =
+      lookups_.try_emplace(number, Lookup{Tries(options_.style, servers, number % servers), mono()})
+          .first->second;
   lookup.query.name = name;
   lookup.query.type = type;
   lookup.query.edns = options_.style.edns;
-  lookup.timeout = options_.style.timeout;
   send(number);
 }
 
@@ -62,43 +46,75 @@ void Client::open_port(Lookup& lookup, std::uint64_t number) {
   lookup.query.id = static_cast<std::uint16_t>(random_.next());
 }
 
+void Client::close(std::uint64_t number) {
+  const Lookup& lookup = lookups_.at(number);
+  ports_.erase(lookup.port);
+  if (options_.style.caches) under_way_.erase({lookup.query.name, lookup.query.type});
+  lookups_.erase(number);
+}
+
 void Client::send(std::uint64_t number) {
   Lookup& lookup = lookups_.at(number);
-  lookup.server = options_.servers[(number + lookup.tries.size()) % options_.servers.size()];
+  const auto next = lookup.plan.next(known_, mono() - lookup.started, random_);
+  if (!next) {
+    world_.trace.line(world_.now(), "{} gives up on {}", name(), lookup.query.name);
+    judge_.gave_up(lookup.tries);
+    return close(number);
+  }
+  lookup.now = *next;
+  lookup.sent_at = mono();
+  const Endpoint& server = options_.servers[next->server];
   bool verified = false;
-  if (lookup.tries.empty() || options_.style.new_port) open_port(lookup, number);
+  const bool anew = lookup.tries.empty() || options_.style.new_port;
+  if (anew) open_port(lookup, number);
   if (options_.style.cookies) {
-    const auto known = cookies_.find(lookup.server);
+    const auto known = cookies_.find(server);
     verified = known != cookies_.end();
     lookup.query.cookie = verified ? known->second : client_cookie_;
   }
-  if (lookup.tries.empty() || options_.style.new_port)
-    lookup.sent = write_query(lookup.query, options_.style.mixed_case ? &random_ : nullptr);
+  if (anew) lookup.sent = write_query(lookup.query, options_.style.mixed_case ? &random_ : nullptr);
   const Endpoint from{options_.address, lookup.port};
   lookup.tries.push_back(judge_.asked(from, lookup.sent, verified, false));
   if (world_.trace.wanted())
     world_.trace.line(world_.now(), "{} asks {} type {}, try {}", name(), lookup.query.name,
                       lookup.query.type, lookup.tries.size());
-  world_.network.send(id(), from, lookup.server, lookup.sent);
-  after(lookup.timeout, [this, number, tries = lookup.tries.size()] { time_out(number, tries); });
-  lookup.timeout *= options_.style.growth;
+  after(next->timeout, [this, number, tries = lookup.tries.size()] { time_out(number, tries); });
+  world_.network.send(id(), from, server, lookup.sent);
 }
 
 void Client::time_out(std::uint64_t number, std::size_t tries) {
   const auto at = lookups_.find(number);
   if (at == lookups_.end() || at->second.tries.size() != tries) return;
-  if (tries < options_.style.tries) return send(number);
-  world_.trace.line(world_.now(), "{} gives up on {}", name(), at->second.query.name);
-  judge_.gave_up(at->second.tries);
-  ports_.erase(at->second.port);
-  lookups_.erase(at);
+  known_[at->second.now.server].lost(at->second.now.timeout);
+  send(number);
+}
+
+void Client::icmp(const IcmpError& error) {
+  const auto port = ports_.find(error.source.port);
+  if (!options_.style.hears_icmp || !port_unreachable(error) || port == ports_.end()) return;
+  const std::uint64_t number = port->second;
+  Lookup& lookup = lookups_.at(number);
+  if (options_.servers[lookup.now.server] != error.destination) return;
+  ++counters_.icmp;
+  lookup.plan.refused(lookup.now.server);
+  send(number);
+}
+
+/// What makes a resolver believe that an answer is the one it waits for.
+bool Client::fits(const Lookup& lookup, const Packet& packet, const std::optional<AnswerText>& answer) const {
+  return answer && packet.source == options_.servers[lookup.now.server] && answer->id == lookup.query.id &&
+         std::ranges::equal(question_of(lookup.sent), answer->question);
 }
 
 void Client::receive(const Packet& packet) {
   const auto number = ports_.at(packet.destination.port);
   Lookup& lookup = lookups_.at(number);
   const auto answer = read_answer(packet.data);
-  // Nobody forges answers in this world.
+  if (packet.from == options_.forger) {
+    ++counters_.forged;
+    if (fits(lookup, packet, answer)) judge_.accuse("query: " + name() + " believes a forged answer");
+    return;
+  }
   if (!answer) return judge_.accuse("query: " + name() + " got an answer that does not parse");
   if (std::ranges::find(options_.servers, packet.source) == options_.servers.end())
     return judge_.accuse("query: " + name() + " got an answer from " + to_string(packet.source));
@@ -106,11 +122,13 @@ void Client::receive(const Packet& packet) {
   check(lookup, *answer);
   if (options_.style.cookies && answer->cookie.size() > client_cookie_.size())
     cookies_[packet.source] = answer->cookie;
+  if (options_.style.new_port) known_[lookup.now.server].answered(mono() - lookup.sent_at);
   world_.trace.line(world_.now(), "{} has its answer for {} from #{}", name(), lookup.query.name,
                     packet.number);
   judge_.answered(lookup.tries.back());
-  ports_.erase(lookup.port);
-  lookups_.erase(number);
+  if (options_.style.caches && answer->ttl)
+    cached_[{lookup.query.name, lookup.query.type}] = mono() + std::chrono::seconds(*answer->ttl);
+  close(number);
 }
 
 void Client::check(const Lookup& lookup, const AnswerText& answer) {

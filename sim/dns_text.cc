@@ -1,5 +1,6 @@
 #include "sim/dns_text.hh"
 
+#include <algorithm>
 #include <cctype>
 
 namespace flagfall::sim {
@@ -48,9 +49,11 @@ bool read_record(Bytes packet, ByteReader& in, bool answer, AnswerText& out) {
   if (!owner) return false;
   in.skip(*owner);
   const std::uint16_t type = in.u16();
-  in.skip(6);
+  in.skip(2);
+  const std::uint32_t ttl = in.u32();
   const Bytes data = in.sized();
   if (!in.ok()) return false;
+  if (answer) out.ttl = std::min(out.ttl.value_or(ttl), ttl);
   if (answer && ((type == kTypeA && data.size() == 4) || (type == kTypeAaaa && data.size() == 16)))
     out.addresses.push_back(ip_from_bytes(data));
   if (type == kOpt) read_options(data, out);

@@ -34,6 +34,7 @@ struct AnswerText {
   unsigned rcode = 0;
   std::vector<std::uint8_t> question;  // its octets, as they came
   std::vector<IpAddress> addresses;    // of A and AAAA records in the answer section
+  std::optional<std::uint32_t> ttl;    // the least of the answer section
   std::vector<std::uint8_t> cookie;    // the option's data, or empty
 };
 

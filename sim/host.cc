@@ -5,6 +5,8 @@ namespace {
 
 enum : std::uint32_t { kStarted = 32, kGone };
 
+constexpr Nanos kLeapClose = std::chrono::seconds(5);
+
 }  // namespace
 
 Host::Host(World& world, HostId id, SiteId site, std::string name, const HostClock& clock,
@@ -19,10 +21,35 @@ Host::Host(World& world, HostId id, SiteId site, std::string name, const HostClo
   world.network.attach(id, site, *this);
   world.streams.attach(id, name_, *this);
   world_.queue.after(chronyd.first, [this] { measure(0); });
+  clock_.step(world.scale.shift);
+  if (world.scale.leaps()) await_leap();
+}
+
+/// A leap second happens when the clock that makes it says so: the kernel's, which steps CLOCK_REALTIME at
+/// its own midnight, or chronyd's, which knows the time.
+void Host::await_leap() {
+  const TimeScale& scale = world_.scale;
+  if (chronyd_.quality().steps_leaps) {
+    chronyd_.announce(scale.leap_by);
+    world_.queue.at(scale.leap, [this] { chronyd_.leap(world_.scale.leap_by); });
+    return;
+  }
+  const RealTime when((scale.leap + scale.shift).time_since_epoch());
+  if (real() >= when) {
+    clock_.step(scale.leap_by);
+    chronyd_.leaped();
+    world_.trace.line(world_.now(), "{} has a leap second", name_);
+    return;
+  }
+  chronyd_.announce(scale.leap_by);
+  // Looks again at the time: the clock may have been set by then.
+  const Nanos ahead = std::min<Nanos>(when - real(), std::chrono::seconds(1));
+  world_.queue.at(clock_.truth(mono() + ahead), [this] { await_leap(); });
 }
 
 void Host::start() {
   if (running_ || !powered_) return;
+  if (frozen()) return world_.queue.at(frozen_until_, [this] { start(); });
   running_ = true;
   ++life_;
   // A process that was not there when the clock was stepped has no means to see it before chronyd does.
@@ -35,6 +62,7 @@ void Host::start() {
 void Host::kill() {
   if (!running_) return;
   running_ = false;
+  paused_.until = std::min(paused_.until, std::max(world_.now(), frozen_until_));
   world_.trace.note(world_.now(), kGone, id_, 0);
   world_.trace.line(world_.now(), "{} is killed", name_);
   process_gone();
@@ -44,6 +72,8 @@ void Host::kill() {
 void Host::lose_power() {
   if (!powered_) return;
   powered_ = false;
+  paused_.until = std::min(paused_.until, world_.now());
+  frozen_until_ = {};
   world_.trace.note(world_.now(), kGone, id_, 1);
   world_.trace.line(world_.now(), "{} loses power", name_);
   if (running_) process_gone();
@@ -55,6 +85,23 @@ void Host::restore_power() {
   if (powered_) return;
   powered_ = true;
   restart_chronyd();
+}
+
+void Host::pause(Nanos how_long) {
+  if (running_) stand_still(how_long);
+}
+
+void Host::freeze(Nanos how_long) {
+  if (!powered_) return;
+  stand_still(how_long);
+  frozen_until_ = std::max(frozen_until_, world_.now() + how_long);
+}
+
+void Host::stand_still(Nanos how_long) {
+  const RefTime now = world_.now();
+  if (paused_.until < now) paused_.from = now;
+  paused_.until = std::max(paused_.until, now + how_long);
+  world_.trace.line(now, "{} stands still for {} ms", name_, how_long.count() / 1'000'000);
 }
 
 void Host::restart_chronyd() {
@@ -86,8 +133,13 @@ void Host::step_clock(Nanos by) {
 
 void Host::measure(unsigned boot) {
   if (!powered_ || boot != boot_) return;
+  if (frozen()) return world_.queue.at(frozen_until_, [this, boot] { measure(boot); });
+  // chronyd takes no samples near a leap second (LEAP_SECOND_CLOSE).
+  const TimeScale& scale = world_.scale;
+  if (scale.leaps() && std::chrono::abs(world_.now() - scale.leap) <= kLeapClose)
+    return world_.queue.at(scale.leap + kLeapClose + Nanos(1), [this, boot] { measure(boot); });
   stepped_ = false;
-  chronyd_.measure(clock_, world_.now());
+  chronyd_.measure(clock_, world_.now(), world_.scale.reference(world_.now()));
   world_.queue.after(chronyd_.quality().poll, [this, boot] { measure(boot); });
 }
 
@@ -101,8 +153,14 @@ std::vector<std::uint8_t> Host::ask_chronyd(Bytes request) const {
 }
 
 void Host::at(MonoTime when, EventQueue::Action action) {
-  world_.queue.at(clock_.truth(when), [this, life = life_, action = std::move(action)] {
-    if (running_ && life_ == life) action();
+  wake(clock_.truth(when), life_, std::move(action));
+}
+
+void Host::wake(RefTime when, unsigned life, EventQueue::Action action) {
+  world_.queue.at(when, [this, life, action = std::move(action)]() mutable {
+    if (!running_ || life_ != life) return;
+    if (paused_.until > world_.now()) return wake(paused_.until, life, std::move(action));
+    action();
   });
 }
 

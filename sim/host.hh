@@ -1,8 +1,9 @@
 // One host of the world: a name, a place, clocks, and at most one process that
-// may be killed, lose power, and start again. What the process does is the
-// derived class's. Timers belong to a process and die with it.
+// may be stopped and go on, be killed, lose power, and start again. What the
+// process does is the derived class's. Timers belong to a process and die with it.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,9 +30,23 @@ class Host : public Receiver, public StreamUser {
   void lose_power();
   /// Power is back; start() is another step.
   void restore_power();
+  /// The process stands still (SIGSTOP), its kernel does not: datagrams, octets and timers wait.
+  void pause(Nanos how_long);
+  /// The whole virtual machine stands still, while its clocks go on; datagrams wait in the network card.
+  void freeze(Nanos how_long);
 
   [[nodiscard]] bool running() const { return running_; }
   [[nodiscard]] bool up() const override { return powered_; }
+  [[nodiscard]] RefTime paused_until() const override { return paused_.until; }
+  [[nodiscard]] bool frozen() const override { return frozen_until_ > world_.now(); }
+  /// It stood still at some moment since `t`.
+  [[nodiscard]] bool paused_since(RefTime t) const {
+    return paused_.until > t && paused_.from <= world_.now();
+  }
+  /// Since when it stood still, when it has gone on only `ago` or less, or not yet.
+  [[nodiscard]] std::optional<RefTime> just_paused(Nanos ago) const {
+    return paused_since(world_.now() - ago) ? std::optional(paused_.from) : std::nullopt;
+  }
   /// The kernel says that the port is closed, as often as its limits allow.
   void unwanted(const Packet& packet) override;
   /// How often its process was started.
@@ -73,7 +88,14 @@ class Host : public Receiver, public StreamUser {
   World& world_;  // NOLINT(*-ref-data-members): a host is part of one world
 
  private:
+  struct Pause {
+    RefTime from, until;
+  };
   void measure(unsigned boot);
+  void await_leap();
+  void stand_still(Nanos how_long);
+  /// Runs in this life's process, as soon as that does not stand still.
+  void wake(RefTime when, unsigned life, EventQueue::Action action);
 
   HostId id_;
   SiteId site_;
@@ -86,6 +108,8 @@ class Host : public Receiver, public StreamUser {
   RefTime chronyd_away_until_;
   bool stepped_ = false;  // and chronyd has not measured since
   unsigned boot_ = 0;
+  Pause paused_;
+  RefTime frozen_until_;
   IcmpLimit icmp_limit_;
   SeededRandom icmp_random_;
 };

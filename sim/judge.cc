@@ -39,6 +39,8 @@ double ms(Nanos n) {
 
 /// Clocks are integers of nanoseconds, rounded here and there.
 constexpr Nanos kRounding = std::chrono::microseconds(2);
+/// What has waited in a host that stood still is dealt with after so long.
+constexpr Nanos kAfterPause = std::chrono::milliseconds(100);
 
 }  // namespace
 
@@ -94,7 +96,9 @@ void Judge::session_over(const net::SealKey& key) {
   Session& session = sessions_[key];
   session.over = true;
   for (OrderRecord& o : orders_)
-    if (o.session == &session && o.arrived && world_.now() - o.arrived_at <= promises_.slave_queue)
+    if (o.session == &session && o.arrived &&
+        session.slave->just_paused(promises_.slave_queue).value_or(world_.now()) - o.arrived_at <=
+            promises_.slave_queue)
       o.stray = true;
 }
 
@@ -115,6 +119,7 @@ void Judge::sent_by_master(Master& master, const Packet& packet) {
     master.guard = GuardBudget(promises_.guard);
     master.raced.clear();
     master.races.clear();
+    master.answers.clear();
   }
   for (Slave& s : slaves_)
     if (s.orders == packet.destination) return orders_sent(master, s, packet);
@@ -124,6 +129,7 @@ void Judge::sent_by_master(Master& master, const Packet& packet) {
     return breach("query: {} answered a question that {} never asked", master.host->name(),
                   to_string(packet.destination));
   ++counters_.direct;
+  if (!asks_[*ask].verified) (void)answers_to(master, packet.destination.ip).take(world_.now());
   asks_[*ask].direct.push_back(packet.number);
   flights_[packet.number] = Flight::under_way;
 }
@@ -136,13 +142,29 @@ void Judge::handled(const Host& master, const std::vector<const Packet*>& querie
       asks.push_back(*id);
     }
   for (const AskId id : asks) {
-    const Ask& ask = asks_[id];
-    const std::size_t reactions = ask.direct.size() + ask.races;
-    if (reactions < ask.handled)
+    Ask& ask = asks_[id];
+    const std::size_t reactions = ask.direct.size() + ask.races + ask.limited;
+    if (reactions < ask.handled && above_limit(master, ask)) {
+      ++ask.limited;
+      ++counters_.limited;
+    } else if (reactions < ask.handled)
       breach("query: {} took a query of {} and did nothing about it", master.name(), to_string(ask.from));
     if (reactions > ask.handled)
       breach("query: {} did more than one thing about a query of {}", master.name(), to_string(ask.from));
   }
+}
+
+Budget& Judge::answers_to(Master& master, const IpAddress& client) const {
+  const auto& limit = promises_.answers;
+  const unsigned length = client.family == Family::v4 ? limit.prefix_v4 : limit.prefix_v6;
+  return master.answers.try_emplace(masked(client, length), limit.network).first->second;
+}
+
+/// This client's network has had all its answers: the next need not be sent.
+bool Judge::above_limit(const Host& host, const Ask& ask) {
+  const auto master = std::ranges::find(masters_, &host, &Master::host);
+  return !ask.verified && master != masters_.end() &&
+         answers_to(*master, ask.from.ip).level(world_.now()) < 2;
 }
 
 void Judge::sent_by_slave(Slave& slave, const Packet& packet) {
@@ -155,7 +177,9 @@ void Judge::sent_by_slave(Slave& slave, const Packet& packet) {
     cap.burst += cap.rate * static_cast<double>(longest.count()) * 1e-9;
     slave.cap = Budget(cap);
   }
-  if (!slave.cap.take(world_.now())) return breach("guard: {} sends above its own cap", slave.host->name());
+  // After a pause, answers of before it leave together with new ones.
+  if (!slave.cap.take(world_.now()) && !slave.host->just_paused(kAfterPause))
+    return breach("guard: {} sends above its own cap", slave.host->name());
   const auto& mine = slave.sources;
   if (std::ranges::find(mine, packet.source) == mine.end())
     return breach("order: {} sent from {}, which it may not", slave.host->name(), to_string(packet.source));
@@ -190,6 +214,7 @@ void Judge::echoed(Slave& slave, OrderRecord& order) {
   order.echoed = true;
   ++counters_.echoed;
   const Nanos miss = std::chrono::abs(world_.now() - order.instant - wire::kEchoAfter);
+  if (slave.host->paused_since(order.instant)) return;
   if (miss > promises_.max_error + promises_.wake_up + kRounding)
     breach("order: {} sent an echo {:.3f} ms away from its time", slave.host->name(), ms(miss));
 }
@@ -202,7 +227,9 @@ void Judge::fired(Slave& slave, OrderRecord& order, const Packet& packet) {
   ++counters_.fired;
   const Nanos miss = world_.now() - order.instant;
   const Nanos allowed = promises_.max_error + promises_.wake_up + kRounding;
-  const bool in_time = order.instant - order.arrived_at > allowed;
+  // Who stands still at the instant sends when it goes on, and says how late that was.
+  const bool in_time =
+      order.instant - order.arrived_at > allowed && !slave.host->paused_since(order.arrived_at);
   if (miss < -allowed) breach("order: {} sent {:.3f} ms before the instant", slave.host->name(), -ms(miss));
   if (in_time && miss > allowed)
     breach("order: {} sent {:.3f} ms after the instant of an order that came in time", slave.host->name(),
@@ -250,7 +277,9 @@ void Judge::packet_lost(const Packet& packet, Loss /*why*/) {
 
 void Judge::clock(const Host& host, const clocksync::RefMap& map) {
   if (map.status == wire::ClockStatus::unknown) return;
-  const Nanos error = std::chrono::abs(map.to_ref(host.mono()) - world_.now());
+  const RefTime said = map.to_ref(host.mono());
+  if (map.near_leap(said)) return;  // it says itself that it may be a second off
+  const Nanos error = std::chrono::abs(said - world_.scale.reference(world_.now()));
   const Nanos bound = map.bound_at(host.mono()) + kRounding;
   if (error > bound)
     breach("clock: {} is wrong by {:.6f} ms, its bound is {:.6f} ms", host.name(), ms(error), ms(bound));
@@ -264,12 +293,18 @@ bool Judge::failed(std::uint64_t packet) const {
   return flights_.at(packet) != Flight::arrived;
 }
 
+/// A client may give up at any moment, when it believes an ICMP error.
+RefTime Judge::fires_before(const OrderRecord& o) const {
+  return std::max(o.instant, o.arrived_at) + promises_.max_error + promises_.wake_up + promises_.slave_queue;
+}
+
 bool Judge::excused(const OrderRecord& o) const {
   if (!o.arrived || o.refused || o.stray || o.shadow) return true;
   if (o.fired) return failed(o.answer);
   for (const Slave& s : slaves_)
     if (s.host->id() == o.slave)
-      return s.host->life() != o.life || !s.host->running() || world_.now() < o.instant;
+      return s.host->life() != o.life || !s.host->running() || world_.now() < fires_before(o) ||
+             s.host->just_paused(kAfterPause);
   return false;
 }
 

@@ -27,6 +27,7 @@
 #include <vector>
 
 #include "clocksync/ref_clock.hh"
+#include "common/dns/rate_limit.hh"
 #include "common/wire/order.hh"
 #include "common/wire/session.hh"
 #include "master/race_core.hh"
@@ -47,6 +48,8 @@ struct Promises {
   std::vector<Nanos> delays = {std::chrono::milliseconds(25)};  // of the services
   Nanos queue = std::chrono::milliseconds(1);  // the longest that the modelled kernel keeps a query
   Nanos max_error = std::chrono::milliseconds(5);
+  /// Of ordinary answers to one network that nobody verified; what is more need not be answered.
+  dns::RateLimit::Options answers{};
   BucketLimit slave_cap;
   /// The longest that a datagram waits for the modelled slave's loop.
   Nanos slave_queue = std::chrono::microseconds(100);
@@ -55,7 +58,7 @@ struct Promises {
 
 struct JudgeCounters {
   std::uint64_t asks = 0, forged_asks = 0, races = 0, orders = 0, fired = 0, fired_late = 0, refused = 0,
-                direct = 0, gave_up = 0, answered = 0, replays_seen = 0, echoed = 0;
+                direct = 0, limited = 0, gave_up = 0, answered = 0, replays_seen = 0, echoed = 0;
 };
 
 class Judge final : public Witness {
@@ -110,6 +113,7 @@ class Judge final : public Witness {
     bool forged = false;
     unsigned handled = 0;
     unsigned races = 0;
+    unsigned limited = 0;               // times that it need not be answered
     std::vector<std::uint64_t> direct;  // packets that answer it, from a master
     std::vector<OrderIndex> orders;
   };
@@ -166,6 +170,7 @@ class Judge final : public Witness {
     std::vector<Endpoint> addresses;
     unsigned life = 0;
     GuardBudget guard;
+    std::map<IpAddress, Budget> answers;                               // by client network
     std::unordered_map<std::string, std::pair<RefTime, AskId>> raced;  // by client and question
     std::unordered_map<std::uint64_t, Race> races;                     // by id
   };
@@ -183,9 +188,14 @@ class Judge final : public Witness {
   void echoed(Slave& slave, OrderRecord& order);
   /// How long a master may not race this question again.
   [[nodiscard]] Nanos retry_window(const Master& master, const Ask& ask) const;
+  /// When an order that arrived is fired at the latest.
+  [[nodiscard]] RefTime fires_before(const OrderRecord& order) const;
   [[nodiscard]] bool excused(const OrderRecord& order) const;
   [[nodiscard]] bool excused(const Ask& ask) const;
   [[nodiscard]] bool failed(std::uint64_t packet) const;
+  [[nodiscard]] bool above_limit(const Host& host, const Ask& ask);
+  /// The bucket for ordinary answers to this client.
+  [[nodiscard]] Budget& answers_to(Master& master, const IpAddress& client) const;
   [[nodiscard]] std::optional<AskId> find(const Endpoint& client, Bytes dns) const;
   template <class... Args>
   void breach(fmt::format_string<Args...> format, Args&&... args) {

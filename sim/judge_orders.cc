@@ -62,10 +62,11 @@ void Judge::order_sent(Master& master, const Slave& slave, const wire::Order& or
   const auto ask = find(order.client, order.request);
   if (!ask)
     return breach("order: {} races for {}, who did not ask", master.host->name(), to_string(order.client));
-  const auto [at, fresh] = master.races.try_emplace(order.race, Race{order.instant, *ask, 0});
+  const RefTime instant = world_.scale.world(order.instant);
+  const auto [at, fresh] = master.races.try_emplace(order.race, Race{instant, *ask, 0});
   if (fresh && !race_started(master, *ask, order)) return;
   Race& race = at->second;
-  if (race.instant != order.instant || race.ask != *ask)
+  if (race.instant != instant || race.ask != *ask)
     return breach("order: {} gave one race two instants or two clients", master.host->name());
   race.runners += order.echo ? 2 : 1;  // an echo is an answer more
   if (race.runners > promises_.max_slaves)
@@ -76,7 +77,7 @@ void Judge::order_sent(Master& master, const Slave& slave, const wire::Order& or
   asks_[*ask].orders.push_back(orders_.size());
   OrderRecord& record = orders_.emplace_back();
   record.race = order.race;
-  record.instant = order.instant;
+  record.instant = instant;
   record.source = master.addresses[order.address];
   record.master = master.host->id();
   record.slave = slave.host->id();
@@ -112,7 +113,7 @@ bool Judge::race_started(Master& master, AskId id, const wire::Order& order) {
   }
   when = world_.now();
   last = id;
-  const Nanos ahead = order.instant - world_.now();
+  const Nanos ahead = world_.scale.world(order.instant) - world_.now();
   const auto as_promised = [&](Nanos delay) {
     return ahead <= delay + promises_.max_error && ahead >= delay - promises_.queue - promises_.max_error;
   };

@@ -9,6 +9,7 @@
 
 #include "sim/sample_zone.hh"
 #include "sim/scenario.hh"
+#include "sim/schedules.hh"
 
 namespace {
 
@@ -52,6 +53,7 @@ struct Arguments {
   std::optional<std::uint64_t> seed;
   ScenarioOptions world;
   bool trace = false;
+  bool schedules = false;
 };
 
 int campaign(const Arguments& a) {
@@ -96,7 +98,12 @@ int main(int argc, char** argv) {
     app.add_option("--seconds", seconds, "How long a world lasts")->capture_default_str();
     app.add_option("--queries", a.world.queries, "How many queries its clients ask")->capture_default_str();
     app.add_flag("--trace", a.trace, "Print everything that happens");
+    app.add_flag("--schedules", a.schedules, "Print when the modelled resolvers ask again, as JSON");
     CLI11_PARSE(app, argc, argv);
+    if (a.schedules) {
+      fmt::print("{}", flagfall::sim::schedules_json());
+      return 0;
+    }
     a.world.length = flagfall::Nanos(std::llround(seconds * 1e9));
     return campaign(a);
   } catch (const std::exception& e) {

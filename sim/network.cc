@@ -1,11 +1,21 @@
 #include "sim/network.hh"
 
 #include <cassert>
+#include <cmath>
 
 namespace flagfall::sim {
 namespace {
 
 enum : std::uint32_t { kSent = 1, kArrived, kLost, kIcmpSent, kIcmpArrived };
+
+/// What a network card keeps for a machine that stands still (virtio's 256 descriptors).
+constexpr std::size_t kRing = 256;
+/// IP, ICMP, and the two headers that an error quotes.
+constexpr std::size_t kIcmpOverhead = 56;
+
+std::size_t octets_of(const Packet& packet) {
+  return packet.data.size() + packet_overhead(packet.destination.ip.family);
+}
 
 }  // namespace
 
@@ -16,12 +26,13 @@ Network::Network(EventQueue& queue, Trace& trace, std::uint64_t seed, std::size_
       icmp_random_(seed ^ 0x1c3b),
       sites_(sites),
       paths_(sites * sites),
+      doors_(sites),
       cut_until_(sites * sites, RefTime()) {}
 
 void Network::attach(HostId host, SiteId site, Receiver& receiver) {
   assert(site < sites_);
   if (host >= hosts_.size()) hosts_.resize(host + 1);
-  hosts_[host] = {site, &receiver};
+  hosts_[host] = {.site = site, .receiver = &receiver};
 }
 
 std::optional<HostId> Network::host_of(const IpAddress& ip) const {
@@ -33,8 +44,27 @@ std::optional<HostId> Network::host_of(const IpAddress& ip) const {
 void Network::cut(SiteId a, SiteId b, Nanos how_long) {
   ++counters_.cuts;
   trace_.line(queue_.now(), "sites {} and {} cut off for {} ms", a, b, how_long.count() / 1'000'000);
-  for (const std::size_t i : {a * sites_ + b, b * sites_ + a})
-    cut_until_[i] = std::max(cut_until_[i], queue_.now() + how_long);
+  cut_way(a, b, how_long);
+  cut_way(b, a, how_long);
+}
+
+void Network::split(const std::vector<bool>& side, Nanos how_long) {
+  assert(side.size() == sites_);
+  ++counters_.splits;
+  trace_.line(queue_.now(), "the world is split for {} ms", how_long.count() / 1'000'000);
+  for (SiteId a = 0; a < sites_; ++a)
+    for (SiteId b = 0; b < sites_; ++b)
+      if (side[a] != side[b]) cut_way(a, b, how_long);
+}
+
+void Network::cut_way(SiteId from, SiteId to, Nanos how_long) {
+  RefTime& until = cut_until_[from * sites_ + to];
+  until = std::max(until, queue_.now() + how_long);
+}
+
+void Network::set_delays(std::span<const Nanos> rtt) {
+  assert(rtt.size() == paths_.size());
+  for (std::size_t i = 0; i < paths_.size(); ++i) paths_[i].delay = rtt[i] / 2;
 }
 
 bool Network::cut_off(SiteId from, SiteId to) const {
@@ -45,6 +75,10 @@ Nanos Network::travel(const Path& path) {
   Nanos out = path.delay;
   if (path.jitter > Nanos(0))
     out += Nanos(static_cast<std::int64_t>(random_.next() % static_cast<std::uint64_t>(path.jitter.count())));
+  if (path.tail > Nanos(0)) {
+    const double more = static_cast<double>(path.tail.count()) * (std::pow(1 - random_.unit(), -1 / 1.5) - 1);
+    out += Nanos(static_cast<std::int64_t>(std::min(more, static_cast<double>(path.tail_most.count()))));
+  }
   if (random_.unit() < path.reorder) {
     ++counters_.reordered;
     out += Nanos(static_cast<std::int64_t>(random_.unit() * static_cast<double>(path.reorder_by.count())));
@@ -65,19 +99,38 @@ void Network::send(HostId from, const Endpoint& source, const Endpoint& destinat
   if (!to) return lose(packet, Loss::no_route);
   const SiteId here = hosts_[from].site;
   const SiteId there = hosts_[*to].site;
-  const Path& way = path(here, there);
+  Path& way = path(here, there);
   if (cut_off(here, there)) return lose(packet, Loss::cut);
   if (random_.unit() < way.loss) return lose(packet, Loss::path);
+  const auto line = way.line.pass(queue_.now(), octets_of(packet));
+  if (!line) return lose(packet, Loss::queue_full);
   if (random_.unit() < way.duplicate) {
     ++counters_.duplicated;
-    queue_.after(travel(way), [this, packet, to] { arrive(packet, *to); });
+    queue_.after(*line + travel(way), [this, packet, to] { reach(packet, *to); });
   }
-  queue_.after(travel(way), [this, packet = std::move(packet), to] { arrive(packet, *to); });
+  queue_.after(*line + travel(way), [this, packet = std::move(packet), to] { reach(packet, *to); });
+}
+
+/// At the site's door.
+void Network::reach(const Packet& packet, HostId to) {
+  Line& door = doors_[hosts_[to].site];
+  if (!door.limited()) return arrive(packet, to);
+  const auto wait = door.pass(queue_.now(), octets_of(packet));
+  if (!wait) return lose(packet, Loss::queue_full);
+  queue_.after(*wait, [this, packet, to] { arrive(packet, to); });
 }
 
 void Network::arrive(const Packet& packet, HostId to) {
   Receiver& receiver = *hosts_[to].receiver;
   if (!receiver.up()) return lose(packet, Loss::host_down);
+  if (receiver.frozen()) {
+    if (hosts_[to].held == kRing) return lose(packet, Loss::host_down);
+    ++hosts_[to].held;
+    return queue_.at(receiver.paused_until(), [this, packet, to] {
+      --hosts_[to].held;
+      arrive(packet, to);
+    });
+  }
   if (!receiver.listens(packet.destination)) {
     lose(packet, Loss::no_listener);
     return receiver.unwanted(packet);
@@ -97,10 +150,12 @@ void Network::lose(const Packet& packet, Loss why) {
   for (Witness* w : witnesses_) w->packet_lost(packet, why);
 }
 
-std::optional<Nanos> Network::icmp_travel(SiteId from, SiteId to) {
-  const Path& way = path(from, to);
+std::optional<Nanos> Network::icmp_travel(SiteId from, SiteId to, std::size_t octets) {
+  Path& way = path(from, to);
   if (cut_off(from, to) || icmp_random_.unit() < way.loss) return std::nullopt;
-  return way.delay +
+  const auto line = way.line.pass(queue_.now(), octets);
+  if (!line) return std::nullopt;
+  return *line + way.delay +
          Nanos(static_cast<std::int64_t>(icmp_random_.unit() * static_cast<double>(way.jitter.count())));
 }
 
@@ -115,11 +170,11 @@ void Network::send_icmp(HostId from, IcmpError error) {
   for (Witness* w : witnesses_) w->icmp_sent(error);
   const auto to = host_of(error.source.ip);
   if (!to) return;
-  const auto travel = icmp_travel(hosts_[from].site, hosts_[*to].site);
+  const auto travel = icmp_travel(hosts_[from].site, hosts_[*to].site, error.quoted.size() + kIcmpOverhead);
   if (!travel) return;
   queue_.after(*travel, [this, error = std::move(error), to] {
     Receiver& receiver = *hosts_[*to].receiver;
-    if (!receiver.up()) return;
+    if (!receiver.up() || receiver.frozen()) return;
     ++counters_.icmp_arrived;
     trace_.note(queue_.now(), kIcmpArrived, error.number, *to);
     trace_.line(queue_.now(), "#{} arrives", error.number);
@@ -127,15 +182,20 @@ void Network::send_icmp(HostId from, IcmpError error) {
   });
 }
 
-std::optional<Nanos> Network::segment(HostId from, HostId to) {
+std::optional<Nanos> Network::segment(HostId from, HostId to, std::size_t octets) {
   const SiteId here = hosts_[from].site;
   const SiteId there = hosts_[to].site;
-  const Path& way = path(here, there);
-  if (cut_off(here, there) || random_.unit() < way.loss || !hosts_[to].receiver->up()) {
+  Path& way = path(here, there);
+  std::optional<Nanos> line;
+  if (!cut_off(here, there) && random_.unit() >= way.loss && hosts_[to].receiver->up())
+    line = way.line.pass(queue_.now(), octets);
+  // At the door, as if it were there already: a stream's segments are few.
+  const auto door = line ? doors_[there].pass(queue_.now(), octets) : std::nullopt;
+  if (!door) {
     ++counters_.retransmitted;
     return std::nullopt;
   }
-  return travel(way);
+  return *line + *door + travel(way);
 }
 
 }  // namespace flagfall::sim

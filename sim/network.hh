@@ -1,5 +1,6 @@
 // Datagrams between the world's hosts: each pair of sites has a path, each way
-// with its own delay, jitter, loss, duplication and reordering, and may be cut.
+// with its own delay, jitter, loss, duplication, reordering and rate, and may be
+// cut; each site has a door, where what comes for it may have to queue.
 // Sources are not checked: spoofing is what slaves do, and what an attacker does.
 #pragma once
 
@@ -7,11 +8,13 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "common/base/ip.hh"
 #include "common/base/random.hh"
 #include "sim/event_queue.hh"
+#include "sim/line.hh"
 #include "sim/trace.hh"
 
 namespace flagfall::sim {
@@ -23,16 +26,21 @@ using SiteId = std::uint32_t;
 struct Path {
   Nanos delay = std::chrono::milliseconds(10);
   Nanos jitter{};  // added, uniform from 0
+  /// Added, too: Pareto with exponent 1.5, less its least value, so that one packet in thirty comes by nine
+  /// times this later; never more than `tail_most`.
+  Nanos tail{};
+  Nanos tail_most = std::chrono::milliseconds(200);
   double loss = 0;
   double duplicate = 0;
   double reorder = 0;  // the share that is held back by up to `reorder_by`
   Nanos reorder_by = std::chrono::milliseconds(5);
+  Line line{};  // its narrowest part
 };
 
 /// What became of a datagram that did not arrive.
-enum class Loss : std::uint8_t { path, cut, host_down, no_listener, no_route };
-inline constexpr std::array<const char*, 5> kLossNames = {"lost", "cut off", "host down", "port closed",
-                                                          "no route"};
+enum class Loss : std::uint8_t { path, cut, host_down, no_listener, no_route, queue_full };
+inline constexpr std::array<const char*, 6> kLossNames = {"lost",        "cut off",  "host down",
+                                                          "port closed", "no route", "queue full"};
 
 struct Packet {
   std::uint64_t number = 0;  // of its sending; a duplicate has the same
@@ -79,6 +87,10 @@ class Receiver {
   virtual void icmp(const IcmpError& /*error*/) {}
   /// Powered and running a kernel; a dead process alone is still up.
   [[nodiscard]] virtual bool up() const = 0;
+  /// Until then its process hears of no connection, and, when its whole kernel stands still, `frozen`, of no
+  /// datagram either.
+  [[nodiscard]] virtual RefTime paused_until() const { return {}; }
+  [[nodiscard]] virtual bool frozen() const { return false; }
 
  protected:
   Receiver() = default;
@@ -102,7 +114,7 @@ class Witness {
 };
 
 struct NetworkCounters {
-  std::uint64_t sent = 0, arrived = 0, duplicated = 0, reordered = 0, retransmitted = 0, cuts = 0;
+  std::uint64_t sent = 0, arrived = 0, duplicated = 0, reordered = 0, retransmitted = 0, cuts = 0, splits = 0;
   std::uint64_t icmp_sent = 0, icmp_arrived = 0;
   std::array<std::uint64_t, kLossNames.size()> lost{};
 };
@@ -119,13 +131,19 @@ class Network {
   [[nodiscard]] Path& path(SiteId from, SiteId to) { return paths_[from * sites_ + to]; }
   /// Nothing passes between the two, either way, for `how_long`.
   void cut(SiteId a, SiteId b, Nanos how_long);
+  /// Nothing passes between sites of one side and those of the other. `side`: of each site.
+  void split(const std::vector<bool>& side, Nanos how_long);
+  /// Each way takes half of its round trip; `rtt`: of all pairs of sites, row by row.
+  void set_delays(std::span<const Nanos> rtt);
+  /// Where all that comes for a site passes.
+  [[nodiscard]] Line& door(SiteId site) { return doors_[site]; }
 
   void send(HostId from, const Endpoint& source, const Endpoint& destination, std::vector<std::uint8_t> data);
   /// An ICMP error, to the host that `error.source` leads to.
   void send_icmp(HostId from, IcmpError error);
 
   /// One try of a stream's segment: how long it takes, or nothing when it is lost.
-  [[nodiscard]] std::optional<Nanos> segment(HostId from, HostId to);
+  [[nodiscard]] std::optional<Nanos> segment(HostId from, HostId to, std::size_t octets);
   /// The host that an address leads to.
   [[nodiscard]] std::optional<HostId> host_of(const IpAddress& ip) const;
   [[nodiscard]] Receiver& receiver(HostId host) { return *hosts_[host].receiver; }
@@ -135,13 +153,16 @@ class Network {
   struct Attached {
     SiteId site = 0;
     Receiver* receiver = nullptr;
+    std::size_t held = 0;  // datagrams that wait for it to go on
   };
   [[nodiscard]] bool cut_off(SiteId from, SiteId to) const;
   Nanos travel(const Path& path);
+  void reach(const Packet& packet, HostId to);
   void arrive(const Packet& packet, HostId to);
+  void cut_way(SiteId from, SiteId to, Nanos how_long);
   void lose(const Packet& packet, Loss why);
   /// Nothing when the path loses it.
-  std::optional<Nanos> icmp_travel(SiteId from, SiteId to);
+  std::optional<Nanos> icmp_travel(SiteId from, SiteId to, std::size_t octets);
 
   EventQueue& queue_;
   Trace& trace_;
@@ -149,6 +170,7 @@ class Network {
   SeededRandom icmp_random_;  // apart, so that errors change nothing for datagrams
   std::size_t sites_;
   std::vector<Path> paths_;
+  std::vector<Line> doors_;
   std::vector<RefTime> cut_until_;
   std::vector<Attached> hosts_;
   std::map<IpAddress, HostId> routes_;

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "sim/sample_zone.hh"
 
 namespace flagfall::sim {
@@ -13,10 +16,15 @@ using std::chrono::seconds;
 
 /// More than any world needs: a core that asks to be called again and again at one moment is a bug.
 constexpr std::uint64_t kMostEvents = 20'000'000;
-/// The longest schedule of tries: 376 ms doubled five times, and stubs' 3 times 5 s.
+/// So long all goes well in the end; then on until the last client has its answer or has given up, which
+/// takes an unbound with two silent servers that were silent before a minute and more.
 constexpr Nanos kSettle = seconds(25);
+constexpr Nanos kPatience = seconds(150);
 /// Later than this after a fault, slaves are back (issue: within 5 s), queries are answered.
 constexpr Nanos kWarmUp = seconds(4);
+/// A clock that walks changes its rate by up to kWalk every second: chronyd measures it often enough that it
+/// has not left kWander by then, leap seconds and pauses included.
+constexpr std::int64_t kWalk = 60, kWander = 1200;
 
 class Play {
  public:
@@ -31,7 +39,9 @@ class Play {
         world_(options.seed, masters_count_ + slaves_count_ + clients_count_ + 1, options.text),
         judge_(world_, promises()) {
     world_.network.watch(judge_);
+    set_scale();
     lay_paths();
+    narrow_paths();
     make_masters();
     make_slaves();
     make_clients();
@@ -43,9 +53,11 @@ class Play {
   }
 
   Outcome run() {
-    const RefTime end = kStart + options_.length + kSettle;
-    while (!judge_.broken() && world_.queue.step(end))
-      if (world_.queue.done() > kMostEvents) judge_.accuse("ceiling: the events do not end");
+    play_until(kStart + options_.length + kSettle);
+    const auto waits = [](const auto& client) { return client->waiting() > 0; };
+    for (Nanos more = seconds(1); more < kPatience && std::ranges::any_of(clients_, waits);
+         more += seconds(1))
+      play_until(kStart + options_.length + kSettle + more);
     for (const auto& slave : slaves_)
       if (!judge_.broken() && slave->racing() != masters_count_)
         judge_.accuse(fmt::format("session: {} races for {} of {} masters at the end, when all is well",
@@ -62,17 +74,30 @@ class Play {
     out.network = world_.network.counters();
     out.attacks = attacker_->counters();
     out.faults = faults_;
+    for (const auto& client : clients_) out.clients += client->counters();
     return out;
   }
 
  private:
+  void play_until(RefTime end) {
+    while (!judge_.broken() && world_.queue.step(end))
+      if (world_.queue.done() > kMostEvents) judge_.accuse("ceiling: the events do not end");
+  }
+
   // ---- drawing
 
   std::uint32_t pick(std::uint32_t choices) { return static_cast<std::uint32_t>(random_.next() % choices); }
   bool chance(double p) { return random_.unit() < p; }
-  Nanos between(Nanos least, Nanos most) {
+  Nanos between(Nanos least, Nanos most) { return between(least, most, random_); }
+  static Nanos between(Nanos least, Nanos most, SeededRandom& random) {
     return least +
-           Nanos(static_cast<std::int64_t>(random_.unit() * static_cast<double>((most - least).count())));
+           Nanos(static_cast<std::int64_t>(random.unit() * static_cast<double>((most - least).count())));
+  }
+  // Of the other stream.
+  bool also(double p) { return more_random_.unit() < p; }
+  Nanos other(Nanos least, Nanos most) { return between(least, most, more_random_); }
+  std::int64_t other(std::int64_t least, std::int64_t most) {
+    return other(Nanos(least), Nanos(most)).count();
   }
 
   // ---- the cast
@@ -112,6 +137,49 @@ class Play {
       }
   }
 
+  [[nodiscard]] SiteId sites() const { return masters_count_ + slaves_count_ + clients_count_ + 1; }
+
+  void narrow_paths() {
+    const bool tail = options_.faults && also(0.4);
+    const bool narrow = options_.faults && also(0.4);
+    hogged_ = options_.faults && also(0.35);
+    const bool symmetric = also(0.4) && options_.rtt.empty();
+    if (tail) count(Fault::long_tail);
+    if (narrow) count(Fault::narrow_line);
+    if (!symmetric) count(Fault::asymmetry);
+    for (SiteId a = 0; a < sites(); ++a)
+      for (SiteId b = 0; b < sites(); ++b) {
+        Path& path = world_.network.path(a, b);
+        if (symmetric && b < a) path.delay = world_.network.path(b, a).delay;
+        if (tail && also(0.3)) path.tail = other(microseconds(50), milliseconds(1));
+        if (narrow && also(0.2)) path.line = Line(other(10'000, 200'000), other(4'000, 64'000));
+      }
+    for (SiteId m = 0; m < masters_count_; ++m)
+      if (hogged_) world_.network.door(m) = Line(other(50'000, 500'000), other(16'000, 128'000));
+    if (!options_.rtt.empty()) repeat_matrix();
+  }
+
+  void repeat_matrix() {
+    const auto rows = static_cast<SiteId>(std::llround(std::sqrt(static_cast<double>(options_.rtt.size()))));
+    std::vector<Nanos> rtt;
+    for (SiteId a = 0; a < sites(); ++a)
+      for (SiteId b = 0; b < sites(); ++b) rtt.push_back(options_.rtt.at(a % rows * rows + b % rows));
+    world_.network.set_delays(rtt);
+  }
+
+  /// In some worlds it is shortly before midnight, and a leap second comes.
+  void set_scale() {
+    if (!options_.faults || !also(0.3)) return;
+    count(Fault::leap_second);
+    TimeScale& scale = world_.scale;
+    scale.leap = kStart + other(seconds(2), options_.length);
+    const bool insert = also(0.7);
+    scale.leap_by = insert ? -seconds(1) : seconds(1);
+    const Nanos today = kStart.time_since_epoch() % std::chrono::hours(24);
+    const RefTime midnight = kStart - today + std::chrono::hours(24);
+    scale.shift = midnight - (insert ? seconds(0) : seconds(1)) - scale.leap;
+  }
+
   HostClock any_clock() {
     return {kStart, between(seconds(10), seconds(1'000'000)), between(-milliseconds(200), milliseconds(200)),
             static_cast<std::int64_t>(pick(100'001)) - 50'000 + 0};
@@ -121,6 +189,8 @@ class Play {
     out.error = between(microseconds(5), microseconds(900));
     out.poll = between(seconds(1), seconds(8));
     out.first = between(milliseconds(100), milliseconds(2500));
+    out.steps_leaps = also(0.5);
+    out.wander_ppb = kWander;
     return out;
   }
 
@@ -147,6 +217,7 @@ class Play {
       out[s].name = s == 0 ? "web" : "api";
       out[s].delay = promises_.delays[s];
       out[s].late = chance(0.5) || options_.overloaded ? wire::LatePolicy::send : wire::LatePolicy::drop;
+      out[s].ttl = static_cast<std::uint32_t>(other(2, 30));
       for (unsigned i = 0; i < slaves_count_; ++i)
         if (s == 0 || chance(0.7)) out[s].slaves.push_back({slave_name(i), answers(i)});
     }
@@ -225,6 +296,7 @@ class Play {
                                : fmt::format("100.64.{}.{}", i / 2, i + 1));
       for (unsigned m = 0; m < masters_count_; ++m) o.servers.push_back(service_addresses(m)[v6 ? 1 : 0]);
       o.right_answers = right;
+      o.forger = masters_count_ + slaves_count_ + clients_count_;
       o.style = kResolverStyles[pick(static_cast<std::uint32_t>(kResolverStyles.size()))];
       if (options_.overloaded) o.style = kResolverStyles.front();
       const HostId id = masters_count_ + slaves_count_ + i;
@@ -241,7 +313,7 @@ class Play {
     }
     for (unsigned s = 0; s < slaves_count_; ++s) o.orders.push_back(orders(s));
     o.address = *parse_ip("203.0.113.200");
-    const HostId id = masters_count_ + slaves_count_ + clients_count_;
+    const HostId id = sites() - 1;
     attacker_ = std::make_unique<Attacker>(world_, id, id, std::move(o), judge_);
     world_.network.watch(*attacker_);
     if (options_.faults) world_.queue.after(seconds(1), [this] { attacker_->start(); });
@@ -273,6 +345,12 @@ class Play {
       world_.queue.after(between(kWarmUp, options_.length),
                          [&client, name, type] { client.ask(name, type); });
     }
+    // Names that everybody asks for: caches see to it that few of these queries come to the masters.
+    for (unsigned i = 0; i < options_.queries / 2 && !options_.overloaded; ++i) {
+      Client& client = *clients_[static_cast<std::size_t>(other(0, clients_count_))];
+      const std::string name = fmt::format("p{}.race.example.test", other(0, 20));
+      world_.queue.after(other(kWarmUp, options_.length), [&client, name] { client.ask(name, kTypeA); });
+    }
   }
 
   void count(Fault fault) { ++faults_.at(static_cast<std::size_t>(fault)); }
@@ -301,11 +379,38 @@ class Play {
     });
   }
 
+  void walk(Host& host) {
+    host.clock().set_rate(world_.now(), host.clock().ppb() + other(-kWalk, kWalk + 1));
+    world_.queue.after(seconds(1), [this, &host] { walk(host); });
+  }
+
+  void split() {
+    std::vector<bool> side(sites());
+    for (SiteId site = 0; site < sites(); ++site) side[site] = also(0.5);
+    world_.network.split(side, other(milliseconds(50), seconds(8)));
+  }
+
+  void plan_pauses() {
+    maybe(Fault::slave_paused, 0.4, 3, [this] { any_slave().pause(other(milliseconds(1), seconds(6))); });
+    maybe(Fault::master_paused, 0.4, 2, [this] { any_master().pause(other(milliseconds(1), seconds(4))); });
+    maybe(Fault::frozen, 0.4, 2, [this] { any_server().freeze(other(milliseconds(1), seconds(6))); });
+  }
+
+  void plan_floods() {
+    const auto flood = [this](bool heavy) {
+      attacker_->flood({.length = other(milliseconds(100), milliseconds(1500)),
+                        .per_second = static_cast<unsigned>(other(300, 2500)),
+                        .heavy = heavy});
+    };
+    maybe(Fault::flood, 0.35, 2, [flood] { flood(false); });
+    if (hogged_) maybe(Fault::hogged_line, 1, 2, [flood] { flood(true); });
+  }
+
   void plan_faults() {
     maybe(Fault::slave_killed, 0.5, 4, [this] { kill(any_slave()); });
-    maybe(Fault::slave_lost_power, 0.3, 2, [this] { lose_power(any_slave()); });
+    maybe(Fault::slave_lost_power, 0.35, 2, [this] { lose_power(any_slave()); });
     maybe(Fault::master_killed, 0.4, 2, [this] { kill(any_master()); });
-    maybe(Fault::master_lost_power, 0.25, 1, [this] { lose_power(any_master()); });
+    maybe(Fault::master_lost_power, 0.35, 1, [this] { lose_power(any_master()); });
     maybe(Fault::cut, 0.5, 4, [this] {
       const auto sites = static_cast<std::uint32_t>(masters_count_ + slaves_count_ + clients_count_);
       world_.network.cut(pick(sites), pick(sites), between(milliseconds(50), seconds(8)));
@@ -319,6 +424,13 @@ class Play {
           [this] { any_server().stop_chronyd(between(milliseconds(100), seconds(8))); });
     maybe(Fault::master_stalled, 0.4, 4,
           [this] { any_master().stall(between(milliseconds(1), milliseconds(200))); });
+    maybe(Fault::split, 0.35, 2, [this] { split(); });
+    plan_pauses();
+    plan_floods();
+    if (!also(0.4)) return;
+    count(Fault::clock_walked);
+    for (auto& host : masters_) walk(*host);
+    for (auto& host : slaves_) walk(*host);
   }
 
   void step(Host& host) { host.step_clock(between(-milliseconds(300), milliseconds(300))); }
@@ -329,6 +441,7 @@ class Play {
   SeededRandom more_random_;  // for what came later: the worlds of known seeds stay as they are
   unsigned masters_count_, slaves_count_, clients_count_;
   Promises promises_;
+  bool hogged_ = false;
   World world_;
   Judge judge_;
   std::vector<std::unique_ptr<MasterHost>> masters_;

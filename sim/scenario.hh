@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "sim/attacker.hh"
 #include "sim/client.hh"
@@ -31,11 +32,31 @@ enum class Fault : std::uint8_t {
   reordering,
   send_refused,
   answer_refused,
+  asymmetry,
+  long_tail,
+  narrow_line,
+  split,
+  slave_paused,
+  master_paused,
+  frozen,
+  clock_walked,
+  leap_second,
+  flood,
+  hogged_line,
 };
-inline constexpr std::array<const char*, 14> kFaultNames = {
-    "slave killed",  "slave lost power", "master killed",   "master lost power", "paths cut",
-    "clock stepped", "clock wandered",   "chronyd stopped", "master stalled",    "loss",
-    "duplication",   "reordering",       "send refused",    "answer refused"};
+inline constexpr std::array<const char*, 25> kFaultNames = {"slave killed",     "slave lost power",
+                                                            "master killed",    "master lost power",
+                                                            "paths cut",        "clock stepped",
+                                                            "clock wandered",   "chronyd stopped",
+                                                            "master stalled",   "loss",
+                                                            "duplication",      "reordering",
+                                                            "send refused",     "answer refused",
+                                                            "asymmetric paths", "long-tailed jitter",
+                                                            "narrow lines",     "world split",
+                                                            "slave paused",     "master paused",
+                                                            "machine frozen",   "clock walked",
+                                                            "leap second",      "flood",
+                                                            "line hogged"};
 
 struct ScenarioOptions {
   std::uint64_t seed = 1;
@@ -46,6 +67,9 @@ struct ScenarioOptions {
   /// slaves that may send 20 answers a second, late ones too.
   bool overloaded = false;
   bool text = false;  // keep the trace as text
+  /// The round trips of all pairs of sites, row by row, each way half of it; empty: drawn. Sites are the
+  /// masters, the slaves, the clients and the attacker; a matrix is repeated as often as needed.
+  std::vector<Nanos> rtt{};
 
   /// For tests that put a bug in: make other hosts than these.
   template <class H, class O>
@@ -67,6 +91,7 @@ struct Outcome {
   JudgeCounters judge;
   NetworkCounters network;
   Attacker::Counters attacks;
+  ClientCounters clients;
   std::array<unsigned, kFaultNames.size()> faults{};
 };
 

@@ -20,6 +20,8 @@ constexpr Nanos kMostTimeout = std::chrono::seconds(120);
 /// whose certificate is bad sees its handshake succeed.
 constexpr unsigned kClientDone = 4;
 constexpr unsigned kServerDone = 5;
+/// IP, TCP with its timestamps, and a TLS record; a handshake's step is about a packet.
+constexpr std::size_t kSegmentOverhead = 100;
 
 }  // namespace
 
@@ -91,7 +93,7 @@ void Streams::transmit(StreamId id, unsigned side, std::uint64_t number, Nanos t
   const HostId to = at->second.ends[1 - side].host;
   if (number < end.first || number - end.first >= end.out.size()) return;
   Segment& segment = end.out[number - end.first];
-  if (const auto travel = network_.segment(end.host, to)) {
+  if (const auto travel = network_.segment(end.host, to, segment.data.size() + kSegmentOverhead)) {
     segment.ready = queue_.now() + *travel;
     queue_.at(segment.ready, [this, id, side] { deliver(id, side); });
     return;
@@ -108,6 +110,8 @@ void Streams::deliver(StreamId id, unsigned side) {
     if (at == connections_.end()) return;
     End& from = at->second.ends[side];
     if (from.out.empty() || from.out.front().ready > queue_.now()) return;
+    const RefTime later = network_.receiver(at->second.ends[1 - side].host).paused_until();
+    if (later > queue_.now()) return queue_.at(later, [this, id, side] { deliver(id, side); });
     Segment segment = std::move(from.out.front());
     from.out.pop_front();
     ++from.first;

@@ -18,6 +18,24 @@ namespace flagfall::sim {
 /// Where every world starts: 2026-09-21 14:13:20 UTC, far from a leap second.
 inline constexpr RefTime kStart = RefTime(std::chrono::seconds(1'790'000'000));
 
+/// Reference time (UTC as POSIX counts it) beside the world's, which has no leap seconds.
+struct TimeScale {
+  Nanos shift{};                  // reference minus the world's, before the leap
+  RefTime leap = RefTime::max();  // by the world's time
+  Nanos leap_by =
+      -std::chrono::seconds(1);  // inserted: the second before midnight comes twice; +1 s: it is left out
+
+  [[nodiscard]] bool leaps() const { return leap != RefTime::max(); }
+  [[nodiscard]] RefTime reference(RefTime world) const {
+    return world + shift + (world >= leap ? leap_by : Nanos(0));
+  }
+  /// The inverse; of a time that comes twice, the second one.
+  [[nodiscard]] RefTime world(RefTime reference) const {
+    const RefTime after = reference - shift - leap_by;
+    return after >= leap ? after : reference - shift;
+  }
+};
+
 struct World {
   World(std::uint64_t world_seed, std::size_t sites, bool text)
       : seed(world_seed),
@@ -35,6 +53,7 @@ struct World {
   [[nodiscard]] RefTime now() const { return queue.now(); }
 
   std::uint64_t seed;
+  TimeScale scale;  // to be set before there are hosts
   EventQueue queue;
   Trace trace;
   Network network;

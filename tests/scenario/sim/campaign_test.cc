@@ -38,7 +38,8 @@ void check_world(std::uint64_t seed) {
   const Outcome o = play(small_world(seed), data());
   BOOST_TEST(!o.broken,
              "seed " << seed << ", after " << o.at.count() / 1000 << " us: " << o.broken.value_or(""));
-  BOOST_TEST(o.judge.asks >= 300U);
+  BOOST_TEST(o.judge.asks >= 200U);
+  BOOST_TEST(o.clients.wanted == 450U);
 }
 
 template <class M>
@@ -117,7 +118,9 @@ BOOST_AUTO_TEST_CASE(without_faults_every_query_is_answered_and_no_answer_is_lat
     options.faults = false;
     const Outcome o = play(options, data());
     BOOST_TEST(!o.broken, o.broken.value_or(""));
-    BOOST_TEST(o.judge.answered == 300U);
+    BOOST_TEST(o.clients.wanted == 450U);
+    BOOST_TEST(o.judge.answered + o.clients.from_cache + o.clients.joined == 450U);
+    BOOST_TEST(o.clients.from_cache > 0U);
     BOOST_TEST(o.judge.gave_up == 0U);
     BOOST_TEST(o.judge.races > 0U);
     BOOST_TEST(o.judge.orders >= o.judge.races);
@@ -149,11 +152,16 @@ BOOST_AUTO_TEST_CASE(slaves_that_cannot_send_at_all_leave_no_client_unanswered_a
 
 BOOST_AUTO_TEST_CASE(faults_and_attacks_do_happen) {
   Outcome sum;
-  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 16; ++seed) {
     const Outcome o = play(small_world(seed), data());
     sum.attacks.spoofed += o.attacks.spoofed;
     sum.attacks.changed += o.attacks.changed;
     sum.attacks.pestered += o.attacks.pestered;
+    sum.attacks.flooded += o.attacks.flooded;
+    sum.attacks.errors += o.attacks.errors;
+    sum.clients += o.clients;
+    sum.network.icmp_arrived += o.network.icmp_arrived;
+    for (std::size_t i = 0; i < kLossNames.size(); ++i) sum.network.lost.at(i) += o.network.lost.at(i);
     sum.judge.replays_seen += o.judge.replays_seen;
     for (std::size_t i = 0; i < kFaultNames.size(); ++i) sum.faults.at(i) += o.faults.at(i);
   }
@@ -161,8 +169,23 @@ BOOST_AUTO_TEST_CASE(faults_and_attacks_do_happen) {
   BOOST_TEST(sum.attacks.changed > 10U);
   BOOST_TEST(sum.attacks.pestered > 10U);
   BOOST_TEST(sum.judge.replays_seen > 10U);
+  BOOST_TEST(sum.attacks.flooded > 1000U);
+  BOOST_TEST(sum.attacks.errors > 10U);
+  BOOST_TEST(sum.clients.forged > 10U);
+  BOOST_TEST(sum.clients.joined > 0U);
+  BOOST_TEST(sum.network.icmp_arrived > 100U);
+  BOOST_TEST(sum.network.lost.at(static_cast<std::size_t>(Loss::queue_full)) > 100U);
   for (std::size_t i = 0; i < kFaultNames.size(); ++i)
-    BOOST_TEST(sum.faults.at(i) > 0U, "no world of six has the fault '" << kFaultNames.at(i) << "'");
+    BOOST_TEST(sum.faults.at(i) > 0U, "no world of sixteen has the fault '" << kFaultNames.at(i) << "'");
+}
+
+BOOST_AUTO_TEST_CASE(a_world_whose_delays_come_from_a_matrix_is_played) {
+  ScenarioOptions options = small_world(1);
+  options.faults = false;
+  options.rtt = {200us, 30ms, 70ms, 30ms, 200us, 50ms, 70ms, 50ms, 200us};
+  const Outcome o = play(options, data());
+  BOOST_TEST(!o.broken, o.broken.value_or(""));
+  BOOST_TEST(o.digest != play(small_world(1), data()).digest);
 }
 
 BOOST_AUTO_TEST_CASE(a_slave_that_sends_twice_is_found) {

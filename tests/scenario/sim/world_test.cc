@@ -225,6 +225,152 @@ BOOST_AUTO_TEST_CASE(nobody_there_refuses_and_a_cut_path_delays_until_it_heals) 
   BOOST_TEST(cut.b.octets == "late");
 }
 
+BOOST_AUTO_TEST_CASE(a_line_delays_by_its_rate_and_drops_what_its_queue_does_not_hold) {
+  Fixture f;
+  f.world.network.path(0, 1).delay = 1ms;
+  f.world.network.path(0, 1).line = Line(10'000, 1'000);  // 1,000 octets take 100 ms
+  for (int i = 0; i < 12; ++i) f.world.network.send(0, f.a.at_, f.b.at_, std::vector<std::uint8_t>(72));
+  f.run(11ms);  // 72 octets and 28 of headers
+  BOOST_TEST(f.b.heard.size() == 1U);
+  f.run(1s);
+  BOOST_TEST(f.b.heard.size() == 10U);
+  BOOST_TEST(f.world.network.counters().lost.at(static_cast<std::size_t>(Loss::queue_full)) == 2U);
+  // What passes a site's door is of all paths.
+  f.world.network.path(0, 1).line = {};
+  f.world.network.door(1) = Line(10'000, 100);
+  for (int i = 0; i < 5; ++i) f.world.network.send(0, f.a.at_, f.b.at_, std::vector<std::uint8_t>(72));
+  f.run(1s);
+  BOOST_TEST(f.b.heard.size() == 11U);
+}
+
+BOOST_AUTO_TEST_CASE(a_long_tail_of_jitter_is_long_and_bounded) {
+  Fixture f;
+  Path& path = f.world.network.path(0, 1);
+  path.delay = 1ms;
+  path.tail = 1ms;
+  path.tail_most = 50ms;
+  for (int i = 0; i < 1000; ++i) f.world.network.send(0, f.a.at_, f.b.at_, {1});
+  f.run(2ms);
+  BOOST_TEST(f.b.heard.size() > 500U);  // the median is 0.6 ms more
+  f.run(8ms);
+  BOOST_TEST(f.b.heard.size() < 990U);  // one in thirty comes 9 ms later and more
+  f.run(42ms);
+  BOOST_TEST(f.b.heard.size() == 1000U);
+}
+
+BOOST_AUTO_TEST_CASE(a_world_that_is_split_lets_pass_what_stays_on_one_side) {
+  World world(3, 3, false);
+  Ear a(world, 0, *parse_ip("10.0.0.1"));
+  Ear b(world, 1, *parse_ip("10.0.0.2"));
+  Ear c(world, 2, *parse_ip("10.0.0.3"));
+  world.network.split({false, true, false}, 1s);
+  world.network.send(0, a.at_, b.at_, {1});
+  world.network.send(1, b.at_, c.at_, {1});
+  world.network.send(0, a.at_, c.at_, {1});
+  while (world.queue.step(kStart + 500ms)) {
+  }
+  BOOST_TEST(b.heard.empty());
+  BOOST_TEST(c.heard.size() == 1U);
+  world.queue.at(kStart + 1s, [&] { world.network.send(0, a.at_, b.at_, {1}); });
+  while (world.queue.step(kStart + 2s)) {
+  }
+  BOOST_TEST(b.heard.size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(half_of_each_round_trip_of_a_matrix_is_a_ways_delay) {
+  Fixture f;
+  f.world.network.set_delays(std::vector<Nanos>{1ms, 20ms, 60ms, 1ms});
+  BOOST_TEST((f.world.network.path(0, 1).delay == 10ms));
+  BOOST_TEST((f.world.network.path(1, 0).delay == 30ms));
+}
+
+BOOST_AUTO_TEST_CASE(timers_and_streams_of_a_process_that_stands_still_wait_and_its_kernel_takes_datagrams) {
+  Fixture f;
+  const StreamId id = f.connect();
+  RefTime fired;
+  f.b.after(10ms, [&] { fired = f.world.now(); });
+  f.b.pause(500ms);
+  const RefTime until = f.world.now() + 500ms;
+  f.world.streams.write(id, 0, as_bytes("wait"));
+  f.world.network.send(0, f.a.at_, f.b.at_, {1});
+  f.run(400ms);
+  BOOST_TEST(f.b.octets.empty());
+  BOOST_TEST(f.b.heard.size() == 1U);
+  f.run(200ms);
+  BOOST_TEST(f.b.octets == "wait");
+  BOOST_TEST((fired == until));
+  // Who is killed meanwhile does not come back when the pause is over.
+  f.b.after(10ms, [&] { fired = {}; });
+  f.b.pause(100ms);
+  f.b.kill();
+  f.b.start();
+  f.run(1s);
+  BOOST_TEST((fired == until));
+}
+
+BOOST_AUTO_TEST_CASE(a_machine_that_stands_still_keeps_a_ring_of_datagrams_and_its_clocks_go_on) {
+  Fixture f;
+  f.world.network.path(0, 1).delay = 1ms;
+  f.b.freeze(300ms);
+  const MonoTime before = f.b.mono();
+  for (int i = 0; i < 300; ++i) f.world.network.send(0, f.a.at_, f.b.at_, {1});
+  f.run(200ms);
+  BOOST_TEST(f.b.heard.empty());
+  BOOST_TEST((f.b.mono() - before == 200ms));
+  f.run(200ms);
+  BOOST_TEST(f.b.heard.size() == 256U);
+  BOOST_TEST(f.world.network.counters().lost.at(static_cast<std::size_t>(Loss::host_down)) == 44U);
+}
+
+BOOST_AUTO_TEST_CASE(at_a_leap_second_the_kernel_sets_its_clock_back_and_chronyd_says_so_before) {
+  for (const bool steps : {false, true}) {
+    World world(3, 1, false);
+    world.scale.leap = kStart + 10s;
+    const Nanos today = kStart.time_since_epoch() % 24h;
+    world.scale.shift = Nanos(24h) - today - 10s;
+    BOOST_TEST((world.scale.reference(kStart + 9s).time_since_epoch() % 24h == Nanos(24h) - 1s));
+    BOOST_TEST((world.scale.reference(kStart + 11s).time_since_epoch() % 24h == 0s));
+    BOOST_TEST((world.scale.world(world.scale.reference(kStart + 3s)) == kStart + 3s));
+    BOOST_TEST((world.scale.world(world.scale.reference(kStart + 13s)) == kStart + 13s));
+    // 20 ms fast, so the kernel's midnight is as much early.
+    const ChronydQuality quality{
+        .error = Nanos(0), .poll = 1s, .first = 1s, .skew_ppb = 0, .steps_leaps = steps};
+    class Plain final : public Host {
+     public:
+      using Host::Host;
+      [[nodiscard]] bool listens(const Endpoint& /*at*/) const override { return false; }
+      void receive(const Packet& /*packet*/) override {}
+
+     private:
+      void process_started() override {}
+      void process_gone() override {}
+    };
+    Plain host(world, 0, 0, "host", HostClock(kStart, 1h, 20ms, 0), quality);
+    const auto ask = [&] {
+      const auto reply = wire::parse_tracking_reply(host.ask_chronyd(wire::encode_tracking_request(7, 0)));
+      BOOST_TEST((reply.verdict == wire::ChronyVerdict::ok));
+      return reply.tracking;
+    };
+    const auto wrong = [&] {  // what host and chronyd together take the time to be, less what it is
+      return host.real().time_since_epoch() + ask().correction -
+             world.scale.reference(world.now()).time_since_epoch();
+    };
+    const auto run = [&](Nanos until) {
+      world.queue.at(kStart + until, [] {});
+      while (world.queue.step(kStart + until)) {
+      }
+    };
+    run(9s);
+    BOOST_TEST((ask().leap == wire::ChronyLeap::insert));
+    BOOST_TEST((std::chrono::abs(wrong()) < 1us));
+    run(11s);
+    BOOST_TEST((ask().leap == wire::ChronyLeap::normal));
+    BOOST_TEST((std::chrono::abs(wrong()) < 1us));
+    const Nanos off = host.real().time_since_epoch() - world.scale.reference(world.now()).time_since_epoch();
+    BOOST_TEST((off == (steps ? Nanos(1020ms) : Nanos(20ms))));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(timers_die_with_their_process) {
   Fixture f;
   unsigned fired = 0;
