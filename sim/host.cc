@@ -152,16 +152,4 @@ std::vector<std::uint8_t> Host::ask_chronyd(Bytes request) const {
   return chronyd_.answer(request, world_.now());
 }
 
-void Host::at(MonoTime when, EventQueue::Action action) {
-  wake(clock_.truth(when), life_, std::move(action));
-}
-
-void Host::wake(RefTime when, unsigned life, EventQueue::Action action) {
-  world_.queue.at(when, [this, life, action = std::move(action)]() mutable {
-    if (!running_ || life_ != life) return;
-    if (paused_.until > world_.now()) return wake(paused_.until, life, std::move(action));
-    action();
-  });
-}
-
 }  // namespace flagfall::sim

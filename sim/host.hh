@@ -5,6 +5,8 @@
 
 #include <optional>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "sim/chronyd.hh"
@@ -66,8 +68,14 @@ class Host : public Receiver, public StreamUser {
   [[nodiscard]] std::vector<std::uint8_t> ask_chronyd(Bytes request) const;
 
   /// By this host's clock; not when the process has gone by then.
-  void at(MonoTime when, EventQueue::Action action);
-  void after(Nanos delay, EventQueue::Action action) { at(mono() + delay, std::move(action)); }
+  template <class F>
+  void at(MonoTime when, F&& action) {
+    wake(clock_.truth(when), life_, std::decay_t<F>(std::forward<F>(action)));
+  }
+  template <class F>
+  void after(Nanos delay, F&& action) {
+    at(mono() + delay, std::forward<F>(action));
+  }
   [[nodiscard]] World& world() { return world_; }
 
   [[nodiscard]] MonoTime mono() const { return clock_.mono(world_.now()); }
@@ -95,7 +103,14 @@ class Host : public Receiver, public StreamUser {
   void await_leap();
   void stand_still(Nanos how_long);
   /// Runs in this life's process, as soon as that does not stand still.
-  void wake(RefTime when, unsigned life, EventQueue::Action action);
+  template <class F>
+  void wake(RefTime when, unsigned life, F action) {
+    world_.queue.at(when, [this, life, action = std::move(action)]() mutable {
+      if (!running_ || life_ != life) return;
+      if (paused_.until > world_.now()) return wake(paused_.until, life, std::move(action));
+      action();
+    });
+  }
 
   HostId id_;
   SiteId site_;

@@ -86,38 +86,69 @@ Nanos Network::travel(const Path& path) {
   return out;
 }
 
-void Network::send(HostId from, const Endpoint& source, const Endpoint& destination,
-                   std::vector<std::uint8_t> data) {
-  Packet packet{next_packet_++, from, source, destination, std::move(data)};
+Network::Place Network::packet(std::uint64_t number, HostId from, const Endpoint& source,
+                               const Endpoint& destination, Bytes data) {
+  if (free_.empty()) {
+    free_.push_back(static_cast<Place>(packets_.size()));
+    packets_.emplace_back();
+  }
+  const Place place = free_.back();
+  free_.pop_back();
+  Packet& packet = packets_[place];
+  packet.number = number;
+  packet.from = from;
+  packet.source = source;
+  packet.destination = destination;
+  packet.data.assign(data.begin(), data.end());
+  return place;
+}
+
+void Network::on_its_way(Nanos takes, Place place, HostId to) {
+  queue_.after(takes, [this, place, to] { reach(place, to); });
+}
+
+void Network::send(HostId from, const Endpoint& source, const Endpoint& destination, Bytes data) {
+  const Place place = packet(next_packet_++, from, source, destination, data);
+  const Packet& packet = packets_[place];
   ++counters_.sent;
   trace_.note(queue_.now(), kSent, packet.number, from, packet.data.size());
   if (trace_.wanted())
     trace_.line(queue_.now(), "#{} {} > {} {} octets", packet.number, to_string(source),
                 to_string(destination), packet.data.size());
   for (Witness* w : witnesses_) w->packet_sent(packet);
+  const auto lost = [&](Loss why) {
+    lose(packet, why);
+    free_.push_back(place);
+  };
   const auto to = host_of(destination.ip);
-  if (!to) return lose(packet, Loss::no_route);
+  if (!to) return lost(Loss::no_route);
   const SiteId here = hosts_[from].site;
   const SiteId there = hosts_[*to].site;
   Path& way = path(here, there);
-  if (cut_off(here, there)) return lose(packet, Loss::cut);
-  if (random_.unit() < way.loss) return lose(packet, Loss::path);
+  if (cut_off(here, there)) return lost(Loss::cut);
+  if (random_.unit() < way.loss) return lost(Loss::path);
   const auto line = way.line.pass(queue_.now(), octets_of(packet));
-  if (!line) return lose(packet, Loss::queue_full);
+  if (!line) return lost(Loss::queue_full);
   if (random_.unit() < way.duplicate) {
     ++counters_.duplicated;
-    queue_.after(*line + travel(way), [this, packet, to] { reach(packet, *to); });
+    on_its_way(*line + travel(way), this->packet(packet.number, from, source, destination, packet.data), *to);
   }
-  queue_.after(*line + travel(way), [this, packet = std::move(packet), to] { reach(packet, *to); });
+  on_its_way(*line + travel(way), place, *to);
 }
 
 /// At the site's door.
-void Network::reach(const Packet& packet, HostId to) {
+void Network::reach(Place place, HostId to) {
   Line& door = doors_[hosts_[to].site];
-  if (!door.limited()) return arrive(packet, to);
-  const auto wait = door.pass(queue_.now(), octets_of(packet));
-  if (!wait) return lose(packet, Loss::queue_full);
-  queue_.after(*wait, [this, packet, to] { arrive(packet, to); });
+  if (!door.limited()) return at_host(place, to);
+  const auto wait = door.pass(queue_.now(), octets_of(packets_[place]));
+  if (wait) return queue_.after(*wait, [this, place, to] { at_host(place, to); });
+  lose(packets_[place], Loss::queue_full);
+  free_.push_back(place);
+}
+
+void Network::at_host(Place place, HostId to) {
+  arrive(packets_[place], to);
+  free_.push_back(place);
 }
 
 void Network::arrive(const Packet& packet, HostId to) {

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
 #include <span>
@@ -138,7 +139,8 @@ class Network {
   /// Where all that comes for a site passes.
   [[nodiscard]] Line& door(SiteId site) { return doors_[site]; }
 
-  void send(HostId from, const Endpoint& source, const Endpoint& destination, std::vector<std::uint8_t> data);
+  /// `data` is copied.
+  void send(HostId from, const Endpoint& source, const Endpoint& destination, Bytes data);
   /// An ICMP error, to the host that `error.source` leads to.
   void send_icmp(HostId from, IcmpError error);
 
@@ -157,7 +159,13 @@ class Network {
   };
   [[nodiscard]] bool cut_off(SiteId from, SiteId to) const;
   Nanos travel(const Path& path);
-  void reach(const Packet& packet, HostId to);
+  /// A packet on its way: where it lies in `packets_`.
+  using Place = std::uint32_t;
+  Place packet(std::uint64_t number, HostId from, const Endpoint& source, const Endpoint& destination,
+               Bytes data);
+  void on_its_way(Nanos takes, Place place, HostId to);
+  void reach(Place place, HostId to);
+  void at_host(Place place, HostId to);
   void arrive(const Packet& packet, HostId to);
   void cut_way(SiteId from, SiteId to, Nanos how_long);
   void lose(const Packet& packet, Loss why);
@@ -175,6 +183,8 @@ class Network {
   std::vector<Attached> hosts_;
   std::map<IpAddress, HostId> routes_;
   std::vector<Witness*> witnesses_;
+  std::deque<Packet> packets_;  // their buffers are used again and again
+  std::vector<Place> free_;
   std::uint64_t next_packet_ = 1;
   NetworkCounters counters_;
 };

@@ -101,7 +101,7 @@ BOOST_AUTO_TEST_CASE(a_fast_clock_gains_and_its_inverse_is_exact) {
 BOOST_AUTO_TEST_CASE(datagrams_arrive_after_the_delay_unless_the_path_the_host_or_the_port_is_not_there) {
   Fixture f;
   f.world.network.path(0, 1).delay = 7ms;
-  const auto send = [&](const Endpoint& to) { f.world.network.send(0, f.a.at_, to, {1, 2, 3}); };
+  const auto send = [&](const Endpoint& to) { f.world.network.send(0, f.a.at_, to, as_bytes("abc")); };
   send(f.b.at_);
   f.run(6ms);
   BOOST_TEST(f.b.heard.empty());
