@@ -59,12 +59,15 @@ void Judge::add_slave(const Host& host, std::vector<Endpoint> sources, const End
 
 AskId Judge::asked(const Endpoint& from, Bytes query, bool verified, bool forged) {
   ++(forged ? counters_.forged_asks : counters_.asks);
-  std::string key = ask_key(from, query);
+  forget();
+  const std::string key = ask_key(from, query);
   if (key.empty()) return asks_.size();
-  const auto [at, fresh] = ask_of_.try_emplace(std::move(key), asks_.size());
+  const auto [at, fresh] = ask_of_.try_emplace(key, asks_.size());
   if (fresh) {
     Ask& ask = asks_.emplace_back();
     ask.from = from;
+    ask.key = key;
+    ask.asked = world_.now();
     ask.name = folded(question_of(query));
     ask.forged = forged;
   }
@@ -120,6 +123,7 @@ void Judge::sent_by_master(Master& master, const Packet& packet) {
     master.raced.clear();
     master.races.clear();
     master.answers.clear();
+    master.started.clear();
   }
   for (Slave& s : slaves_)
     if (s.orders == packet.destination) return orders_sent(master, s, packet);
@@ -240,7 +244,7 @@ void Judge::fired(Slave& slave, OrderRecord& order, const Packet& packet) {
 void Judge::refused(const Host& slave, std::uint64_t race) {
   ++counters_.refused;
   // The newest orders are the likely ones.
-  for (std::size_t i = orders_.size(); i-- > 0;) {
+  for (std::size_t i = orders_.size(); i-- > orders_.first();) {
     OrderRecord& o = orders_[i];
     if (o.race != race || o.slave != slave.id() || o.life != slave.life()) continue;
     if (o.fired) breach("order: {} fired an order and says that it refused it", slave.name());
@@ -316,7 +320,7 @@ bool Judge::excused(const Ask& ask) const {
 void Judge::gave_up(const std::vector<AskId>& tries) {
   ++counters_.gave_up;
   for (const AskId id : tries)
-    if (id < asks_.size() && !excused(asks_[id]))
+    if (asks_.holds(id) && !excused(asks_[id]))
       breach("query: {} asked {} and gave up without a reason in the world", to_string(asks_[id].from),
              readable(as_bytes(asks_[id].name)));
 }

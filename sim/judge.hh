@@ -33,6 +33,7 @@
 #include "master/race_core.hh"
 #include "sim/budget.hh"
 #include "sim/host.hh"
+#include "sim/window.hh"
 
 namespace flagfall::sim {
 
@@ -108,6 +109,8 @@ class Judge final : public Witness {
   enum class Flight : std::uint8_t { under_way, lost, arrived };
   struct Ask {
     Endpoint from;
+    std::string key;   // in ask_of_
+    RefTime asked;     // first
     std::string name;  // for people, and for retries: lower case, with the type
     bool verified = false;
     bool forged = false;
@@ -158,6 +161,12 @@ class Judge final : public Witness {
     AskId ask = 0;
     unsigned runners = 0;  // answers, echoes included
   };
+  /// When a race started, to forget it in time.
+  struct Started {
+    RefTime when;
+    std::uint64_t race = 0;
+    std::string question;  // in `raced`
+  };
   struct Slave {
     const Host* host = nullptr;
     std::vector<Endpoint> sources;
@@ -173,8 +182,10 @@ class Judge final : public Witness {
     std::map<IpAddress, Budget> answers;                               // by client network
     std::unordered_map<std::string, std::pair<RefTime, AskId>> raced;  // by client and question
     std::unordered_map<std::uint64_t, Race> races;                     // by id
+    std::deque<Started> started;
   };
 
+  void forget();
   void sent_by_master(Master& master, const Packet& packet);
   void sent_by_slave(Slave& slave, const Packet& packet);
   void orders_sent(Master& master, Slave& slave, const Packet& packet);
@@ -206,10 +217,11 @@ class Judge final : public Witness {
   Promises promises_;
   std::vector<Master> masters_;
   std::vector<Slave> slaves_;
-  std::deque<Ask> asks_;
-  std::deque<OrderRecord> orders_;
+  Window<Ask> asks_;
+  Window<OrderRecord> orders_;
   std::unordered_map<std::string, AskId> ask_of_;
   std::unordered_map<std::string, OrderDatagram> datagrams_;  // by key and clear header
+  std::deque<std::pair<RefTime, std::string>> sent_datagrams_;
   std::map<net::SealKey, Session> sessions_;
   std::unordered_map<std::uint64_t, Flight> flights_;  // answers, by packet
   std::optional<std::string> broken_;

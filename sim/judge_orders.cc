@@ -47,7 +47,9 @@ void Judge::orders_sent(Master& master, Slave& slave, const Packet& packet) {
                   master.host->name(), slave.host->name());
   if (session->master_life != master.host->life())
     return breach("seal: {} uses a key of its former life", master.host->name());
-  OrderDatagram& datagram = datagrams_[nonce_of(session->key, packet)];
+  const std::string nonce = nonce_of(session->key, packet);
+  sent_datagrams_.emplace_back(world_.now(), nonce);
+  OrderDatagram& datagram = datagrams_[nonce];
   datagram.bytes = packet.data;
   datagram.life = session->slave_life;
   datagram.session = session;
@@ -103,11 +105,13 @@ bool Judge::race_started(Master& master, AskId id, const wire::Order& order) {
            *over);
     return false;
   }
-  const auto [at, fresh] =
-      master.raced.try_emplace(text(order.client.ip.bytes()) + ask.name, world_.now(), id);
+  const std::string question = text(order.client.ip.bytes()) + ask.name;
+  master.started.push_back({world_.now(), order.race, question});
+  const auto [at, fresh] = master.raced.try_emplace(question, world_.now(), id);
   auto& [when, last] = at->second;
   // A millisecond: the master's clock may be fast.
-  if (!fresh && world_.now() - when < retry_window(master, asks_[last]) - std::chrono::milliseconds(1)) {
+  if (!fresh && asks_.holds(last) &&
+      world_.now() - when < retry_window(master, asks_[last]) - std::chrono::milliseconds(1)) {
     breach("guard: {} raced a retry of {}", master.host->name(), to_string(order.client));
     return false;
   }

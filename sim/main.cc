@@ -1,87 +1,100 @@
-// flagfall-campaign: random worlds, one seed after the other, until a promise is
+// flagfall-campaign: random worlds, one a seed, on all cores, until a promise is
 // broken. See scripts/campaign.
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 
-#include <chrono>
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <exception>
+#include <nlohmann/json.hpp>
+#include <thread>
 
+#include "sim/campaign.hh"
 #include "sim/sample_zone.hh"
 #include "sim/scenario.hh"
 #include "sim/schedules.hh"
 
 namespace {
 
+using flagfall::sim::BrokenWorld;
+using flagfall::sim::CampaignOptions;
+using flagfall::sim::CampaignResult;
+using flagfall::sim::CampaignTotals;
 using flagfall::sim::kFaultNames;
 using flagfall::sim::Outcome;
-using flagfall::sim::ScenarioOptions;
-
-struct Totals {
-  std::uint64_t worlds = 0, events = 0, asks = 0, races = 0, orders = 0, fired = 0, gave_up = 0, replays = 0,
-                echoed = 0;
-  std::array<std::uint64_t, kFaultNames.size()> worlds_with{};
-
-  void add(const Outcome& o) {
-    ++worlds;
-    events += o.events;
-    asks += o.judge.asks;
-    races += o.judge.races;
-    orders += o.judge.orders;
-    fired += o.judge.fired;
-    gave_up += o.judge.gave_up;
-    replays += o.judge.replays_seen;
-    echoed += o.judge.echoed;
-    for (std::size_t i = 0; i < o.faults.size(); ++i) worlds_with.at(i) += o.faults.at(i) > 0 ? 1 : 0;
-  }
-  void print(double seconds) const {
-    fmt::print("{} worlds in {:.1f} s, {:.0f} events a second\n", worlds, seconds,
-               static_cast<double>(events) / seconds);
-    fmt::print(
-        "{} queries, {} given up with a reason; {} races, {} orders, {} answers fired, {} echoes, {} replays "
-        "tried\n",
-        asks, gave_up, races, orders, fired, echoed, replays);
-    for (std::size_t i = 0; i < kFaultNames.size(); ++i)
-      fmt::print("  {:<18} in {:3.0f} % of the worlds\n", kFaultNames.at(i),
-                 100.0 * static_cast<double>(worlds_with.at(i)) / static_cast<double>(worlds));
-  }
-};
 
 struct Arguments {
-  std::uint64_t seeds = 100, from = 1;
-  double minutes = 0;
+  CampaignOptions campaign;
   std::optional<std::uint64_t> seed;
-  ScenarioOptions world;
-  bool trace = false;
-  bool schedules = false;
+  bool trace = false, json = false, schedules = false;
 };
+
+void print_broken(const BrokenWorld& b) {
+  fmt::print("seed {}: broken after {:.6f} s: {}\n", b.seed, static_cast<double>(b.at.count()) * 1e-9,
+             b.what);
+  fmt::print("replay it with: scripts/campaign --seed {} --trace\n", b.seed);
+}
+
+void print_totals(const CampaignResult& r) {
+  const CampaignTotals& t = r.totals;
+  fmt::print("{} worlds in {:.1f} s, {} events, {:.0f} events a second and core\n", t.worlds, r.seconds,
+             t.events, t.events_per_second());
+  fmt::print(
+      "{} queries, {} given up with a reason; {} races, {} orders, {} answers fired, {} echoes, {} replays "
+      "tried\n",
+      t.asks, t.gave_up, t.races, t.orders, t.fired, t.echoed, t.replays);
+  for (std::size_t i = 0; i < kFaultNames.size(); ++i)
+    fmt::print("  {:<18} in {:3.0f} % of the worlds{}\n", kFaultNames.at(i), 100 * t.share(i),
+               t.share(i) < 0.2 ? ": LESS THAN A FIFTH" : "");
+}
+
+void print_json(const CampaignResult& r) {
+  const CampaignTotals& t = r.totals;
+  nlohmann::json out = {
+      {"worlds", t.worlds}, {"seconds", r.seconds}, {"cpu_seconds", t.cpu_seconds},
+      {"events", t.events}, {"queries", t.asks},    {"given_up", t.gave_up},
+      {"races", t.races},   {"orders", t.orders},   {"fired", t.fired},
+      {"echoed", t.echoed}, {"replays", t.replays}, {"events_per_second", t.events_per_second()},
+      {"broken", nullptr}};
+  for (std::size_t i = 0; i < kFaultNames.size(); ++i) out["faults"][kFaultNames.at(i)] = t.share(i);
+  out["rare_faults"] = nlohmann::json::array();
+  for (const std::size_t i : t.rare_faults()) out["rare_faults"].push_back(kFaultNames.at(i));
+  if (r.broken)
+    out["broken"] = {{"seed", r.broken->seed},
+                     {"at_seconds", static_cast<double>(r.broken->at.count()) * 1e-9},
+                     {"what", r.broken->what}};
+  fmt::print("{}\n", out.dump());
+}
 
 int campaign(const Arguments& a) {
   const auto data = flagfall::sim::serve_sample_zone();
-  const auto start = std::chrono::steady_clock::now();
-  const auto gone = [&] {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  };
-  Totals totals;
-  const std::uint64_t first = a.seed.value_or(a.from);
-  const std::uint64_t last = a.seed ? *a.seed : a.from + a.seeds - 1;
-  for (std::uint64_t seed = first; seed <= last && (a.minutes <= 0 || gone() < a.minutes * 60); ++seed) {
-    ScenarioOptions options = a.world;
-    options.seed = seed;
-    options.text = a.trace;
-    const Outcome o = play(options, data);
-    totals.add(o);
-    if (a.trace) std::fwrite(o.trace.data(), 1, o.trace.size(), stdout);
-    if (a.seed) fmt::print("seed {}: digest {:016x}, {} events\n", seed, o.digest, o.events);
-    if (o.broken) {
-      fmt::print("seed {}: broken after {:.6f} s: {}\n", seed, static_cast<double>(o.at.count()) * 1e-9,
-                 *o.broken);
-      fmt::print("replay it with: scripts/campaign --seed {} --trace\n", seed);
-      return 1;
-    }
-  }
-  totals.print(gone());
-  return 0;
+  const bool terminal = isatty(STDERR_FILENO) == 1;
+  const CampaignResult r = run_campaign(a.campaign, data, [&](const CampaignTotals& t) {
+    if (terminal)
+      fmt::print(stderr, "\r{} of {} worlds, {:.0f} events a second and core ", t.worlds, a.campaign.seeds,
+                 t.events_per_second());
+  });
+  if (terminal) fmt::print(stderr, "\r\033[K");
+  if (r.broken) print_broken(*r.broken);
+  // Worlds after the broken one may or may not have been played: their sums would differ from run to run.
+  if (!r.broken) print_totals(r);
+  if (a.json) print_json(r);
+  return r.broken ? 1 : 0;
+}
+
+/// One world, and at wish all that happens in it.
+int replay(const Arguments& a, std::uint64_t seed) {
+  const auto data = flagfall::sim::serve_sample_zone();
+  flagfall::sim::ScenarioOptions world = a.campaign.world;
+  world.seed = seed;
+  world.text = a.trace;
+  const Outcome o = play(world, data);
+  (void)std::fwrite(o.trace.data(), 1, o.trace.size(), stdout);
+  fmt::print("seed {}: digest {:016x}, {} events\n", seed, o.digest, o.events);
+  if (o.broken) print_broken({seed, *o.broken, o.at});
+  return o.broken ? 1 : 0;
 }
 
 }  // namespace
@@ -90,22 +103,35 @@ int main(int argc, char** argv) {
   try {
     CLI::App app("Plays random worlds with the daemons' own cores, and stops at the first broken promise.");
     Arguments a;
-    app.add_option("--seeds", a.seeds, "How many worlds")->capture_default_str();
-    app.add_option("--from", a.from, "The first seed")->capture_default_str();
-    app.add_option("--minutes", a.minutes, "Stop after so long (0: when all seeds are done)");
-    app.add_option("--seed", a.seed, "This one world only");
-    double seconds = static_cast<double>(a.world.length.count()) * 1e-9;
-    app.add_option("--seconds", seconds, "How long a world lasts")->capture_default_str();
-    app.add_option("--queries", a.world.queries, "How many queries its clients ask")->capture_default_str();
-    app.add_flag("--trace", a.trace, "Print everything that happens");
+    CampaignOptions& c = a.campaign;
+    c.jobs = std::max(std::thread::hardware_concurrency(), 1U);
+    double minutes = 0;
+    double seconds = static_cast<double>(c.world.length.count()) * 1e-9;
+    app.add_option("--seeds", c.seeds, "How many worlds")->capture_default_str();
+    app.add_option("--from", c.from, "The first seed")->capture_default_str();
+    app.add_option("--minutes", minutes, "Begin no world after so long (0: play all seeds)")
+        ->check(CLI::Range(0.0, 1e6));
+    app.add_option("--jobs", c.jobs, "How many worlds at a time")
+        ->check(CLI::Range(1, 1024))
+        ->default_str("one a core");
+    app.add_option("--seconds", seconds, "How long a world lasts")
+        ->capture_default_str()
+        ->check(CLI::Range(10.0, 86'400.0));
+    app.add_option("--queries", c.world.queries, "How many queries its clients ask")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 1'000'000));
+    auto* const seed = app.add_option("--seed", a.seed, "This one world only");
+    app.add_flag("--trace", a.trace, "Print everything that happens in it")->needs(seed);
+    app.add_flag("--json", a.json, "End with one line of JSON")->excludes(seed);
     app.add_flag("--schedules", a.schedules, "Print when the modelled resolvers ask again, as JSON");
     CLI11_PARSE(app, argc, argv);
     if (a.schedules) {
       fmt::print("{}", flagfall::sim::schedules_json());
       return 0;
     }
-    a.world.length = flagfall::Nanos(std::llround(seconds * 1e9));
-    return campaign(a);
+    c.world.length = flagfall::Nanos(std::llround(seconds * 1e9));
+    c.budget = flagfall::Nanos(std::llround(minutes * 60e9));
+    return a.seed ? replay(a, *a.seed) : campaign(a);
   } catch (const std::exception& e) {
     fmt::print(stderr, "flagfall-campaign: {}\n", e.what());
     return 1;
