@@ -77,6 +77,7 @@ int campaign(const Arguments& a) {
                  t.events_per_second());
   });
   if (terminal) fmt::print(stderr, "\r\033[K");
+  fmt::print("seeds from {} on\n", a.campaign.from);
   if (r.broken) print_broken(*r.broken);
   // Worlds after the broken one may or may not have been played: their sums would differ from run to run.
   if (!r.broken) print_totals(r);
@@ -108,7 +109,12 @@ int main(int argc, char** argv) {
     double minutes = 0;
     double seconds = static_cast<double>(c.world.length.count()) * 1e-9;
     app.add_option("--seeds", c.seeds, "How many worlds")->capture_default_str();
-    app.add_option("--from", c.from, "The first seed")->capture_default_str();
+    auto* const from = app.add_option("--from", c.from, "The first seed")->capture_default_str();
+    const auto any = [&](std::int64_t /*times*/) {
+      c.from = flagfall::SystemRandom().next() % 1'000'000'000;
+    };
+    auto* const fresh =
+        app.add_flag_function("--new", any, "Seeds that were hardly ever played")->excludes(from);
     app.add_option("--minutes", minutes, "Begin no world after so long (0: play all seeds)")
         ->check(CLI::Range(0.0, 1e6));
     app.add_option("--jobs", c.jobs, "How many worlds at a time")
@@ -120,7 +126,8 @@ int main(int argc, char** argv) {
     app.add_option("--queries", c.world.queries, "How many queries its clients ask")
         ->capture_default_str()
         ->check(CLI::Range(1, 1'000'000));
-    auto* const seed = app.add_option("--seed", a.seed, "This one world only");
+    auto* const seed =
+        app.add_option("--seed", a.seed, "This one world only")->excludes(from)->excludes(fresh);
     app.add_flag("--trace", a.trace, "Print everything that happens in it")->needs(seed);
     app.add_flag("--json", a.json, "End with one line of JSON")->excludes(seed);
     app.add_flag("--schedules", a.schedules, "Print when the modelled resolvers ask again, as JSON");
