@@ -11,14 +11,17 @@
 
 namespace flagfall::sim {
 
+class Action;
+template <class F>
+concept Todo = !std::is_same_v<std::remove_cvref_t<F>, Action> && std::is_invocable_v<std::decay_t<F>&>;
+
 class Action {
  public:
   /// Enough for a process's timer around a handful of words, or around a string.
   static constexpr std::size_t kRoom = 88;
 
-  template <class F>
-  requires(!std::is_same_v<std::remove_cvref_t<F>, Action> && std::is_invocable_v<std::decay_t<F>&>) Action(
-      F&& callable) {  // NOLINT(*-explicit-*, *-forwarding-reference-overload): as std::function has it
+  template <Todo F>
+  Action(F&& callable) {  // NOLINT(*-explicit-*, *-forwarding-reference-overload, *-member-init): raw room
     using Callable = std::decay_t<F>;
     if constexpr (sizeof(Callable) <= kRoom && alignof(Callable) <= alignof(std::max_align_t) &&
                   std::is_nothrow_move_constructible_v<Callable>) {
@@ -29,6 +32,7 @@ class Action {
       kind_ = &kOnHeap<Callable>;
     }
   }
+  // NOLINTNEXTLINE(*-member-init): raw room
   Action(Action&& other) noexcept : kind_(other.kind_) { kind_->move(other.room_, room_); }
   Action& operator=(Action&& other) noexcept {
     if (this == &other) return *this;

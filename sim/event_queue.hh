@@ -79,7 +79,7 @@ class EventQueue {
     alignas(Action) std::array<std::byte, sizeof(Action)> room;
   };
   /// Gives the slot back, also when the action throws.
-  struct Running {
+  struct Running {      // NOLINT(*-special-member-functions): lives in step() only
     EventQueue& queue;  // NOLINT(*-ref-data-members)
     Key key;
     ~Running() {
