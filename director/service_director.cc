@@ -1,6 +1,7 @@
 #include "director/service_director.hh"
 
 #include <algorithm>
+#include <bit>
 #include <cassert>
 #include <tuple>
 #include <utility>
@@ -57,6 +58,15 @@ Order cut(const Order& order, std::size_t most) {
   return out;
 }
 
+/// Behind the best one, before all others: who is in question is raced against (master/teaching.hh).
+Order with_next(const Order& order, ServerIndex next) {
+  if (order.empty() || order.group > 1) return order;
+  Order out = Order::of(order.best());
+  out.push(next);
+  for (const ServerIndex server : order.all()) out.push(server);
+  return out;
+}
+
 std::uint64_t key_of(const Entry& entry) {
   std::uint64_t key = entry.doubt ? 1 : 0;
   key = key * 67 + entry.order.group;
@@ -107,13 +117,21 @@ void ServiceDirector::win(const Win& win, MonoTime now) {
   const auto at = doubted_.find(bound.prefix);
   if (win.winner == best) {
     // To win against others says nothing of who won before.
-    if (at == doubted_.end() || (at->second.by &= ~win.losers) != 0) return;
-    doubted_.erase(at);
+    if (at == doubted_.end()) return;
+    const ServerMask left = at->second.by & ~win.losers;
+    if (left == at->second.by) return;
+    if (left == 0) {
+      doubted_.erase(at);
+    } else {
+      at->second.by = left;
+      at->second.challenger = static_cast<ServerIndex>(std::countr_zero(left));
+    }
   } else if (at != doubted_.end()) {
-    at->second = {now + options_.doubt, at->second.by | bit(win.winner)};
-    return;
+    const bool same = at->second.challenger == win.winner;
+    at->second = {now + options_.doubt, at->second.by | bit(win.winner), win.winner};
+    if (same) return;
   } else if (doubted_.size() < kMostDoubts) {
-    doubted_.emplace(bound.prefix, Doubt{now + options_.doubt, bit(win.winner)});
+    doubted_.emplace(bound.prefix, Doubt{now + options_.doubt, bit(win.winner), win.winner});
   }
   if (book_.find(win.client, bound)) put(bound);
 }
@@ -200,8 +218,9 @@ std::uint32_t ServiceDirector::value_of(const Entry& entry) {
 
 void ServiceDirector::put(const Binding& binding) {
   const auto at = doubted_.find(binding.prefix);
-  const std::uint32_t value =
-      value_of({moved(binding.prefix, binding.order, Policy::race), at != doubted_.end(), {}});
+  Order order = moved(binding.prefix, binding.order, Policy::race);
+  if (at != doubted_.end()) order = with_next(order, at->second.challenger);
+  const std::uint32_t value = value_of({order, at != doubted_.end(), {}});
   bindings_.set(binding.prefix, value);
   if (binding.reason.cause == Cause::by_hand) {
     by_hand_.set(binding.prefix, value);

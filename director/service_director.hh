@@ -30,7 +30,7 @@ struct ServiceOptions {
   ShedOptions shed;
   PathOptions paths;                       // of policy composite; without a border it has no opinion
   BookOptions book;                        // its kinds follow from the policies
-  double sample = 0.02;                    // share of bound requests that is raced again
+  double sample = 0.01;                    // share of bound requests that is raced again
   Nanos doubt = std::chrono::seconds(10);  // so long a contradicted binding is raced as if unknown
 };
 
@@ -141,7 +141,8 @@ class ServiceDirector {
   std::unordered_map<std::uint64_t, std::vector<std::uint32_t>> values_;  // by a hash of the order
   struct Doubt {
     MonoTime until;
-    ServerMask by = 0;  // who won instead, and has not lost since
+    ServerMask by = 0;           // who won instead, and has not lost since
+    ServerIndex challenger = 0;  // the one of them that the next races are to be with
   };
   std::map<Prefix, Doubt> doubted_;
   std::vector<Change> changes_;

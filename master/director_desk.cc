@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "master/win_of.hh"
+
 namespace flagfall::master {
 namespace {
 
@@ -156,21 +158,8 @@ void DirectorDesk::evidence(const SlaveState& slave, const wire::Evidence& evide
 
 void DirectorDesk::settled(const race::FinishedRace& race) {
   auto* const director = of(race.service);
-  if (director == nullptr || !race.verdict || race.shadow) return;
-  const auto& places = services_[race.service].by_slave;
-  const auto winner = places.at(race.verdict->winner);
-  if (!winner) return;
-  director::Win win{.client = race.client.ip,
-                    .winner = *winner,
-                    .certainty = race.verdict->certainty,
-                    .margin = race.verdict->margin,
-                    .within_error = race.verdict->within_error};
-  for (const race::RunnerResult& runner : race.ran()) {
-    // Who was late lost by the order's way, not by the answer's.
-    const auto place = places.at(runner.slave);
-    if (runner.fate == race::Fate::sent && place && *place != *winner) win.losers |= bit(*place);
-  }
-  director->win(win, clock_.mono());
+  if (director == nullptr) return;
+  if (const auto win = win_of(race, services_[race.service].by_slave)) director->win(*win, clock_.mono());
 }
 
 void DirectorDesk::slaves(const std::vector<const SlaveState*>& slaves) {

@@ -72,6 +72,18 @@ Guide::Line Guide::line_up(const RacedService& service, const Way& way, director
   return {view.line_up(way.order, able & view.fit, most, lots_, way.spare)};
 }
 
+KnownSlaves Guide::known(const RacedService& service, const Way& way) noexcept {
+  KnownSlaves out;
+  if (!way.bound) {
+    out.learning = true;
+    return out;
+  }
+  out.bound = service.slaves[way.order.best()];
+  if (way.order.count > 1) out.next = service.slaves[way.order.servers[1]];
+  out.doubt = way.learning;
+  return out;
+}
+
 Guide::Answer Guide::answer(const RacedService& service, const Way& way, bool v6) noexcept {
   const ServerAnswers& servers = *service.servers;
   const Line told = line_up(service, way, servers.able(v6), servers.count());

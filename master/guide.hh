@@ -9,6 +9,7 @@
 #include "common/wire/dns.hh"
 #include "common/wire/dns_answer.hh"
 #include "master/snapshot.hh"
+#include "master/teaching.hh"
 
 namespace flagfall::master {
 
@@ -49,6 +50,8 @@ class Guide {
     if (service.nobody_fit) return Standing::nobody_fit;
     return way.learning ? Standing::learning : Standing::bound;
   }
+  /// What a race for this client may be run to teach.
+  [[nodiscard]] static KnownSlaves known(const RacedService& service, const Way& way) noexcept;
 
   struct Answer {
     const wire::PreparedRecords* records = nullptr;  // until the next call; none: the zone's own

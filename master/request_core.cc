@@ -114,14 +114,7 @@ void RequestCore::race_or_answer(const wire::DnsQuery& query, const dns::FrontEn
     answer(query, result, way, client, output);
     return;
   }
-  if (way && way->bound) {
-    const auto& slaves = snapshot_->services[result.service].slaves;
-    question.known.bound = slaves[way->order.best()];
-    if (way->order.count > 1) question.known.next = slaves[way->order.servers[1]];
-    question.known.doubt = way->learning;
-  } else if (way) {
-    question.known.learning = true;
-  }
+  if (way) question.known = Guide::known(snapshot_->services[result.service], *way);
   const RacePlan plan = race_.decide(*snapshot_, question, times_);
   if (!plan.race) {
     counters_.fallback.count(plan.why);

@@ -98,7 +98,8 @@ Teaching::Lesson Teaching::lesson(std::span<Runner> runners, unsigned most, cons
     if (at != runners.end()) std::swap(*at, runners[placed++]);
   };
   place(known.bound);
-  if (!known.doubt && dice_.unit() < kNext) place(known.next);
+  // In doubt it is the one that the evidence is for: each race of these two counts.
+  if (known.doubt || dice_.unit() < kNext) place(known.next);
   draw(placed, count);
   out.count = count;
   if (echo) out.echo = static_cast<std::uint8_t>(dice_.next() % count);

@@ -25,7 +25,7 @@ struct TeachOptions {
 struct KnownSlaves {
   std::optional<std::uint16_t> bound{};
   std::optional<std::uint16_t> next{};  // the second best
-  bool doubt = false;                   // the latest evidence is against this
+  bool doubt = false;                   // the latest evidence is against this, and for the next
   bool learning = false;                // of nobody yet, and a director wants to know
 };
 
@@ -40,10 +40,10 @@ class Teaching {
   /// `runners` of a race for this client are put into another order when it is to teach; count 0 when it is
   /// not. `most`: answers of one race, the echo included.
   /// `known`: whom the client's network is bound to. Then it teaches whatever the share is, if it is not 0;
-  /// that slave runs, more often against the next best than against others, and without an echo: who won is
-  /// more than by how much. As long as nothing is in doubt it does so half as often as the client's host
-  /// could. A client of which nothing is known teaches with as many slaves as its host can tell of, without
-  /// an echo.
+  /// that slave runs, more often against the next best than against others (in doubt against it alone), and
+  /// without an echo: who won is more than by how much. As long as nothing is in doubt it does so half as
+  /// often as the client's host could. A client of which nothing is known teaches with as many slaves as its
+  /// host can tell of, without an echo.
   Lesson lesson(std::span<Runner> runners, unsigned most, const IpAddress& client, const KnownSlaves& known,
                 MonoTime now) noexcept;
 

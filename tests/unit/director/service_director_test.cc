@@ -87,6 +87,30 @@ BOOST_AUTO_TEST_CASE(a_doubt_does_not_end_by_a_win_against_others) {
   BOOST_TEST(!rig.decide("198.51.100.7").race);
 }
 
+BOOST_AUTO_TEST_CASE(in_doubt_the_one_that_won_last_is_next_and_then_who_has_not_lost_yet) {
+  Rig rig({Policy::race});
+  const auto next = [&] { return rig.decide("198.51.100.7").order.servers[1]; };
+  rig.wins("198.51.100.7", 1, 6);
+  rig.wins("198.51.100.7", 2, 1);
+  BOOST_TEST(next() == 2);
+  rig.wins("198.51.100.7", 0, 1);
+  BOOST_TEST(next() == 0);
+  BOOST_TEST(rig.decide("198.51.100.7").order.best() == 1);
+  const auto beats = [&](ServerIndex loser) {
+    Win win;
+    win.client = *parse_ip("198.51.100.7");
+    win.winner = 1;
+    win.losers = bit(loser);
+    rig.director.win(win, rig.now);
+    rig.step(1s);
+  };
+  beats(0);
+  BOOST_TEST(rig.decide("198.51.100.7").race);
+  BOOST_TEST(next() == 2);
+  beats(2);
+  BOOST_TEST(!rig.decide("198.51.100.7").race);
+}
+
 BOOST_AUTO_TEST_CASE(a_doubt_that_nothing_feeds_ends_by_itself) {
   Rig rig({Policy::race});
   rig.wins("198.51.100.7", 1, 6);

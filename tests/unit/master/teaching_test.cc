@@ -130,6 +130,17 @@ BOOST_AUTO_TEST_CASE(a_bound_client_always_teaches_and_its_slave_always_runs) {
   BOOST_TEST(teaching.lesson(runners, 2, kV4, {3, 4}, now + 3s).count == 2U);
 }
 
+BOOST_AUTO_TEST_CASE(in_doubt_the_bound_slave_runs_against_the_next_one_alone) {
+  Teaching teaching({0.001, 2}, random);
+  for (int i = 0; i < 100; ++i) {
+    now += 3s;
+    auto runners = slaves(5);
+    BOOST_REQUIRE(teaching.lesson(runners, 8, kV4, {3, 1, true}, now).count == 2U);
+    BOOST_TEST(runners[0].slave == 3);
+    BOOST_TEST(runners[1].slave == 1);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_client_that_nothing_is_known_of_has_as_many_run_as_its_host_can_tell_of) {
   Teaching teaching({0.001, 2}, random);
   const master::KnownSlaves unknown{.learning = true};
