@@ -135,7 +135,7 @@ struct DirectorConfig {
   unsigned finest_v6 = 56;
   unsigned verdicts = 3;
   double share = 0.66;
-  double sample = 0.02;
+  double sample = 0.01;
   Nanos remember = std::chrono::hours(1);
   Nanos forget = std::chrono::hours(24 * 7);
   double hysteresis = 0.1;
