@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "check/command.hh"
+#include "simulate/command.hh"
 #include "tools/commands.hh"
 
 namespace {
@@ -22,6 +23,7 @@ int run(int argc, char** argv) {
   flagfall::tools::add_admin(app, status);
   flagfall::check::add_check(app, status);
   flagfall::check::add_borders(app, status);
+  flagfall::simulate::add_simulate(app, status);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -1,0 +1,72 @@
+#!/usr/bin/env python3
+"""`flagfall simulate` on the extract of measured round trips that is carried in bench/data."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "scripts" / "lib"))
+import planetlab  # noqa: E402
+
+FLAGFALL = pathlib.Path(os.environ.get("FLAGFALL_BIN", ROOT / "build/release/bin")) / "flagfall"
+
+
+def simulate(*options):
+    return subprocess.run([str(FLAGFALL), "simulate", *options], capture_output=True, text=True, timeout=300)
+
+
+class Simulate(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory(prefix="flagfall-simulate-")
+        cls.paths, cls.data = planetlab.matrix_files(cls.folder.name, "")
+        cls.options = ["--matrix", *cls.paths[:6], "--json"]
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.folder.cleanup()
+
+    def play(self, requests, *options):
+        result = simulate(*self.options, "--requests", str(requests), *options)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return json.loads(result.stdout)
+
+    def test_bound_clients_are_near_the_oracle_and_far_from_every_other_way(self):
+        out = self.play(400000, "--seed", "2")
+        self.assertEqual(out["requests"], 400000)
+        self.assertLess(out["ratio"], 1.08)
+        self.assertLess(out["ratio_all"], 1.15)
+        self.assertLess(out["races_per_1000"], 30)
+        oracle = out["others"]["oracle"]["mean"]
+        for other in ("best single site", "round robin", "random"):
+            self.assertGreater(out["others"][other]["mean"], 1.2 * oracle)
+
+    def test_the_same_seed_gives_the_same_figures_and_another_one_others(self):
+        def figures(seed):
+            out = self.play(50000, "--seed", seed)
+            return {key: value for key, value in out.items() if key not in ("seconds", "events_per_second")}
+        once = figures("7")
+        self.assertEqual(once, figures("7"))
+        self.assertNotEqual(once["site_names"], figures("8")["site_names"])
+
+    def test_a_delay_that_few_orders_meet_costs_quality(self):
+        good = self.play(100000)
+        short = self.play(100000, "--delay", "10ms")
+        self.assertGreater(short["late_orders"], 0.5)
+        self.assertGreater(short["ratio"], good["ratio"])
+
+    def test_what_is_wrong_in_a_file_is_said_with_its_line(self):
+        path = pathlib.Path(self.folder.name) / "bad.txt"
+        path.write_text("0 1\n1 x\n")
+        result = simulate("--matrix", str(path))
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("bad.txt:2: figure 2: 'x' is no time", result.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
