@@ -249,7 +249,7 @@ BOOST_AUTO_TEST_CASE(a_long_tail_of_jitter_is_long_and_bounded) {
   path.delay = 1ms;
   path.tail = 1ms;
   path.tail_most = 50ms;
-  for (int i = 0; i < 1000; ++i) f.world.network.send(0, f.a.at_, f.b.at_, {1});
+  for (int i = 0; i < 1000; ++i) f.world.network.send(0, f.a.at_, f.b.at_, as_bytes("1"));
   f.run(2ms);
   BOOST_TEST(f.b.heard.size() > 500U);  // the median is 0.6 ms more
   f.run(8ms);
@@ -264,14 +264,14 @@ BOOST_AUTO_TEST_CASE(a_world_that_is_split_lets_pass_what_stays_on_one_side) {
   Ear b(world, 1, *parse_ip("10.0.0.2"));
   Ear c(world, 2, *parse_ip("10.0.0.3"));
   world.network.split({false, true, false}, 1s);
-  world.network.send(0, a.at_, b.at_, {1});
-  world.network.send(1, b.at_, c.at_, {1});
-  world.network.send(0, a.at_, c.at_, {1});
+  world.network.send(0, a.at_, b.at_, as_bytes("1"));
+  world.network.send(1, b.at_, c.at_, as_bytes("1"));
+  world.network.send(0, a.at_, c.at_, as_bytes("1"));
   while (world.queue.step(kStart + 500ms)) {
   }
   BOOST_TEST(b.heard.empty());
   BOOST_TEST(c.heard.size() == 1U);
-  world.queue.at(kStart + 1s, [&] { world.network.send(0, a.at_, b.at_, {1}); });
+  world.queue.at(kStart + 1s, [&] { world.network.send(0, a.at_, b.at_, as_bytes("1")); });
   while (world.queue.step(kStart + 2s)) {
   }
   BOOST_TEST(b.heard.size() == 1U);
@@ -292,7 +292,7 @@ BOOST_AUTO_TEST_CASE(timers_and_streams_of_a_process_that_stands_still_wait_and_
   f.b.pause(500ms);
   const RefTime until = f.world.now() + 500ms;
   f.world.streams.write(id, 0, as_bytes("wait"));
-  f.world.network.send(0, f.a.at_, f.b.at_, {1});
+  f.world.network.send(0, f.a.at_, f.b.at_, as_bytes("1"));
   f.run(400ms);
   BOOST_TEST(f.b.octets.empty());
   BOOST_TEST(f.b.heard.size() == 1U);
@@ -313,7 +313,7 @@ BOOST_AUTO_TEST_CASE(a_machine_that_stands_still_keeps_a_ring_of_datagrams_and_i
   f.world.network.path(0, 1).delay = 1ms;
   f.b.freeze(300ms);
   const MonoTime before = f.b.mono();
-  for (int i = 0; i < 300; ++i) f.world.network.send(0, f.a.at_, f.b.at_, {1});
+  for (int i = 0; i < 300; ++i) f.world.network.send(0, f.a.at_, f.b.at_, as_bytes("1"));
   f.run(200ms);
   BOOST_TEST(f.b.heard.empty());
   BOOST_TEST((f.b.mono() - before == 200ms));
