@@ -191,6 +191,10 @@ void Judge::sent_by_slave(Slave& slave, const Packet& packet) {
   if (!ask)
     return breach("order: {} sent to {} what nobody there asked", slave.host->name(),
                   to_string(packet.destination));
+  const auto away = [&](const OrderRecord& r) { return std::chrono::abs(r.instant - world_.now()); };
+  const auto from_echo = [&](const OrderRecord& r) {
+    return std::chrono::abs(r.instant + wire::kEchoAfter - world_.now());
+  };
   OrderRecord* best = nullptr;
   OrderRecord* second = nullptr;  // whose echo this may be
   bool again = false;
@@ -204,10 +208,11 @@ void Judge::sent_by_slave(Slave& slave, const Packet& packet) {
       again |= o.fired;
       continue;
     }
-    const auto away = [&](const OrderRecord& r) { return std::chrono::abs(r.instant - world_.now()); };
     if (best == nullptr || away(o) < away(*best)) best = &o;
   }
-  if (best == nullptr && second != nullptr) return echoed(slave, *second);
+  // Of an order that is still open, from an earlier race of the same question, and an echo: what is nearer.
+  if (second != nullptr && (best == nullptr || from_echo(*second) < away(*best)))
+    return echoed(slave, *second);
   if (best == nullptr)
     return breach("order: {} sent to {} {}", slave.host->name(), to_string(packet.destination),
                   again ? "twice for one order" : "without an order that it has got");

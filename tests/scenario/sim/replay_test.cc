@@ -97,7 +97,10 @@ BOOST_AUTO_TEST_CASE(faults_that_are_seen_too_rarely_are_named) {
   ScenarioOptions world = small_world();
   world.faults = false;
   const CampaignTotals none = campaign(1, 2, 1, world).totals;
-  BOOST_TEST(none.rare_faults().size() == kFaultNames.size());
+  // Paths differ by direction without any fault, too.
+  auto rare = none.rare_faults();
+  std::erase(rare, static_cast<std::size_t>(Fault::asymmetry));
+  BOOST_TEST(rare.size() == kFaultNames.size() - 1);
   CampaignTotals fifth;
   fifth.worlds = 10;
   fifth.worlds_with.fill(2);
