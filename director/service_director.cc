@@ -9,7 +9,7 @@
 namespace flagfall::director {
 namespace {
 
-/// Entries at once; beyond it only the best server of an order is kept apart.
+/// Entries in use at once; beyond it only the best server of an order is kept apart.
 constexpr std::size_t kMostEntries = 65'535;
 /// Servers of an order that a table tells apart: with more, a million bindings could have a million orders.
 constexpr std::size_t kTold = 3;
@@ -136,11 +136,17 @@ void ServiceDirector::win(const Win& win, MonoTime now) {
   if (book_.find(win.client, bound)) put(bound);
 }
 
-void ServiceDirector::fill(std::shared_ptr<const PrefixTable>& table, const PrefixOrders& entries) {
+void ServiceDirector::fill(Filled& out, const PrefixOrders& entries) {
   PrefixTableEditor editor;
-  for (const auto& [prefix, order] : entries)
-    if (!order.empty()) editor.set(prefix, value_of({order, false, {}}));
-  table = editor.publish();
+  std::vector<std::uint32_t> values;
+  for (const auto& [prefix, order] : entries) {
+    if (order.empty()) continue;
+    values.push_back(value_of({order, false, {}}));
+    ++uses_[values.back() - 1];
+    editor.set(prefix, values.back());
+  }
+  for (const std::uint32_t value : out.values) release(value);
+  out = {editor.publish(), std::move(values)};
   changed_ = true;
 }
 
@@ -206,14 +212,58 @@ bool ServiceDirector::unbind(const Prefix& prefix, MonoTime now) {
 std::uint32_t ServiceDirector::value_of(const Entry& entry) {
   // A group is told whole: it is what requests are shared by.
   const std::size_t told_apart = std::max<std::size_t>(kTold, entry.order.group);
-  Entry told{cut(entry.order, entries_.size() < kMostEntries ? told_apart : 1), entry.doubt, entry.ways};
+  const std::size_t used = entries_.size() - free_.size();
+  Entry told{cut(entry.order, used < kMostEntries ? told_apart : 1), entry.doubt, entry.ways};
   for (std::size_t i = told.order.count; i < told.ways.size(); ++i) told.ways.at(i) = 0;
   auto& same = values_[key_of(told)];
   for (const std::uint32_t value : same)
     if (entries_[value - 1] == told) return value;
-  entries_.push_back(told);
-  same.push_back(static_cast<std::uint32_t>(entries_.size()));
+  entries_changed_ = true;
+  if (free_.empty()) {
+    entries_.push_back(told);
+    uses_.push_back(0);
+    same.push_back(static_cast<std::uint32_t>(entries_.size()));
+  } else {
+    same.push_back(free_.back());
+    free_.pop_back();
+    entries_[same.back() - 1] = told;
+  }
   return same.back();
+}
+
+void ServiceDirector::set(PrefixTableEditor& table, const Prefix& prefix, std::uint32_t value) {
+  const std::uint32_t before = table.get(prefix);
+  if (before == value) return;
+  ++uses_[value - 1];
+  if (before != 0) release(before);
+  table.set(prefix, value);
+}
+
+void ServiceDirector::erase(PrefixTableEditor& table, const Prefix& prefix) {
+  const std::uint32_t before = table.get(prefix);
+  if (before == 0) return;
+  release(before);
+  table.erase(prefix);
+}
+
+void ServiceDirector::release(std::uint32_t value) {
+  if (--uses_[value - 1] == 0) released_.push_back(value);
+}
+
+/// After a publish(), when no table of ours has what was released before it. Older views have entries of
+/// their own.
+void ServiceDirector::reclaim() {
+  std::ranges::sort(released_);
+  const auto twice = std::ranges::unique(released_);
+  released_.erase(twice.begin(), twice.end());
+  for (const std::uint32_t value : released_) {
+    if (uses_[value - 1] > 0) continue;
+    const auto same = values_.find(key_of(entries_[value - 1]));
+    std::erase(same->second, value);
+    if (same->second.empty()) values_.erase(same);
+    free_.push_back(value);
+  }
+  released_.clear();
 }
 
 void ServiceDirector::put(const Binding& binding) {
@@ -221,11 +271,11 @@ void ServiceDirector::put(const Binding& binding) {
   Order order = moved(binding.prefix, binding.order, Policy::race);
   if (at != doubted_.end()) order = with_next(order, at->second.challenger);
   const std::uint32_t value = value_of({order, at != doubted_.end(), {}});
-  bindings_.set(binding.prefix, value);
+  set(bindings_, binding.prefix, value);
   if (binding.reason.cause == Cause::by_hand) {
-    by_hand_.set(binding.prefix, value);
+    set(by_hand_, binding.prefix, value);
   } else {
-    by_hand_.erase(binding.prefix);
+    erase(by_hand_, binding.prefix);
   }
   bindings_changed_ = true;
 }
@@ -239,8 +289,8 @@ void ServiceDirector::apply(const Change& change) {
     away_by_.erase(b.prefix);
   }
   if (!change.gone) return put(b);  // one that is learning, too: around it may lie another's binding
-  bindings_.erase(b.prefix);
-  by_hand_.erase(b.prefix);
+  erase(bindings_, b.prefix);
+  erase(by_hand_, b.prefix);
   bindings_changed_ = true;
 }
 
@@ -267,7 +317,7 @@ void ServiceDirector::follow_paths(MonoTime now) {
       continue;
     }
     ways_changed_ = true;
-    ways_.erase(word.prefix);
+    erase(ways_, word.prefix);
     if (const auto by = away_by_.find(word.prefix); by != away_by_.end() && by->second == Policy::composite) {
       relief_.forget(word.prefix);
       away_by_.erase(by);
@@ -329,8 +379,8 @@ void ServiceDirector::publish() {
       view->tables.at(t++) = ways_table_;
     }
     if (policy == Policy::fixed || policy == Policy::geo) add_moved();
-    if (policy == Policy::fixed && fixed_) view->tables.at(t++) = fixed_;
-    if (policy == Policy::geo && geo_) view->tables.at(t++) = geo_;
+    if (policy == Policy::fixed && fixed_.table) view->tables.at(t++) = fixed_.table;
+    if (policy == Policy::geo && geo_.table) view->tables.at(t++) = geo_.table;
     // One that looks at the servers alone has an opinion about everybody, or about nobody.
     if (policy == otherwise_by_ && !otherwise_.order.empty()) break;
   }
@@ -338,7 +388,7 @@ void ServiceDirector::publish() {
   view->otherwise = otherwise_.order;
   view->weights = otherwise_.weight;
   view->spare = spare_;
-  if (!published_entries_ || published_entries_->size() != entries_.size())
+  if (std::exchange(entries_changed_, false))
     published_entries_ = std::make_shared<const std::vector<Entry>>(entries_);
   view->entries = published_entries_;
   view->races = has(Policy::race);
@@ -346,6 +396,7 @@ void ServiceDirector::publish() {
   view->fit = fit_;
   view_ = std::move(view);
   changed_ = bindings_changed_ = ways_changed_ = moved_changed_ = false;
+  reclaim();
 }
 
 Explanation ServiceDirector::explain(const IpAddress& address) const {
@@ -369,7 +420,7 @@ Explanation ServiceDirector::explain(const IpAddress& address) const {
       word.order = look(ways_table_);
       word.why = word.order.empty() ? "no path yet" : "the nearest by what they have to spare";
     } else if (policy == Policy::fixed || policy == Policy::geo) {
-      word.order = look(policy == Policy::fixed ? fixed_ : geo_);
+      word.order = look(policy == Policy::fixed ? fixed_.table : geo_.table);
       word.why = word.order.empty() ? "no entry" : "its entry";
     } else {
       if (policy == otherwise_by_) word.order = otherwise_.order;

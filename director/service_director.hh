@@ -97,9 +97,20 @@ class ServiceDirector {
 
  private:
   [[nodiscard]] bool has(Policy policy) const;
-  /// The value of an entry in the tables; not 0.
+  /// The value of an entry in the tables; not 0. It lasts until the next publish() unless a table has it
+  /// then.
   std::uint32_t value_of(const Entry& entry);
-  void fill(std::shared_ptr<const PrefixTable>& table, const PrefixOrders& entries);
+  void set(PrefixTableEditor& table, const Prefix& prefix, std::uint32_t value);
+  void erase(PrefixTableEditor& table, const Prefix& prefix);
+  void release(std::uint32_t value);
+  /// Makes room of entries that no table has any more.
+  void reclaim();
+  /// A table of a file, and the values that it has.
+  struct Filled {
+    std::shared_ptr<const PrefixTable> table;
+    std::vector<std::uint32_t> values;
+  };
+  void fill(Filled& out, const PrefixOrders& entries);
   /// What those policies say that look at the servers alone, of the list's first that says something.
   [[nodiscard]] std::pair<Choice, Policy> choose(MonoTime now);
   void apply(const Change& change);
@@ -135,9 +146,12 @@ class ServiceDirector {
   PrefixTableEditor ways_;  // what policy composite says
   std::shared_ptr<const PrefixTable> bindings_table_;
   std::shared_ptr<const PrefixTable> ways_table_;
-  std::shared_ptr<const PrefixTable> fixed_;
-  std::shared_ptr<const PrefixTable> geo_;
+  Filled fixed_;
+  Filled geo_;
   std::vector<Entry> entries_;
+  std::vector<std::uint32_t> uses_;      // of each, by prefixes in the tables
+  std::vector<std::uint32_t> released_;  // values that tables have given up since the last publish()
+  std::vector<std::uint32_t> free_;      // values that stand for nothing
   std::unordered_map<std::uint64_t, std::vector<std::uint32_t>> values_;  // by a hash of the order
   struct Doubt {
     MonoTime until;
@@ -158,6 +172,7 @@ class ServiceDirector {
   bool bindings_changed_ = true;
   bool ways_changed_ = false;
   bool moved_changed_ = false;
+  bool entries_changed_ = true;
   bool changed_ = true;
 };
 

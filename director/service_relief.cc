@@ -65,7 +65,7 @@ std::optional<ServiceDirector::Home> ServiceDirector::home_of(const IpAddress& c
       }
     } else if (policy == Policy::fixed || policy == Policy::geo) {
       // No wider than what has this order throughout.
-      const auto found = look(policy == Policy::fixed ? fixed_ : geo_);
+      const auto found = look(policy == Policy::fixed ? fixed_.table : geo_.table);
       if (found.value == 0) continue;
       const auto length = std::max(out.group.prefix.length, found.scope);
       out.group.prefix = {masked(client, length), length};
@@ -101,9 +101,9 @@ void ServiceDirector::place(const Prefix& prefix, Policy policy) {
   moved_changed_ = true;
   const auto home = home_of(prefix.ip);
   if (relief_.away(prefix) == nullptr || !home)
-    moved_.erase(prefix);
+    erase(moved_, prefix);
   else
-    moved_.set(prefix, value_of({moved(prefix, home->group.order, policy), false, {}}));
+    set(moved_, prefix, value_of({moved(prefix, home->group.order, policy), false, {}}));
 }
 
 void ServiceDirector::put_way(const PathWord& word) {
@@ -114,7 +114,7 @@ void ServiceDirector::put_way(const PathWord& word) {
     if (const auto place = static_cast<std::size_t>(at); place < word.order.count)
       entry.ways.at(i) = static_cast<std::uint8_t>(word.border.at(place) + 1);
   }
-  ways_.set(word.prefix, value_of(entry));
+  set(ways_, word.prefix, value_of(entry));
 }
 
 void ServiceDirector::relieve(MonoTime now) {

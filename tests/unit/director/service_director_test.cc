@@ -211,4 +211,61 @@ BOOST_AUTO_TEST_CASE(races_of_two_tell_a_differing_part_as_well) {
   BOOST_TEST(rig.decide("198.51.100.1").order.best() == 0);
 }
 
+BOOST_AUTO_TEST_CASE(orders_that_nobody_has_any_more_make_room_and_older_views_keep_theirs) {
+  ServiceOptions options;
+  options.policies = {Policy::fixed};
+  SeededRandom random(7);
+  ServiceDirector director(options, kMostServers, random);
+  MonoTime now{Nanos(1000s)};
+  constexpr unsigned kRounds = 90, kEach = 1000;  // more orders than are told apart at once
+  std::shared_ptr<const View> first;
+  const auto order = [](unsigned n) {
+    Order out;
+    for (const unsigned at : {n % 64, (n % 64 + 1 + n / 64 % 63) % 64})
+      out.push(static_cast<ServerIndex>(at));
+    for (unsigned third = n / (64U * 63U); out.count < 3; ++third)
+      out.push(static_cast<ServerIndex>(third % 64));
+    return out;
+  };
+  const auto network = [](unsigned i) {
+    return Prefix{*parse_ip("10." + std::to_string(i / 250) + "." + std::to_string(i % 250) + ".0"), 24};
+  };
+  const auto wrong = [&](const View& view, unsigned round) {
+    unsigned out = 0;
+    for (unsigned i = 0; i < kEach; ++i)
+      out += view.decide(network(i).ip).order == order(round * kEach + i) ? 0 : 1;
+    return out;
+  };
+  for (unsigned round = 0; round < kRounds; ++round) {
+    PrefixOrders orders;
+    for (unsigned i = 0; i < kEach; ++i) orders.emplace_back(network(i), order(round * kEach + i));
+    director.set_fixed(orders);
+    BOOST_TEST(director.advance(now += 250ms));
+    if (round == 0) first = director.view();
+    BOOST_TEST(wrong(*director.view(), round) == 0U);
+  }
+  BOOST_TEST(director.view()->entries->size() <= 2 * kEach);
+  BOOST_TEST(wrong(*first, 0) == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(networks_that_share_an_order_keep_it_when_one_of_them_is_gone) {
+  Rig rig({Policy::race});
+  for (int round = 0; round < 20; ++round) {
+    rig.director.bind(*parse_prefix("198.51.100.0/24"), 1, rig.now);
+    rig.director.bind(*parse_prefix("203.0.113.0/24"), 1, rig.now);
+    rig.step();
+    BOOST_TEST(rig.director.unbind(*parse_prefix("198.51.100.0/24"), rig.now));
+    rig.director.bind(*parse_prefix("192.0.2.0/24"), 2, rig.now);
+    rig.step();
+    BOOST_TEST(rig.decide("203.0.113.7").order.best() == 1);
+    BOOST_TEST(rig.decide("192.0.2.7").order.best() == 2);
+    BOOST_TEST(rig.decide("198.51.100.7").order.empty());
+    BOOST_TEST(rig.director.unbind(*parse_prefix("203.0.113.0/24"), rig.now));
+    rig.step();
+    BOOST_TEST(rig.decide("203.0.113.7").order.empty());
+    BOOST_TEST(rig.decide("192.0.2.7").order.best() == 2);
+  }
+  BOOST_TEST(rig.director.view()->entries->size() <= 5U);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
