@@ -3,7 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
+
+#include "common/http/authority.hh"
+#include "master/http_sites.hh"
 
 namespace flagfall::master {
 namespace {
@@ -50,6 +54,28 @@ std::pair<std::string, std::string> method_of(const director::Explanation& e) {
   return {"none", "no policy prefers a server"};
 }
 
+struct Url {
+  WebScheme scheme = WebScheme::http;
+  std::string_view host;
+  std::string_view path;  // with the query, without what stands behind "#"
+};
+
+/// As far as it says who is to answer (RFC 3986 §3).
+std::optional<Url> parts_of(std::string_view text) {
+  text = text.substr(0, text.find('#'));
+  const std::size_t colon = text.find("://");
+  if (colon == std::string_view::npos) return std::nullopt;
+  const std::string scheme = folded(std::string(text.substr(0, colon)));
+  const auto* const known =
+      std::ranges::find_if(kWebSchemes, [&](WebScheme one) { return name_of(one) == scheme; });
+  if (known == kWebSchemes.end()) return std::nullopt;
+  text.remove_prefix(colon + 3);
+  const std::size_t end = std::min(text.find_first_of("/?"), text.size());
+  const auto authority = http::parse_authority(text.substr(0, end));
+  if (!authority || authority->host.empty()) return std::nullopt;
+  return Url{*known, authority->host, text.substr(end)};
+}
+
 }  // namespace
 
 bool answers_for(const std::string& name, const std::string& host) {
@@ -58,9 +84,36 @@ bool answers_for(const std::string& name, const std::string& host) {
   return asked.size() >= mine.size() && asked.ends_with(mine.substr(1)) && !asked.starts_with('.');
 }
 
+Result<std::size_t> Lookup::at_site(WebScheme scheme, std::string_view host, std::string_view path) const {
+  HttpSites::HostRoom room{};
+  const auto& sites = published_.sites_of(scheme);
+  const HttpSites::Found found = sites ? sites->find(host, path, room) : HttpSites::Found{};
+  if (found.site == nullptr) return Error{fmt::format("no service holds '{}' on host '{}'", path, host)};
+  return found.site->service;
+}
+
 Result<std::size_t> Lookup::service_of(const net::AdminRequest& request) const {
-  const std::string* const name = request.parameter("service");
-  const std::string* const host = request.parameter("host");
+  const std::string* const path = request.parameter("path");
+  const std::string* const url = request.parameter("url");
+  Result<std::size_t> found = Error{""};
+  if (url != nullptr) {
+    const auto parts = parts_of(*url);
+    if (!parts) return Error{fmt::format("'{}' is no http, https or rtsp URL", *url)};
+    found = at_site(parts->scheme, parts->host, parts->path);
+  } else if (path != nullptr) {
+    found = at_site(WebScheme::http, *request.parameter("host"), *path);
+  } else {
+    found = by_name(request.parameter("service"), request.parameter("host"));
+  }
+  if (!found) return found;
+  if (desk_.of(*found) == nullptr || *found >= published_.services.size() ||
+      !published_.services[*found].view)
+    return Error{fmt::format("service '{}' has no director: its servers race for every query",
+                             desk_.config().services[*found].name)};
+  return found;
+}
+
+Result<std::size_t> Lookup::by_name(const std::string* name, const std::string* host) const {
   const auto& services = desk_.config().services;
   std::optional<std::size_t> found;
   std::size_t longest = 0;  // of several wildcards that fit, the closest one answers
@@ -74,10 +127,6 @@ Result<std::size_t> Lookup::service_of(const net::AdminRequest& request) const {
       }
   }
   if (!found) return Error{fmt::format("no service '{}'", name != nullptr ? *name : *host)};
-  if (desk_.of(*found) == nullptr || *found >= published_.services.size() ||
-      !published_.services[*found].view)
-    return Error{
-        fmt::format("service '{}' has no director: its servers race for every query", services[*found].name)};
   return *found;
 }
 
@@ -86,8 +135,12 @@ net::AdminReply Lookup::look_up(const net::AdminRequest& request) {
   if (client == nullptr) return net::admin_error(400, "of which client? write client=ADDRESS");
   const auto address = parse_ip(*client);
   if (!address) return net::admin_error(400, address.error());
-  if ((request.parameter("service") == nullptr) == (request.parameter("host") == nullptr))
-    return net::admin_error(400, "of which service? write service=NAME or host=NAME");
+  const auto has = [&](const char* name) { return request.parameter(name) != nullptr; };
+  if (std::ranges::count_if(std::array{"service", "host", "url"}, has) != 1)
+    return net::admin_error(
+        400, "of which service? write service=NAME, host=NAME, host=NAME&path=/PATH or url=URL");
+  if (has("path") && (!has("host") || !request.parameter("path")->starts_with('/')))
+    return net::admin_error(400, "path is of a host and begins with '/': write host=NAME&path=/PATH");
   const auto s = service_of(request);
   if (!s) return net::admin_error(404, s.error());
   const RacedService& service = published_.services[*s];

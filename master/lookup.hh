@@ -18,12 +18,16 @@ class Lookup {
   Lookup(const DirectorDesk& desk, const Snapshot& published, Random& random)
       : desk_(desk), published_(published), guide_({.client_subnet = false}, random), lots_(random.next()) {}
 
-  /// ?client=ADDRESS and service=NAME or host=NAME, a name that the service answers for.
+  /// ?client=ADDRESS and service=NAME; or host=NAME, a name that the service answers for; or host=NAME and
+  /// path=PATH, or url=URL, which the service holds for web clients.
   [[nodiscard]] net::AdminReply look_up(const net::AdminRequest& request);
 
  private:
   /// The service that is asked for; otherwise why there is none.
   [[nodiscard]] Result<std::size_t> service_of(const net::AdminRequest& request) const;
+  [[nodiscard]] Result<std::size_t> by_name(const std::string* name, const std::string* host) const;
+  [[nodiscard]] Result<std::size_t> at_site(WebScheme scheme, std::string_view host,
+                                            std::string_view path) const;
 
   const DirectorDesk& desk_;   // NOLINT(*-ref-data-members)
   const Snapshot& published_;  // NOLINT(*-ref-data-members)

@@ -103,6 +103,41 @@ BOOST_AUTO_TEST_CASE(a_service_is_found_by_a_name_that_it_answers_for) {
   BOOST_TEST(!master::answers_for("*.example.test", ".example.test"));
 }
 
+BOOST_AUTO_TEST_CASE(a_service_is_found_by_a_host_and_a_path_that_it_holds) {
+  config.services[0].http.hosts = config.services[2].http.hosts = {"www.example.test", "*.cdn.test"};
+  config.services[2].http.path = "/videos";
+  config.services[2].rtsp = {{"media.example.test"}, "/live"};
+  config.services[1].http.hosts = {"plain.example.test"};
+  reconfigure();
+  const auto found = [&](net::AdminRequest::Query query) {
+    query.emplace_back("client", "198.51.100.7");
+    const auto reply = ask(std::move(query));
+    const json body = json::parse(reply.body);
+    return reply.status == 200 ? body.at("service").get<std::string>() : std::to_string(reply.status);
+  };
+  const auto at = [&](const char* path) { return found({{"host", "WWW.example.test."}, {"path", path}}); };
+  BOOST_TEST(at("/") == "web");
+  BOOST_TEST(at("/videos") == "api");
+  BOOST_TEST(at("/videos/1?x=/") == "api");
+  BOOST_TEST(at("/videos2") == "web");
+  BOOST_TEST(at("videos") == "400");
+  BOOST_TEST(at("") == "400");
+  BOOST_TEST(found({{"host", "other.example.test"}, {"path", "/"}}) == "404");
+  BOOST_TEST(found({{"host", "a.b.cdn.test"}, {"path", "/videos/"}}) == "api");
+  const auto url = [&](const char* text) { return found({{"url", text}}); };
+  BOOST_TEST(url("https://www.example.test/videos/1#t=9") == "api");
+  BOOST_TEST(url("HTTP://www.example.test:8080") == "web");
+  BOOST_TEST(url("http://www.example.test?/videos") == "web");
+  BOOST_TEST(url("rtsp://media.example.test/live/1") == "api");
+  BOOST_TEST(url("http://media.example.test/live/1") == "404");
+  BOOST_TEST(url("http://plain.example.test/") == "404");  // it has no director
+  for (const char* wrong :
+       {"", "www.example.test/", "ftp://www.example.test/", "http://", "http://u@www.example.test/"})
+    BOOST_TEST(url(wrong) == "404", wrong);
+  BOOST_TEST(found({{"service", "web"}, {"path", "/"}}) == "400");
+  BOOST_TEST(found({{"service", "web"}, {"url", "http://www.example.test/"}}) == "400");
+}
+
 BOOST_AUTO_TEST_CASE(what_cannot_be_answered_says_why) {
   BOOST_TEST(ask({{"service", "web"}}).status == 400);
   BOOST_TEST(ask({{"client", "no address"}, {"service", "web"}}).status == 400);
