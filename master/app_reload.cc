@@ -2,7 +2,6 @@
 // over while it runs (reload_plan.hh). See app.hh.
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -26,14 +25,6 @@ Result<std::shared_ptr<const dns::Cookies>> load_cookies(const Config& config, R
   }
   return std::make_shared<const dns::Cookies>(std::vector{secret});
 }
-
-namespace {
-
-bool of_delay(const config::Difference& one) {
-  return one.key.starts_with("service.") && one.key.find(".delay") != std::string::npos;
-}
-
-}  // namespace
 
 /// What is read in another thread, since a million records take seconds and slaves want their heartbeats.
 struct App::Files {
@@ -135,7 +126,7 @@ std::string App::take_over(Files files) {
   if (!files.plan.applied.empty()) {
     // Made anew in their places: who refers to them goes on with the new ones.
     builder_.emplace(config_, service_addresses(config_));
-    if (std::ranges::any_of(files.plan.applied, of_delay)) delays_.emplace(config_, builder_->names());
+    delays_->reconfigure();
     hub_->update(builder_->services());  // what has changed is sent
   }
   (void)director_->tick();

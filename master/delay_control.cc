@@ -18,15 +18,33 @@ std::vector<std::uint16_t> runners(const RacedService& service) {
   return out;
 }
 
+bool same(const DelayConfig& a, const DelayConfig& b) {
+  const auto* const one = std::get_if<delay::Follow>(&a);
+  const auto* const other = std::get_if<delay::Follow>(&b);
+  if (one == nullptr || other == nullptr) return one == other && std::get<Nanos>(a) == std::get<Nanos>(b);
+  return one->on_time == other->on_time && one->nearest == other->nearest &&
+         one->at_least == other->at_least && one->at_most == other->at_most;
+}
+
 }  // namespace
 
 DelayControl::DelayControl(const Config& config, const std::vector<std::string>& names)
     : config_(config), names_(names), ways_(config.services.size()) {
-  for (const ServiceConfig& service : config.services) {
-    Service& s = services_.emplace_back();
-    s.fixed = first_delay(service.delay);
-    if (const auto* const follow = std::get_if<delay::Follow>(&service.delay)) s.follower.emplace(*follow);
-  }
+  for (const ServiceConfig& service : config.services) services_.push_back(make(service.delay));
+}
+
+DelayControl::Service DelayControl::make(const DelayConfig& wanted) {
+  Service out;
+  out.made_of = wanted;
+  out.fixed = first_delay(wanted);
+  if (const auto* const follow = std::get_if<delay::Follow>(&wanted)) out.follower.emplace(*follow);
+  return out;
+}
+
+void DelayControl::reconfigure() {
+  for (std::size_t i = 0; i < services_.size(); ++i)
+    if (!same(services_[i].made_of, config_.services[i].delay))
+      services_[i] = make(config_.services[i].delay);
 }
 
 void DelayControl::timed(const race::OrderTiming& timing, MonoTime now) {

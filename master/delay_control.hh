@@ -22,6 +22,10 @@ class DelayControl {
   /// Both outlive the object. `names`: of all slaves, by index.
   DelayControl(const Config& config, const std::vector<std::string>& names);
 
+  /// The configuration has changed where a reload may change it: delays that are configured as before go on
+  /// as they are, the others begin anew.
+  void reconfigure();
+
   /// One reported order. Timings of services that are not configured are ignored.
   void timed(const race::OrderTiming& timing, MonoTime now);
 
@@ -49,11 +53,14 @@ class DelayControl {
 
  private:
   struct Service {
+    DelayConfig made_of;
     Nanos fixed{};
     std::optional<delay::Follower> follower;
     std::optional<Last> last;
     MonoTime heard;  // the latest report
   };
+  [[nodiscard]] static Service make(const DelayConfig& wanted);
+
   const Config& config_;
   const std::vector<std::string>& names_;
   delay::OneWay ways_;

@@ -62,6 +62,9 @@ Result<config::Value> value_of(const config::Schema<Config>& schema, const Confi
 
 void adopt(Config& config, const Config& fresh) {
   config.cookies.secrets = fresh.cookies.secrets;
+  config.dns.rate = fresh.dns.rate;
+  config.dns.burst = fresh.dns.burst;
+  config.dns.slip = fresh.dns.slip;
   config.clock.max_error = fresh.clock.max_error;
   config.race.gather = fresh.race.gather;
   config.geo = fresh.geo;

@@ -51,6 +51,7 @@ void RequestCore::take_over(std::shared_ptr<const Snapshot> snapshot) {
   if (snapshot->zones) front_end_.use(*snapshot->zones);
   if (snapshot->cookies) front_end_.use(*snapshot->cookies);
   snapshot_ = std::move(snapshot);
+  if (snapshot->limit) limit_.use(*snapshot->limit);
 }
 
 void RequestCore::begin(const BurstTimes& times) noexcept {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "common/base/ip.hh"
 #include "common/base/time.hh"
 #include "common/dns/cookies.hh"
+#include "common/dns/rate_limit.hh"
 #include "common/dns/zone.hh"
 #include "common/net/seal.hh"
 #include "director/view.hh"
@@ -83,17 +85,23 @@ struct Snapshot {
   std::shared_ptr<const HttpSites> rtsp;        // and which one an RTSP request
   std::vector<SlaveSession> slaves;
   std::vector<RacedService> services;
-  clocksync::RefMap clock;  // the master's own
-  Nanos max_error{};        // above this bound: no race
-  Nanos gather{};           // how long queries may wait for each other; goes with the delays
+  clocksync::RefMap clock;                         // the master's own
+  Nanos max_error{};                               // above this bound: no race
+  std::optional<dns::RateLimit::Options> limit{};  // of DNS answers; none: what there is stays
+  Nanos gather{};  // how long queries may wait for each other; goes with the delays
   bool paused = false;
 
   [[nodiscard]] const std::shared_ptr<const HttpSites>& sites_of(WebScheme scheme) const {
     return scheme == WebScheme::rtsp ? rtsp : http;
   }
+  [[nodiscard]] bool same_limit(const Snapshot& o) const {
+    if (!limit || !o.limit) return limit.has_value() == o.limit.has_value();
+    return limit->network.rate == o.limit->network.rate && limit->network.burst == o.limit->network.burst &&
+           limit->slip == o.limit->slip;
+  }
   /// Nothing but the clock differs, and not by a new measurement either.
   [[nodiscard]] bool same_as(const Snapshot& o) const {
-    return zones == o.zones && cookies == o.cookies && http == o.http && rtsp == o.rtsp &&
+    return zones == o.zones && cookies == o.cookies && http == o.http && rtsp == o.rtsp && same_limit(o) &&
            slaves == o.slaves && services == o.services && paused == o.paused && gather == o.gather &&
            clock.status == o.clock.status && clock.measured == o.clock.measured &&
            clock.offset == o.clock.offset;

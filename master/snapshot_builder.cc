@@ -171,6 +171,7 @@ Snapshot SnapshotBuilder::build(const std::vector<const SlaveState*>& slaves, co
   out.rtsp = rtsp_;
   out.clock = clock;
   out.max_error = config_.clock.max_error;
+  out.limit = rate_limit(config_);
   out.paused = paused;
   out.slaves.resize(names_.size());
   std::vector<const SlaveState*> fit(names_.size(), nullptr);

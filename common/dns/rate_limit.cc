@@ -15,11 +15,22 @@ double most_busy(const RateLimit::Options& options, const TokenBucket& bucket) {
 }  // namespace
 
 RateLimit::RateLimit(const Options& options, Random& random)
-    : limited_(options.network.rate > 0),
+    : limit_(options.network),
+      limited_(options.network.rate > 0),
       slip_(options.slip),
       bucket_(options.network),
       hash_(options.prefix_v4, options.prefix_v6, random),
       networks_(most_busy(options, bucket_)) {}
+
+void RateLimit::use(const Options& options) {
+  if (options.slip != slip_) since_slip_ = 0;
+  slip_ = options.slip;
+  if (options.network.rate == limit_.rate && options.network.burst == limit_.burst) return;
+  limit_ = options.network;
+  limited_ = limit_.rate > 0;
+  bucket_ = TokenBucket(limit_);
+  networks_ = BucketTable(most_busy(options, bucket_));
+}
 
 RateLimit::Verdict RateLimit::judge(const IpAddress& client, MonoTime now) noexcept {
   if (!limited_) return Verdict::answer;

@@ -24,6 +24,10 @@ class RateLimit {
   /// `random` is only used during the call.
   RateLimit(const Options& options, Random& random);
 
+  /// Another rate and slip from now on, between two answers; networks stay what they are. Nobody has used
+  /// anything of the new rate yet. Nothing happens when they are the same.
+  void use(const Options& options);
+
   /// What becomes of one more answer to this client.
   [[nodiscard]] Verdict judge(const IpAddress& client, MonoTime now) noexcept;
   /// Asks for the memory that judge() will look at, and does not wait for it.
@@ -32,6 +36,7 @@ class RateLimit {
   }
 
  private:
+  BucketLimit limit_;
   bool limited_;
   unsigned slip_;
   unsigned since_slip_ = 0;  // limited answers since the last that was cut

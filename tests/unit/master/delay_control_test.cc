@@ -90,6 +90,24 @@ BOOST_AUTO_TEST_CASE(a_change_goes_into_the_snapshots_and_into_the_log) {
   BOOST_TEST(!control.last_change(1).has_value());
 }
 
+BOOST_AUTO_TEST_CASE(a_reload_starts_the_delays_anew_that_it_changes_and_no_others) {
+  Fixture f;
+  DelayControl control(f.config, f.names);
+  (void)f.run(control, 10s, 8ms);
+  const Nanos found = control.delay(0);
+  BOOST_CHECK(found < 20ms);
+  f.config.services[1].delay = Nanos(40ms);
+  control.reconfigure();
+  BOOST_CHECK(control.delay(0) == found);
+  BOOST_TEST(control.last_change(0).has_value());
+  BOOST_CHECK(control.delay(1) == 40ms);
+  f.config.services[0].delay =
+      delay::Follow{.on_time = 0.99, .nearest = {}, .at_least = 2ms, .at_most = 60ms};
+  control.reconfigure();
+  BOOST_CHECK(control.delay(0) == 60ms);
+  BOOST_TEST(!control.last_change(0).has_value());
+}
+
 BOOST_AUTO_TEST_CASE(the_status_says_how_the_delay_does_and_what_the_ways_are) {
   Fixture f;
   DelayControl control(f.config, f.names);

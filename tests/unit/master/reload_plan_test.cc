@@ -90,6 +90,16 @@ BOOST_AUTO_TEST_CASE(what_can_be_taken_over_is_and_is_named_by_service_and_slave
   BOOST_TEST(made.applied[2].after == "\"40ms\"");
 }
 
+BOOST_AUTO_TEST_CASE(the_limit_of_dns_answers_is_taken_over) {
+  fresh.dns.rate = 50;
+  fresh.dns.burst = 80;
+  fresh.dns.slip = 3;
+  const auto made = plan();
+  BOOST_TEST((keys(made.applied) == Keys{"dns.burst", "dns.rate", "dns.slip"}));
+  BOOST_TEST(made.needs_restart.empty());
+  BOOST_TEST(master::rate_limit(made.next).network.rate == 50);
+}
+
 BOOST_AUTO_TEST_CASE(what_needs_a_restart_is_named_and_stays) {
   fresh.dns.threads = 4;
   fresh.control.heartbeat = 2s;

@@ -503,6 +503,31 @@ BOOST_AUTO_TEST_CASE(only_so_many_wait_and_the_others_are_answered) {
   BOOST_TEST(f.output.answers == count);
 }
 
+BOOST_AUTO_TEST_CASE(a_snapshot_brings_another_limit_and_without_one_it_stays) {
+  Fixture f;
+  f.limit({.network = {1, 2}});
+  const auto query = make_query("example.test", kMx);
+  const auto cut = [&] {
+    f.ask(query);
+    return f.output.last().tc;
+  };
+  BOOST_TEST(!cut());
+  BOOST_TEST(!cut());
+  BOOST_TEST(cut());
+  auto next = std::make_shared<master::Snapshot>(*f.snapshot);
+  f.core->take_over(std::make_shared<const master::Snapshot>(*next));
+  f.ask(query);  // slip: not cut, and not sent
+  BOOST_TEST(f.core->counters().limited.get() == 2U);
+  next->limit = {.network = {0, 1}};
+  f.core->take_over(std::make_shared<const master::Snapshot>(*next));
+  for (int i = 0; i < 10; ++i) BOOST_TEST(!cut());
+  next->limit = {.network = {1, 1}, .slip = 1};
+  f.core->take_over(next);
+  BOOST_TEST(!cut());
+  BOOST_TEST(cut());
+  BOOST_TEST(cut());
+}
+
 BOOST_AUTO_TEST_CASE(races_are_not_limited_and_neither_is_who_shows_our_cookie) {
   Fixture f;
   f.limit({.network = {1, 1}, .slip = 0});
