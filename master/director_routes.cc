@@ -182,6 +182,13 @@ net::AdminReply DirectorRoutes::bindings(const net::AdminRequest& request) const
       return net::admin_error(400, "after is no cursor that was given here");
     from.second = *prefix;
   }
+  const auto less = [](const auto& a, const auto& b) { return a.first < b.first; };
+  // A page of a million bindings does not copy them all.
+  const auto first = [&](std::size_t count) {
+    if (count >= all.size()) return;
+    std::nth_element(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(count), all.end(), less);
+    all.resize(count);
+  };
   for (std::size_t s = 0; s < desk_.config().services.size(); ++s) {
     const director::ServiceDirector* const director = desk_.of(s);
     if (director == nullptr || (wanted != nullptr && *wanted != desk_.config().services[s].name)) continue;
@@ -197,14 +204,11 @@ net::AdminReply DirectorRoutes::bindings(const net::AdminRequest& request) const
           !(b.prefix.length <= inside->length && b.prefix.contains(inside->ip)))
         return;
       all.emplace_back(key, b);
+      if (all.size() > 2 * limit) first(limit + 1);
     });
   }
   const bool more = all.size() > limit;
-  const auto less = [](const auto& a, const auto& b) { return a.first < b.first; };
-  if (more) {
-    std::nth_element(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(limit), all.end(), less);
-    all.resize(limit);
-  }
+  if (more) first(limit);
   std::sort(all.begin(), all.end(), less);
   json out{{"bindings", json::array()}, {"more", nullptr}};
   for (const auto& [key, b] : all) out["bindings"].push_back(binding_json(key.first, b));
