@@ -52,6 +52,7 @@ LoopOptions loop_options(const Config& config, const std::vector<Endpoint>& list
   o.core.slaves = slave_names(config).size();
   o.core.services = config.services.size();
   o.core.guide.client_subnet = config.director.client_subnet;
+  o.core.unique_names = config.director.unique_names;
   return o;
 }
 

@@ -59,6 +59,11 @@ void check_names(const Config& c, const Where& where) {
       if (!fresh) where.error(key, fmt::format("'{}' is raced by service '{}' already", name, other->second));
     }
   }
+  const std::string& unique = c.director.unique_names;
+  if (!unique.empty() && (unique.starts_with("*") || zone_of(c, unique) < 0))
+    where.error(
+        "director.unique_names",
+        fmt::format("'{}' is no name in one of the zones: names below it are answered from there", unique));
 }
 
 void check_slaves(const ServiceConfig& service, std::size_t index, const Where& where) {
@@ -297,6 +302,16 @@ config::Schema<DirectorConfig> director_schema() {
          .most = "10000000"});
   s.key("client_subnet", &C::client_subnet,
         {.help = "Answer for the client subnet that a resolver tells (RFC 7871), not for the resolver"});
+  s.key("unique_names", &C::unique_names,
+        {.help =
+             "Names one label below this one are asked for once each, as pages make them up: who fetches one "
+             "from this master's [http] or [https] is a client of the resolver that asked for it; empty: "
+             "nobody is looked for behind resolvers",
+         .example = R"("u.example.test")"});
+  s.key("resolvers", &C::resolvers,
+        {.help = "Resolvers whose clients are remembered at most; the longest unheard one goes",
+         .least = "100",
+         .most = "1000000"});
   s.key("ping_every", &C::ping_every,
         {.help =
              "Between two pings of a client network, by each slave, while its clients ask: for the policies "

@@ -142,6 +142,8 @@ struct DirectorConfig {
   Nanos least_gain = std::chrono::milliseconds(1);
   unsigned clusters = 1'000'000;
   bool client_subnet = true;
+  std::string unique_names{};
+  unsigned resolvers = 100'000;
   Nanos ping_every = std::chrono::seconds(20);
   director::ShedOptions shed{};
   director::StoreConfig store{};

@@ -62,6 +62,7 @@ Result<std::unique_ptr<DirectorDesk>> DirectorDesk::open(const Config& config, R
   if (!files) return Error{files.error()};
   std::unique_ptr<DirectorDesk> desk(new DirectorDesk(config));
   desk->names_ = slave_names(config);
+  if (!config.director.unique_names.empty()) desk->clients_.emplace(config.director, random);
   for (const ServiceConfig& service : config.services) {
     Service& out = desk->services_.emplace_back();
     out.by_slave.resize(desk->names_.size());
@@ -103,6 +104,14 @@ void DirectorDesk::asked(const NetworkAsked& asked) {
     wants_.want(asked.service, asked.client, now, asked.waits);
 }
 
+void DirectorDesk::unique(const UniqueName& name) {
+  const MonoTime now = clock_.mono();
+  if (!clients_ || !clients_->take(name, now)) return;
+  for (std::size_t s = 0; s < services_.size(); ++s)
+    if (services_[s].director && (has(s, director::Policy::ping) || has(s, director::Policy::composite)))
+      wants_.want(static_cast<std::uint16_t>(s), name.who, now);
+}
+
 bool DirectorDesk::has(std::size_t service, director::Policy policy) const {
   const auto& policies = config_.services[service].director.policies;
   return std::ranges::find(policies, policy) != policies.end();
@@ -134,6 +143,10 @@ DirectorDesk::Pings DirectorDesk::orders(const std::vector<PingWants::Want>& wan
 void DirectorDesk::evidence(const SlaveState& slave, const wire::Evidence& evidence) {
   const MonoTime now = clock_.mono();
   auto measures = measures_of(evidence);
+  if (clients_) {
+    const auto at = std::ranges::lower_bound(names_, slave.name) - names_.begin();
+    clients_->credit(measures, static_cast<std::uint16_t>(at), now);
+  }
   const auto load = load_of(evidence.loads, now);
   for (std::size_t s = 0; s < services_.size(); ++s) {
     director::ServiceDirector* const director = of(s);

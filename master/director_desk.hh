@@ -12,6 +12,7 @@
 
 #include "director/health_rules.hh"
 #include "director/service_director.hh"
+#include "master/client_desk.hh"
 #include "master/config.hh"
 #include "master/director_files.hh"
 #include "master/evidence_intake.hh"
@@ -28,6 +29,7 @@ class DirectorDesk final : public RaceObserver {
 
   void asked(const NetworkAsked& asked) override;
   void settled(const race::FinishedRace& race) override;
+  void unique(const UniqueName& name) override;
 
   /// The configuration has changed where a reload may change it, and these are the files that it names now.
   void reconfigure(const DirectorFiles& files);
@@ -65,6 +67,9 @@ class DirectorDesk final : public RaceObserver {
   }
   [[nodiscard]] const Config& config() const { return config_; }
 
+  /// Null: nobody looks for clients behind resolvers ([director] unique_names).
+  [[nodiscard]] const ClientDesk* clients() const { return clients_ ? &*clients_ : nullptr; }
+
   /// Takes a server out of all answers, or back. False: no service has one of that name.
   bool drain(const std::string& server, bool drained);
   [[nodiscard]] const std::set<std::string>& drained() const { return drained_; }
@@ -96,6 +101,7 @@ class DirectorDesk final : public RaceObserver {
   std::set<std::string> drained_;
   std::map<std::string, std::vector<wire::Check>> checks_;  // by slave
   PingWants wants_;
+  std::optional<ClientDesk> clients_;
   MonoTime hurry_until_;
   std::optional<MonoTime> counted_;
   bool changed_ = true;

@@ -113,6 +113,15 @@ void add_director(metrics::Families& out, const DirectorMetrics& source) {
       out.counter("flagfall_director_pings_total", "Pings of clients, by what became of them",
                   number(counts.at(fate)),
                   {{"slave", slave}, {"fate", std::string(PingTally::kFates.at(fate))}});
+  if (const ClientDesk* const clients = source.desk.clients()) {
+    out.gauge("flagfall_director_resolvers", "Resolvers whose clients are known",
+              number(clients->clients().size()));
+    clients->for_each([&](const char* name, const Counter& c) {
+      out.counter("flagfall_director_clients_total",
+                  "Unique names and clients behind resolvers, by what became of them", number(c.get()),
+                  {{"event", name}});
+    });
+  }
   add_store(out, source.keeper);
 }
 

@@ -145,7 +145,13 @@ json DirectorRoutes::status() const {
             {"failures", health.failures},
             {"wrong", health.wrong},
             {"foreign", keeper_.foreign()}};
-  return {{"services", services}, {"drained", desk_.drained()}, {"store", kept}};
+  json out{{"services", services}, {"drained", desk_.drained()}, {"store", kept}};
+  if (const ClientDesk* const clients = desk_.clients()) {
+    json& told = out["clients"];
+    told["resolvers"] = clients->clients().size();
+    clients->for_each([&](const char* name, const Counter& c) { told[name] = c.get(); });
+  }
+  return out;
 }
 
 net::AdminReply DirectorRoutes::bindings(const net::AdminRequest& request) const {
@@ -283,6 +289,18 @@ json DirectorRoutes::explain_json(std::size_t s, const IpAddress& address) const
   return out;
 }
 
+json DirectorRoutes::clients_json(const IpAddress& address) const {
+  if (desk_.clients() == nullptr) return {};
+  const IpAddress resolver = desk_.clients()->resolver(address);
+  const director::ResolverClients& clients = desk_.clients()->clients();
+  const MonoTime now = clock_.mono();
+  json networks = json::array();
+  for (const director::ResolverClients::Share& one : clients.shares(resolver, now))
+    networks.push_back({{"network", to_string(one.network)}, {"share", one.share}});
+  if (networks.empty()) return {};
+  return {{"seen", clients.weight(resolver, now)}, {"networks", networks}};
+}
+
 net::AdminReply DirectorRoutes::explain(const net::AdminRequest& request) const {
   const std::string* address = request.parameter("address");
   if (address == nullptr) address = request.parameter("prefix");
@@ -293,6 +311,7 @@ net::AdminReply DirectorRoutes::explain(const net::AdminRequest& request) const 
   if (wanted != nullptr)
     if (const auto known = service(wanted); !known) return net::admin_error(404, known.error());
   json out{{"address", *address}, {"services", json::array()}};
+  if (json behind = clients_json(prefix->ip); !behind.is_null()) out["clients"] = std::move(behind);
   for (std::size_t s = 0; s < desk_.config().services.size(); ++s)
     if (desk_.of(s) != nullptr && (wanted == nullptr || *wanted == desk_.config().services[s].name))
       out["services"].push_back(explain_json(s, prefix->ip));

@@ -43,6 +43,8 @@ class DirectorRoutes {
   [[nodiscard]] Result<std::size_t> service(const std::string* name) const;
   [[nodiscard]] nlohmann::json binding_json(std::size_t service, const director::Binding& binding) const;
   [[nodiscard]] nlohmann::json explain_json(std::size_t service, const IpAddress& address) const;
+  /// Who stands behind this resolver; null: nothing is known of that.
+  [[nodiscard]] nlohmann::json clients_json(const IpAddress& address) const;
   [[nodiscard]] nlohmann::json names(std::size_t service, const director::Order& order) const;
   /// Binds as a request's object says; an error in words.
   Status bind(const nlohmann::json& wish);

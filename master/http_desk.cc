@@ -37,6 +37,7 @@ HttpDesk::HttpDesk(const Options& options, Random& random, RaceLog* log, HttpRac
     : scheme_(options.scheme),
       guide_({}, random),
       asked_(random),
+      unique_(options.unique_names, options.epoch),
       led_(options.services),
       most_(kMostFixed + std::tuple_size_v<HttpSites::HostRoom> + 3 * options.target),
       log_(log),
@@ -81,7 +82,11 @@ void HttpDesk::answer(const http::Request& request, const Asker& asker, ByteWrit
   if (scheme_ == WebScheme::rtsp ? by_rtsp_method(request, frame, out) : by_method(request, frame, out))
     return;
   const HttpSites::Found found = snapshot_->sites_of(scheme_)->find(request.host, request.path, host_);
+  const bool unique =
+      scheme_ != WebScheme::rtsp && unique_.fetched(request.host, asker.client, asker.now, log_);
+  if (unique) ++counters_.unique;
   if (found.site == nullptr) {
+    if (unique) return say(200, {}, {}, frame, out);
     ++counters_.unknown_host;
     return say(404, {}, "no service holds this host and path\n", frame, out);
   }

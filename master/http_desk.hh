@@ -19,6 +19,7 @@
 #include "master/http_sites.hh"
 #include "master/race_records.hh"
 #include "master/snapshot.hh"
+#include "master/unique_watch.hh"
 #include "master/web_scheme.hh"
 
 namespace flagfall::master {
@@ -36,6 +37,7 @@ struct HttpCounters {
   Counter raced;         // left to the slaves: the first one's redirect is the client's
   Counter nobody_fit;    // answered while no server was fit
   Counter unknown_host;  // of no service: the host, or the path on it
+  Counter unique;        // for unique names
   std::array<Counter, kHttpStatuses.size()> by_status;
 
   [[nodiscard]] std::uint64_t answers(int status) const;
@@ -68,8 +70,10 @@ class HttpDesk {
  public:
   struct Options {
     WebScheme scheme = WebScheme::http;
-    std::size_t services = 0;   // how many are configured
-    std::size_t target = 2048;  // octets of a request's target at most
+    std::size_t services = 0;    // how many are configured
+    std::size_t target = 2048;   // octets of a request's target at most
+    std::string unique_names{};  // UniqueWatch
+    std::uint64_t epoch = 0;     // random, shared by all loops of one start
   };
   /// `log` and `racer` outlive the desk; null: nobody hears of clients, and nothing is raced.
   HttpDesk(const Options& options, Random& random, RaceLog* log = nullptr, HttpRacer* racer = nullptr);
@@ -119,6 +123,7 @@ class HttpDesk {
   WebScheme scheme_;
   Guide guide_;
   AskedNetworks asked_;
+  UniqueWatch unique_;
   std::vector<std::array<Counter, director::kMostServers>> led_;  // by service and server
   std::size_t most_;
   RaceLog* log_;

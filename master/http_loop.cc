@@ -86,7 +86,8 @@ struct HttpLoop::Shell final : HttpRacer {
   Shell(const HttpLoopOptions& o, const Clock& c, Random& random)
       : options(o),
         clock(c),
-        desk({o.scheme, o.services, o.limits.target}, random, o.records, o.racing ? this : nullptr),
+        desk({o.scheme, o.services, o.limits.target, o.unique_names, o.epoch}, random, o.records,
+             o.racing ? this : nullptr),
         networks(o.prefix_v4, o.prefix_v6, o.network_connections, random),
         in(options.limits.header + 1 + kRead, '\0'),
         out(std::max(kAnswers, 2 * desk.most())),

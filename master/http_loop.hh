@@ -31,6 +31,8 @@ struct HttpLoopOptions {
   Nanos header_timeout = std::chrono::seconds(10);
   Nanos idle_timeout = std::chrono::seconds(60);
   std::size_t services = 0;
+  std::string unique_names{};                   // UniqueWatch
+  std::uint64_t epoch = 0;                      // random, shared by all loops of one start
   RecordRing* records = nullptr;                // where it tells of clients and races; outlives it
   std::optional<HttpRacing::Options> racing{};  // none: redirects are not raced
   std::shared_ptr<const net::WebTls> tls{};     // of https

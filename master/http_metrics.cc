@@ -26,6 +26,7 @@ void for_each_event(const HttpLoop& http, F&& f) {
   f("raced", c.raced);
   f("nobody_fit", c.nobody_fit);
   f("unknown_host", c.unknown_host);
+  f("unique_names", c.unique);
   if (http.racing() != nullptr) {
     http.racing()->counters().for_each_kind(f);
     http.racing()->counters().for_each_end(f);

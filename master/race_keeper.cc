@@ -43,7 +43,7 @@ void RaceKeeper::start(net::Loop& loop) {
 
 /// Steering and the kernel give an error, or a question over TCP, to any loop: its
 /// ring may be looked into before that of its race's. So what speaks of races
-/// waits for the next time.
+/// waits for the next time, and requests for unique names after the questions.
 void RaceKeeper::drain() {
   for (std::size_t i = 0; i < rings_.size(); ++i) {
     RaceRecord record;
@@ -52,6 +52,9 @@ void RaceKeeper::drain() {
         ledger_.started(*started);
       } else if (const auto* asked = std::get_if<NetworkAsked>(&record)) {
         for (RaceObserver* const o : observers_) o->asked(*asked);
+      } else if (const auto* unique = std::get_if<UniqueName>(&record);
+                 unique != nullptr && !unique->fetched) {
+        for (RaceObserver* const o : observers_) o->unique(*unique);
       } else {
         fresh_.push_back(record);
       }
@@ -61,6 +64,9 @@ void RaceKeeper::drain() {
   }
   for (const RaceRecord& record : waiting_)
     std::visit(Overload{[](const RaceStarted&) {}, [](const NetworkAsked&) {},
+                        [this](const UniqueName& r) {
+                          for (RaceObserver* const o : observers_) o->unique(r);
+                        },
                         [this](const QuestionRepeated& r) { ledger_.repeated(r); },
                         [this](const AnswerUnwanted& r) { ledger_.unwanted(r); },
                         [this](const SegmentWon& r) { ledger_.segment_won(r); }},

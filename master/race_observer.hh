@@ -14,6 +14,8 @@ class RaceObserver {
   virtual void timed(const race::OrderTiming& /*timing*/) {}
   /// Clients of its network have asked, told of now and then only.
   virtual void asked(const NetworkAsked& /*asked*/) {}
+  /// A unique name was asked for, or fetched; the question is told of before the request.
+  virtual void unique(const UniqueName& /*name*/) {}
   /// Once a race, as soon as it has a verdict; at its end when it has none.
   virtual void settled(const race::FinishedRace& /*race*/) {}
   /// Once a race, some seconds after its instant, when nothing more is expected of it.

@@ -74,7 +74,16 @@ struct NetworkAsked {
   bool waits = false;         // for what is measured of it
 };
 
-using RaceRecord = std::variant<RaceStarted, QuestionRepeated, AnswerUnwanted, SegmentWon, NetworkAsked>;
+/// A unique name was asked for by a resolver, or fetched by a client (UniqueWatch).
+struct UniqueName {
+  IpAddress who;
+  std::uint64_t name = 0;  // QuestionHash of its label, with type 0
+  MonoTime at;
+  bool fetched = false;
+};
+
+using RaceRecord =
+    std::variant<RaceStarted, QuestionRepeated, AnswerUnwanted, SegmentWon, NetworkAsked, UniqueName>;
 
 /// Where a request core puts its records.
 class RaceLog {

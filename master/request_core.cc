@@ -42,6 +42,7 @@ RequestCore::RequestCore(const RequestOptions& options, dns::FrontEnd& front_end
       question_hash_(options.epoch),
       guide_(options.guide, random),
       asked_(random),
+      unique_(options.unique_names, options.epoch),
       led_(options.services),
       log_(log) {}
 
@@ -50,8 +51,8 @@ void RequestCore::take_over(std::shared_ptr<const Snapshot> snapshot) {
   book_.take_over(*snapshot);
   if (snapshot->zones) front_end_.use(*snapshot->zones);
   if (snapshot->cookies) front_end_.use(*snapshot->cookies);
-  snapshot_ = std::move(snapshot);
   if (snapshot->limit) limit_.use(*snapshot->limit);
+  snapshot_ = std::move(snapshot);
 }
 
 void RequestCore::begin(const BurstTimes& times) noexcept {
@@ -75,6 +76,8 @@ void RequestCore::query(Bytes packet, const Endpoint& client, RealTime stamp, st
   const MutableBytes room = output.answer_room();
   const auto result =
       front_end_.handle(packet, client, dns::Transport::udp, cookie_time(times_), query, room);
+  if (result.action != dns::FrontEnd::Result::Action::silence && unique_.on())
+    unique_.asked(query.name_bytes(), client.ip, times_.now, log_);
   switch (result.action) {
     case dns::FrontEnd::Result::Action::silence:
       break;
@@ -297,6 +300,8 @@ std::size_t RequestCore::stream_query(Bytes packet, const Endpoint& client, cons
                                       MutableBytes room) noexcept {
   wire::DnsQuery query;
   const auto result = front_end_.handle(packet, client, dns::Transport::tcp, cookie_time(times), query, room);
+  if (result.length > 0 || result.action == dns::FrontEnd::Result::Action::race)
+    unique_.asked(query.name_bytes(), client.ip, times.now, log_);
   if (result.action != dns::FrontEnd::Result::Action::race) return result.length;
   times_ = times;
   const auto way = way_of(result.service, query, client.ip);

@@ -22,6 +22,7 @@
 #include "master/race_core.hh"
 #include "master/race_records.hh"
 #include "master/snapshot.hh"
+#include "master/unique_watch.hh"
 
 namespace flagfall::master {
 
@@ -72,7 +73,8 @@ struct RequestOptions {
   unsigned loop = 0;
   unsigned loops = 1;
   GuideOptions guide;
-  std::uint64_t epoch = 0;  // random, shared by all loops of one start
+  std::string unique_names{};  // UniqueWatch
+  std::uint64_t epoch = 0;     // random, shared by all loops of one start
 };
 
 class RequestCore {
@@ -154,6 +156,7 @@ class RequestCore {
   QuestionHash question_hash_;
   Guide guide_;
   AskedNetworks asked_;
+  UniqueWatch unique_;
   HeldQueries held_;
   std::vector<std::array<Counter, director::kMostServers>> led_;  // by service and server
   RaceLog* log_;

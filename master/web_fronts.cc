@@ -31,7 +31,8 @@ HttpLoopOptions loop_options(const Config& config, WebScheme scheme) {
           .requests = c.requests,
           .header_timeout = c.header_timeout,
           .idle_timeout = c.idle_timeout,
-          .services = config.services.size()};
+          .services = config.services.size(),
+          .unique_names = config.director.unique_names};
 }
 
 /// Segments of TLS are not for others to write.
@@ -96,6 +97,7 @@ std::vector<std::unique_ptr<HttpLoop>> open_web(const WebNeeds& needs) {
   for (const WebScheme scheme : kWebSchemes) {
     if (listen_of(needs.config, scheme).empty()) continue;
     HttpLoopOptions options = loop_options(needs.config, scheme);
+    options.epoch = needs.epoch;
     options.records = &needs.races.ring(number);
     const bool wanted = raced(needs.config, scheme);
     if (wanted && !may) log::warn("redirects ({}) are not raced: {}", name_of(scheme), may.error());

@@ -98,6 +98,18 @@ std::string recent(const Json& array) {
   return "\n" + text_table(rows);
 }
 
+std::string clients(const Json& behind) {
+  const Json& networks = json_at(behind, "networks");
+  if (!networks.is_array() || networks.empty()) return {};
+  Rows rows{{"clients behind it", ">share"}};
+  for (const Json& one : networks) {
+    const Json& share = json_at(one, "share");
+    rows.push_back({json_text(json_at(one, "network")),
+                    share.is_number() ? fmt::format("{:.1f} %", share.get<double>() * 100) : "-"});
+  }
+  return "\n" + text_table(rows);
+}
+
 std::string service_text(const Json& service) {
   const Json& cluster = json_at(service, "cluster");
   Rows head{
@@ -178,6 +190,7 @@ Result<std::string> explain_text(std::string_view json) {
   const Json& address = json_at(answer, "address");
   std::string out =
       text_table({{"address", json_text(address.is_null() ? json_at(answer, "prefix") : address)}});
+  out += clients(json_at(answer, "clients"));
   for (const Json& service : services) out += "\n" + service_text(service);
   if (services.empty()) out += "\nno service\n";
   return out;

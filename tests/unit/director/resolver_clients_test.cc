@@ -92,6 +92,37 @@ BOOST_AUTO_TEST_CASE(invented_resolvers_evict_the_longest_unheard) {
   BOOST_TEST(small.weight(ip("203.0.19.249"), now) == 1);
 }
 
+BOOST_AUTO_TEST_CASE(a_network_knows_its_resolvers_until_they_forget_it) {
+  ResolverClientsOptions options;
+  options.resolvers = 2;
+  options.networks = 1;
+  ResolverClients small(options, random);
+  const IpAddress other = ip("203.0.113.53"), third = ip("203.0.113.54");
+  small.seen(resolver, ip("10.1.1.7"), now);
+  small.seen(other, ip("10.1.1.8"), now);
+  BOOST_TEST(small.behind(ip("10.1.1.0")).size() == 2);
+  small.seen(other, ip("10.2.2.7"), now);  // in the place of 10.1.1.0/24
+  BOOST_TEST(small.behind(ip("10.1.1.0")).size() == 1);
+  BOOST_TEST((small.behind(ip("10.2.2.0"))[0] == other));
+  small.seen(third, ip("10.3.3.7"), now);  // in the place of the first resolver
+  BOOST_TEST(small.behind(ip("10.1.1.0")).empty());
+  BOOST_TEST((*small.network_of(*parse_prefix("10.3.3.7/32")) == ip("10.3.3.0")));
+  BOOST_TEST(!small.network_of(*parse_prefix("10.3.0.0/16")));
+}
+
+BOOST_AUTO_TEST_CASE(a_network_that_comes_again_at_once_counts_once) {
+  ResolverClientsOptions options;
+  options.again = std::chrono::seconds(2);
+  ResolverClients calm(options, random);
+  for (int i = 0; i < 10; ++i) calm.seen(resolver, ip("10.1.1.7"), now);
+  calm.seen(resolver, ip("10.2.2.7"), now);
+  BOOST_TEST(calm.weight(resolver, now) == 2);
+  BOOST_TEST(calm.counters().limited.get() == 9);
+  now += std::chrono::seconds(2);
+  calm.seen(resolver, ip("10.1.1.7"), now);
+  BOOST_TEST(calm.weight(resolver, now) == 3, boost::test_tools::tolerance(1e-3));
+}
+
 BOOST_AUTO_TEST_CASE(time_that_runs_backwards_is_refused_and_counted) {
   seen(clients, "10.1.1.7");
   clients.seen(resolver, ip("10.1.1.7"), now - std::chrono::milliseconds(500));

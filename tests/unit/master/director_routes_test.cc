@@ -15,6 +15,7 @@ namespace {
 
 master::Config config_of() {
   master::Config out;
+  out.director.unique_names = "u.example.test";
   for (const char* name : {"web", "plain", "api"}) {
     master::ServiceConfig service;
     service.name = name;
@@ -148,6 +149,33 @@ BOOST_AUTO_TEST_CASE(explain_tells_all_services_with_a_director_and_every_candid
   BOOST_TEST(web.at("candidates").at(0).at("why_not") == "its slave has no session");
   BOOST_TEST(told.at("services").at(1).at("cluster").is_null());
   BOOST_TEST(told.at("services").at(1).at("action") == "race");
+}
+
+BOOST_AUTO_TEST_CASE(explain_tells_who_stands_behind_a_resolver_and_the_status_counts) {
+  const auto explained = [&](const char* address) {
+    return json::parse(routes.explain(get({{"address", address}})).body);
+  };
+  BOOST_TEST(!explained("198.51.100.53").contains("clients"));
+  const MonoTime now = clock.mono();
+  const IpAddress resolver = *parse_ip("198.51.100.53");
+  for (std::uint64_t name = 1; name < 5; ++name) {
+    desk->unique({resolver, name, now, false});
+    desk->unique({*parse_ip("203.0." + std::to_string(name / 4) + ".9"), name, now, true});
+  }
+  const json clients = explained("198.51.100.7").at("clients");  // of the same network
+  std::set<std::string> networks;
+  for (const json& one : clients.at("networks")) {
+    networks.insert(one.at("network").get<std::string>());
+    BOOST_TEST(one.at("share").get<double>() == 0.5, boost::test_tools::tolerance(1e-3));
+  }
+  BOOST_TEST((networks == std::set<std::string>{"203.0.0.0/24", "203.0.1.0/24"}));
+  BOOST_TEST(clients.at("seen").get<double>() > 1.9);
+  BOOST_TEST(!explained("203.0.0.9").contains("clients"));
+  const json told = routes.status().at("clients");
+  BOOST_TEST(told.at("resolvers") == 1);
+  BOOST_TEST(told.at("fetched") == 4);
+  BOOST_TEST(told.at("pairs") == 2);
+  BOOST_TEST(told.at("limited") == 2);
 }
 
 BOOST_AUTO_TEST_CASE(a_drained_server_is_told_and_an_unknown_one_refused) {

@@ -53,6 +53,19 @@ BOOST_AUTO_TEST_CASE(a_guess_is_not_to_be_kept) {
   BOOST_TEST(desk.counters().learning.get() == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(a_unique_name_gets_an_empty_answer_and_is_counted) {
+  const std::string answer = said("GET /pixel?1 HTTP/1.1\r\nHost: 4f9a61c0d2b7.u.example.test\r\n\r\n");
+  BOOST_TEST(answer.starts_with("HTTP/1.1 200 "));
+  BOOST_TEST(has(answer, "Cache-Control: no-store\r\n"));
+  BOOST_TEST(has(answer, "Content-Length: 0\r\n"));
+  BOOST_TEST(get("/", "4F9A61C0D2B7.U.EXAMPLE.TEST.:8080") == "200");
+  BOOST_TEST(desk.counters().unique.get() == 2U);
+  BOOST_TEST(get("/", "short.u.example.test") == "404");
+  BOOST_TEST(get("/", "u.example.test") == "404");
+  BOOST_TEST(desk.counters().unique.get() == 2U);
+  BOOST_TEST(desk.counters().unknown_host.get() == 2U);
+}
+
 BOOST_AUTO_TEST_CASE(each_form_of_a_request_gets_what_it_should) {
   struct Case {
     const char* request;

@@ -24,7 +24,7 @@ struct HttpScene {
   std::vector<std::uint8_t> room = std::vector<std::uint8_t>(std::size_t{64} * 1024);
 
   explicit HttpScene(master::HttpRacer* racer = nullptr, master::WebScheme scheme = master::WebScheme::http)
-      : desk({scheme, 1, limits.target}, random, nullptr, racer) {
+      : desk({scheme, 1, limits.target, "u.example.test", 7}, random, nullptr, racer) {
     limits.protocol = master::protocol_of(scheme);
     master::ServiceConfig& s = config.services.emplace_back();
     s.name = "web";

@@ -503,6 +503,22 @@ BOOST_AUTO_TEST_CASE(only_so_many_wait_and_the_others_are_answered) {
   BOOST_TEST(f.output.answers == count);
 }
 
+BOOST_AUTO_TEST_CASE(who_asks_for_a_unique_name_is_told_of_over_udp_and_tcp) {
+  Fixture f;
+  f.options.unique_names = "race.example.test";
+  f.core = std::make_unique<RequestCore>(f.options, *f.front_end, f.random, &f.log);
+  f.core->take_over(f.snapshot);
+  f.ask(make_query("www.example.test", kA));
+  f.ask(make_query("abcdefgh12.race.example.test", kA));
+  std::vector<std::uint8_t> room(65535);
+  BOOST_TEST(f.core->stream_query(make_query("ABCDEFGH12.race.example.test", kA), kClient, f.times, room) >
+             0U);
+  const auto told = f.log.all<master::UniqueName>();
+  BOOST_REQUIRE(told.size() == 2U);
+  BOOST_TEST((told[0].who == kClient.ip && !told[0].fetched));
+  BOOST_TEST(told[0].name == told[1].name);
+}
+
 BOOST_AUTO_TEST_CASE(a_snapshot_brings_another_limit_and_without_one_it_stays) {
   Fixture f;
   f.limit({.network = {1, 2}});
