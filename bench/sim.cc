@@ -90,6 +90,7 @@ class Load {
     p.max_slaves = 4;  // three, and now and then an echo
     p.delays = {25ms, 25ms};
     p.queue = 10ms;
+    p.memory = 60s;  // these clients ask twice, 5 s apart
     p.slave_cap = {1e9, 1e9};
     return p;
   }

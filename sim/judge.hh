@@ -52,6 +52,8 @@ struct Promises {
   /// Of ordinary answers to one network that nobody verified; what is more need not be answered.
   dns::RateLimit::Options answers{};
   BucketLimit slave_cap;
+  /// Longer than any client waits: what is older than this is forgotten.
+  Nanos memory = std::chrono::seconds(200);
   /// The longest that a datagram waits for the modelled slave's loop.
   Nanos slave_queue = std::chrono::microseconds(100);
   Nanos wake_up = std::chrono::microseconds(500);  // the most by which the modelled transmit thread misses

@@ -4,16 +4,10 @@
 #include "sim/judge.hh"
 
 namespace flagfall::sim {
-namespace {
-
-/// More than twice the longest schedule of tries.
-constexpr Nanos kMemory = std::chrono::seconds(60);
-
-}  // namespace
 
 /// Each part before what it points at: a query, datagrams, races, and then orders.
 void Judge::forget() {
-  const RefTime horizon = world_.now() - kMemory;
+  const RefTime horizon = world_.now() - promises_.memory;
   while (!asks_.empty() && asks_.front().asked < horizon) {
     for (const std::uint64_t packet : asks_.front().direct) flights_.erase(packet);
     ask_of_.erase(asks_.front().key);
