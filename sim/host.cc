@@ -37,6 +37,7 @@ void Host::await_leap() {
   const RealTime when((scale.leap + scale.shift).time_since_epoch());
   if (real() >= when) {
     clock_.step(scale.leap_by);
+    stepped_ = true;
     chronyd_.leaped();
     world_.trace.line(world_.now(), "{} has a leap second", name_);
     return;
