@@ -181,8 +181,8 @@ void Judge::sent_by_slave(Slave& slave, const Packet& packet) {
     cap.burst += cap.rate * static_cast<double>(longest.count()) * 1e-9;
     slave.cap = Budget(cap);
   }
-  // After a pause, answers of before it leave together with new ones.
-  if (!slave.cap.take(world_.now()) && !slave.host->just_paused(kAfterPause))
+  // After a pause, answers of before it leave, and those that the cap now allows again are yet to come.
+  if (!slave.host->just_paused(kAfterPause) && !slave.cap.take(world_.now()))
     return breach("guard: {} sends above its own cap", slave.host->name());
   const auto& mine = slave.sources;
   if (std::ranges::find(mine, packet.source) == mine.end())
