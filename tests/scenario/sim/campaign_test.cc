@@ -1,18 +1,13 @@
 #include <boost/test/unit_test.hpp>
 
 #include "mutants.hh"
-#include "sim/sample_zone.hh"
+#include "served.hh"
 
 using namespace flagfall;       // NOLINT(*-using-namespace)
 using namespace flagfall::sim;  // NOLINT(*-using-namespace)
 using namespace std::chrono_literals;
 
 namespace {
-
-const ServedData& data() {
-  static const ServedData served = serve_sample_zone();
-  return served;
-}
 
 /// A third of a campaign's world.
 ScenarioOptions small_world(std::uint64_t seed) {

@@ -6,19 +6,14 @@
 #include <vector>
 
 #include "mutants.hh"
+#include "served.hh"
 #include "sim/campaign.hh"
-#include "sim/sample_zone.hh"
 
 using namespace flagfall;       // NOLINT(*-using-namespace)
 using namespace flagfall::sim;  // NOLINT(*-using-namespace)
 using namespace std::chrono_literals;
 
 namespace {
-
-const ServedData& data() {
-  static const ServedData served = serve_sample_zone();
-  return served;
-}
 
 ScenarioOptions small_world() {
   ScenarioOptions out;
