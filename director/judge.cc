@@ -58,10 +58,10 @@ Streak streak_of(ServerIndex server, ServerIndex bound, std::span<const Piece> w
   return out;
 }
 
-/// ln P(this streak by chance), where the bound server loses a race with the probability `lost`.
-double log_chance(const Streak& streak, ServerIndex bound, double lost) {
+/// ln P(these races of a streak by chance), where the bound server loses a race with the probability `lost`.
+double log_chance(std::span<const Piece> streak, ServerIndex bound, double lost) {
   double sum = 0;
-  for (const Piece& p : streak.pieces)
+  for (const Piece& p : streak)
     sum += std::log(lost + (p.certain ? 0 : kWrongLikely)) * (p.ran(bound) ? 1 : kAbsent);
   return sum;
 }
@@ -158,7 +158,11 @@ Finding Judge::against_races(const Cluster& cluster, const Piece& newest, const 
     ran = told ? cluster.reason.pieces : options_.verdicts;
     won = told ? std::min(cluster.reason.agreeing, cluster.reason.pieces) : options_.verdicts;
   }
-  if (log_chance(*streak, bound, 1 - rate(won, ran)) > kLogStreakChance) return {};
+  const auto enough = [&](std::span<const Piece> races) {
+    return races.size() >= options_.verdicts &&
+           log_chance(races, bound, 1 - rate(won, ran)) <= kLogStreakChance;
+  };
+  if (!enough(streak->pieces)) return {};
 
   Opinion now{Order::of(streak->server), {}};
   // Whom it is bound to comes last: its path may be cut, while the others' are only longer.
@@ -170,7 +174,7 @@ Finding Judge::against_races(const Cluster& cluster, const Piece& newest, const 
   now.reason.agreeing = static_cast<std::uint16_t>(streak->won);
   now.reason.pieces = now.reason.agreeing;
   const PartQuestion q{wins, newest, cluster.order, deepest(cluster, newest), options_, recency};
-  const auto depth = part_of_streak(q, streak->pieces);
+  const auto depth = part_of_streak(q, streak->pieces, enough);
   if (!depth) return finding(What::rebind, Cause::rebound, now);
   Finding out = finding(What::split, Cause::split, now);
   out.depth = *depth;

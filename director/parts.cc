@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <iterator>
 #include <numeric>
 
 #include "director/figures.hh"
@@ -122,16 +123,23 @@ std::optional<Part> differing_figures(const PartQuestion& q) {
   return std::nullopt;
 }
 
-std::optional<unsigned> part_of_streak(const PartQuestion& q, std::span<const Piece> streak) {
+std::optional<unsigned> part_of_streak(const PartQuestion& q, std::span<const Piece> streak,
+                                       const std::function<bool(std::span<const Piece>)>& enough) {
+  const ServerIndex bound = q.order.best();
   unsigned shared = q.deepest;
   for (const Piece& p : streak)
-    if (!p.tie) shared = std::min(shared, shared_bits(p, q.newest));
-  unsigned outside = 0;
+    if (p.ran(bound)) shared = std::min(shared, shared_bits(p, q.newest));
+  std::vector<Piece> inside;
   for (unsigned depth = 1; depth <= shared; ++depth) {
-    outside = static_cast<unsigned>(std::ranges::count_if(q.pieces, [&](const Piece& p) {
-      return p.compares() && p.server == q.order.best() && shared_bits(p, q.newest) < depth;
-    }));
-    if (outside >= q.options.verdicts) return depth;
+    const auto outside = std::ranges::count_if(q.pieces, [&](const Piece& p) {
+      return p.compares() && p.server == bound && shared_bits(p, q.newest) < depth;
+    });
+    if (outside < static_cast<std::ptrdiff_t>(q.options.verdicts)) continue;
+    inside.clear();
+    std::ranges::copy_if(streak, std::back_inserter(inside),
+                         [&](const Piece& p) { return shared_bits(p, q.newest) >= depth; });
+    // Finer parts have no more of it.
+    return enough(inside) ? std::optional(depth) : std::nullopt;
   }
   return std::nullopt;
 }

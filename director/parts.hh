@@ -2,6 +2,7 @@
 // agree with the cluster: only the parts around that address are looked at, the coarsest first. Pure.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <span>
 
@@ -34,9 +35,11 @@ std::optional<Part> differing_wins(const PartQuestion& q);
 /// pieces on either side, and `share` of the other's pieces inside agree.
 std::optional<Part> differing_figures(const PartQuestion& q);
 
-/// The coarsest part with all of the contradicting pieces that has `verdicts` wins of the bound server
-/// outside: what has changed has changed there, as far as anybody knows.
-std::optional<unsigned> part_of_streak(const PartQuestion& q, std::span<const Piece> streak);
+/// The coarsest part with all of the contradicting pieces in which the bound server ran, that has `verdicts`
+/// wins of that server outside, and `enough` of the contradiction inside: what has changed has changed there,
+/// as far as anybody knows.
+std::optional<unsigned> part_of_streak(const PartQuestion& q, std::span<const Piece> streak,
+                                       const std::function<bool(std::span<const Piece>)>& enough);
 
 /// No leader, but who wins depends on the place: neighbours in the address order agree more often than pieces
 /// by lot would (a join count, Moran 1948), by three standard deviations.

@@ -41,6 +41,13 @@ struct BookFixture {
   void wins(const std::string& client, ServerIndex winner, int times = 1) {
     wins(book, client, winner, times);
   }
+  /// `winner` before `loser`; the third one did not run.
+  void of_two(const std::string& client, ServerIndex winner, ServerIndex loser) {
+    Win w = won(client, winner);
+    w.losers = bit(loser);
+    now += std::chrono::seconds(1);
+    book.win(w, now);
+  }
   void figures(ClusterBook& to, Kind kind, const std::string& about, const std::vector<double>& by_server) {
     now += std::chrono::seconds(1);
     ServerIndex server = 0;

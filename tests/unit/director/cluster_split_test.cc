@@ -112,6 +112,26 @@ BOOST_AUTO_TEST_CASE(a_cut_that_is_seen_in_one_half_only_changes_that_half) {
   BOOST_TEST(book.size() == 1);
 }
 
+// Where the bound server did not run, nothing about it was seen to change.
+BOOST_AUTO_TEST_CASE(a_race_of_two_others_elsewhere_does_not_widen_the_part_that_has_changed) {
+  wins("10.1.20.3", kA, 3);
+  of_two("10.1.20.3", kB, kC);
+  for (int i = 0; i < 3; ++i) of_two("10.1.220.3", kB, kA);
+  BOOST_TEST(server("10.1.220.3") == kB);
+  BOOST_TEST(server("10.1.20.3") == kA);
+  BOOST_TEST(book.counters().rebound.get() == 0);
+}
+
+// The part alone has too little of the contradiction: the whole has it.
+BOOST_AUTO_TEST_CASE(a_cut_that_is_mostly_seen_by_races_without_the_bound_server_changes_the_whole) {
+  wins("10.1.20.3", kA, 3);
+  for (int i = 0; i < 5; ++i) of_two("10.1.20.3", kB, kC);
+  of_two("10.1.220.3", kB, kA);
+  BOOST_TEST(server("10.1.220.3") == kB);
+  BOOST_TEST(server("10.1.20.3") == kB);
+  BOOST_TEST(book.counters().split.get() == 0);
+}
+
 BOOST_AUTO_TEST_CASE(noise_in_one_half_is_no_difference) {
   for (int i = 0; i < 40; ++i) {
     wins("10.1.20.3", i % 5 == 4 ? kB : kA);
