@@ -62,12 +62,15 @@ bool ChronyTracker::reply(Bytes datagram, const ClockPair& now) {
   ++counters_.replies;
   missed_ = 0;
   const wire::ChronyTracking& t = parsed.tracking;
+  const RealMinusMono pair = before.width < after.width ? before : after;
   if (t.leap == wire::ChronyLeap::unsynchronised || t.stratum == 0) {
+    // It may trust a source again before it has measured this clock again.
+    if (seen_ && seen_->reference_time && jump(*seen_, pair) > Nanos(0)) stale_ = seen_->reference_time;
+    seen_ = {pair, seen_ ? seen_->reference_time : std::nullopt, false};
     last_.reset();
     set_unknown(fmt::format("{} is not synchronised; see `chronyc tracking`", options_.name));
     return true;
   }
-  const RealMinusMono pair = before.width < after.width ? before : after;
   RefMap next;
   next.offset = pair.offset + t.correction;
   next.bound = t.root_dispersion + t.root_delay / 2 + pair.width / 2 + resolution(t.correction);
@@ -77,9 +80,8 @@ bool ChronyTracker::reply(Bytes datagram, const ClockPair& now) {
   next.clock_drift_ppm = -t.frequency_ppm;
   next.measured = sent.mono;  // the correction is at least this fresh: age counts from here
   next.status = wire::ClockStatus::synchronised;
-  const Seen seen{pair, t.reference_time};
-  if (set_behind_its_back(seen, next.offset)) stale_ = t.reference_time;
-  seen_ = seen;
+  if (set_behind_its_back(pair, next.offset, t)) stale_ = t.reference_time;
+  seen_ = {pair, t.reference_time, true};
   if (stale_ == t.reference_time) {
     ++counters_.stale;
     last_.reset();
@@ -91,13 +93,21 @@ bool ChronyTracker::reply(Bytes datagram, const ClockPair& now) {
   return true;
 }
 
-bool ChronyTracker::set_behind_its_back(const Seen& seen, Nanos offset) const {
-  if (!seen_) return false;
-  const Nanos jump = std::chrono::abs(seen.pair.offset - seen_->pair.offset);
-  if (jump <= (seen.pair.width + seen_->pair.width) / 2 + kPairNoise) return false;
-  // chronyd's own step leaves the offset as it was, but for a poll's drift. While it
-  // was silent, it may have measured before the jump or after it: nobody can tell.
-  return !last_ || std::chrono::abs(offset - last_->offset) > jump / 8;
+Nanos ChronyTracker::jump(const Seen& seen, const RealMinusMono& pair) {
+  const Nanos out = std::chrono::abs(pair.offset - seen.pair.offset);
+  return out > (pair.width + seen.pair.width) / 2 + kPairNoise ? out : Nanos(0);
+}
+
+bool ChronyTracker::set_behind_its_back(const RealMinusMono& pair, Nanos offset,
+                                        const wire::ChronyTracking& tracking) const {
+  const Nanos by = seen_ ? jump(*seen_, pair) : Nanos(0);
+  if (by == Nanos(0)) return false;
+  // chronyd's own step leaves the offset as it was, but for a poll's drift. Its first one is also the first
+  // offset that it found, nearly all of it. While it was silent, it may have measured before the jump or
+  // after it: nobody can tell.
+  if (last_) return std::chrono::abs(offset - last_->offset) > by / 8;
+  return seen_->synchronised || std::chrono::abs(tracking.rms_offset - by) > by / 8 ||
+         std::chrono::abs(tracking.correction) > by / 8;
 }
 
 void ChronyTracker::take(RefMap next) {

@@ -11,7 +11,8 @@
 // makes its correction wrong by as much until it measures anew, and it does not
 // know (it looks for jumps of 10 s and more). We see every jump, since
 // CLOCK_MONOTONIC has none: a jump that the correction does not undo makes all
-// replies worthless until their reference time is another.
+// replies worthless until their reference time is another. At boot, chronyd's
+// first measurement steps the clock: that jump is as large as its RMS offset.
 #pragma once
 
 #include <optional>
@@ -82,12 +83,17 @@ class ChronyTracker {
   /// What is known of CLOCK_REALTIME from the newest good reply.
   struct Seen {
     RealMinusMono pair;
-    Nanos reference_time{};
+    std::optional<Nanos> reference_time;  // of the newest synchronised one
+    bool synchronised = false;
   };
   bool set_unknown(std::string why);
   void take(RefMap next);
-  /// The reply of `seen`, which makes the offset `offset`, may not know that the clock was set.
-  [[nodiscard]] bool set_behind_its_back(const Seen& seen, Nanos offset) const;
+  /// By how much CLOCK_REALTIME was set in between; 0: it was not.
+  static Nanos jump(const Seen& seen, const RealMinusMono& pair);
+  /// A reply to which CLOCK_REALTIME stood like this, and which makes the offset `offset`, may not know that
+  /// the clock was set.
+  [[nodiscard]] bool set_behind_its_back(const RealMinusMono& pair, Nanos offset,
+                                         const wire::ChronyTracking& tracking) const;
 
   Options options_;
   ChronyCounters counters_;

@@ -291,6 +291,49 @@ BOOST_AUTO_TEST_CASE(a_step_that_chronyd_makes_itself_changes_nothing) {
   BOOST_TEST(std::chrono::abs(host.tracker.map().offset - before.offset) < 1us);
 }
 
+BOOST_AUTO_TEST_CASE(the_step_with_which_chronyd_begins_costs_no_poll) {
+  Host host;
+  host.exchange({.stratum = 0, .leap = 3});
+  host.now += 1s;
+  host.real_minus_mono += 46ms;
+  host.settle({.correction = 10e-6, .rms_offset = 0.0461});
+  BOOST_TEST(host.tracker.counters().stale.get() == 0U);
+}
+
+// The campaign's seed 1499.
+BOOST_AUTO_TEST_CASE(a_clock_that_is_set_right_after_chronyds_first_measurement_is_unknown_until_the_next) {
+  // A clock that was right, and one that was wrong and is set right: chronyd -x does not step it.
+  for (const Answer& first :
+       {Answer{.correction = 10e-6, .rms_offset = 10e-6}, Answer{.correction = 0.046, .rms_offset = 0.046}}) {
+    Host host;
+    host.exchange({.stratum = 0, .leap = 3});
+    host.now += 1s;
+    host.real_minus_mono += 46ms;
+    for (int i = 0; i < 4; ++i, host.now += 1s) {
+      host.exchange(first);
+      BOOST_TEST((host.tracker.map().status == ClockStatus::unknown));
+    }
+    BOOST_TEST(host.tracker.counters().stale.get() == 4U);
+    host.settle({.correction = -0.046, .measured = 1'700'000'002});
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_clock_that_is_set_while_chronyd_has_no_source_is_not_believed_for_an_old_measurement) {
+  Host host;
+  host.settle();
+  host.now += 1s;
+  host.exchange({.stratum = 0, .leap = 3});
+  host.real_minus_mono += 46ms;
+  host.now += 1s;
+  host.exchange({.stratum = 0, .leap = 3});
+  host.now += 1s;
+  host.exchange({});
+  host.now += 1s;
+  host.exchange({});
+  BOOST_TEST((host.tracker.map().status == ClockStatus::unknown));
+  host.settle({.correction = -0.046, .measured = 1'700'000'004});
+}
+
 BOOST_AUTO_TEST_CASE(a_clock_that_is_slewed_beyond_the_bound_is_unknown_until_it_settles) {
   Host host;
   host.settle();
