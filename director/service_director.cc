@@ -113,6 +113,13 @@ void ServiceDirector::win(const Win& win, MonoTime now) {
   const bool known = book_.find(win.client, bound) && !bound.order.empty();
   book_.win(win, now);
   if (!known || win.within_error || win.winner >= servers_ || bound.reason.cause == Cause::by_hand) return;
+  Binding after;
+  if (!book_.find(win.client, after)) return;
+  if (after.prefix != bound.prefix) {
+    // The part that contradicted is a cluster of its own now.
+    if (doubted_.erase(bound.prefix) > 0 && book_.at(bound.prefix, bound)) put(bound);
+    return;
+  }
   const ServerIndex best = bound.order.best();
   const auto at = doubted_.find(bound.prefix);
   if (win.winner == best) {
@@ -133,7 +140,7 @@ void ServiceDirector::win(const Win& win, MonoTime now) {
   } else if (doubted_.size() < kMostDoubts) {
     doubted_.emplace(bound.prefix, Doubt{now + options_.doubt, bit(win.winner), win.winner});
   }
-  if (book_.find(win.client, bound)) put(bound);
+  put(after);
 }
 
 void ServiceDirector::fill(Filled& out, const PrefixOrders& entries) {
@@ -338,7 +345,7 @@ bool ServiceDirector::advance(MonoTime now) {
     }
     const Prefix prefix = at->first;
     at = doubted_.erase(at);
-    if (Binding bound; book_.find(prefix.ip, bound) && bound.prefix == prefix) put(bound);
+    if (Binding bound; book_.at(prefix, bound)) put(bound);
   }
   if (changed_ || now - chosen_ >= kLook) {
     chosen_ = now;

@@ -119,6 +119,29 @@ BOOST_AUTO_TEST_CASE(a_doubt_that_nothing_feeds_ends_by_itself) {
   BOOST_TEST(!rig.decide("198.51.100.7").race);
 }
 
+BOOST_AUTO_TEST_CASE(a_part_that_is_split_off_takes_the_doubt_with_it) {
+  Rig rig({Policy::race});
+  rig.wins("198.51.20.3", 1, 3);
+  rig.wins("198.51.220.3", 2, 1);
+  BOOST_TEST(rig.decide("198.51.20.3").race);
+  rig.wins("198.51.220.3", 2, 2);
+  BOOST_TEST(rig.decide("198.51.220.3").order.best() == 2);
+  BOOST_TEST(!rig.decide("198.51.220.3").race);
+  BOOST_TEST(rig.decide("198.51.20.3").order.best() == 1);
+  BOOST_TEST(!rig.decide("198.51.20.3").race);
+}
+
+BOOST_AUTO_TEST_CASE(a_doubt_ends_where_the_first_address_is_anothers) {
+  Rig rig({Policy::race});
+  rig.wins("198.51.220.3", 1, 6);
+  rig.wins("198.51.0.1", 2, 3);
+  BOOST_TEST(rig.decide("198.51.0.0").order.best() == 2);
+  rig.wins("198.51.220.3", 2, 1);
+  BOOST_TEST(rig.decide("198.51.220.3").race);
+  rig.step(11s);
+  BOOST_TEST(!rig.decide("198.51.220.3").race);
+}
+
 BOOST_AUTO_TEST_CASE(verdicts_that_keep_contradicting_rebind) {
   Rig rig({Policy::race});
   rig.wins("198.51.100.7", 1, 3);
