@@ -83,6 +83,7 @@ ServiceDirector::ServiceDirector(ServiceOptions options, std::size_t servers, Ra
       book_(with_kinds(options_), servers, random),
       relief_(options_.shed),
       requests_(servers),
+      alarm_(servers),
       loads_(servers),
       lots_(random.next()) {
   assert(servers_ >= 1 && servers_ <= kMostServers);
@@ -122,6 +123,12 @@ void ServiceDirector::win(const Win& win, MonoTime now) {
   }
   const ServerIndex best = bound.order.best();
   const auto at = doubted_.find(bound.prefix);
+  // Races of a network in doubt come fast, and would speak for all.
+  const ServerMask ran = win.losers | bit(win.winner);
+  if (at == doubted_.end() && (ran & bit(best)) != 0 && ran != bit(best)) {
+    const double often = view_->sample_of(best);
+    alarm_.raced(best, bound.prefix, win.winner != best, often > 0 ? options_.sample / often : 1, now);
+  }
   if (win.winner == best) {
     // To win against others says nothing of who won before.
     if (at == doubted_.end()) return;
@@ -353,6 +360,7 @@ bool ServiceDirector::advance(MonoTime now) {
     changed_ = changed_ || next.first != otherwise_ || next.second != otherwise_by_;
     std::tie(otherwise_, otherwise_by_) = next;
   }
+  changed_ = alarm_.advance(now) || changed_;
   follow_paths(now);
   relieve(now);
   if (!changed_ && !bindings_changed_ && !ways_changed_ && !moved_changed_) return false;
@@ -400,6 +408,8 @@ void ServiceDirector::publish() {
   view->entries = published_entries_;
   view->races = has(Policy::race);
   view->sample = options_.sample;
+  view->alarmed = alarm_.raised();
+  if (options_.sample > 0) view->alarm_sample = std::max(options_.sample, options_.alarm_sample);
   view->fit = fit_;
   view_ = std::move(view);
   changed_ = bindings_changed_ = ways_changed_ = moved_changed_ = false;

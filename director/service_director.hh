@@ -19,6 +19,7 @@
 #include "director/prefix_order.hh"
 #include "director/prefix_table.hh"
 #include "director/relief.hh"
+#include "director/server_alarm.hh"
 #include "director/view.hh"
 
 namespace flagfall::director {
@@ -30,7 +31,8 @@ struct ServiceOptions {
   ShedOptions shed;
   PathOptions paths;                       // of policy composite; without a border it has no opinion
   BookOptions book;                        // its kinds follow from the policies
-  double sample = 0.01;                    // share of bound requests that is raced again
+  double sample = 0.01;                    // share of bound requests that is raced again,
+  double alarm_sample = 0.3;               // and of those bound to a server that has become worse for many
   Nanos doubt = std::chrono::seconds(10);  // so long a contradicted binding is raced as if unknown
 };
 
@@ -92,6 +94,8 @@ class ServiceDirector {
   /// Of policy composite; null: not among the policies.
   [[nodiscard]] const PathBook* paths() const { return paths_.get(); }
   [[nodiscard]] const Shedder& shedder() const { return relief_.shedder(); }
+  /// Servers that have become worse for many networks at once: theirs are raced more often.
+  [[nodiscard]] ServerMask alarmed() const { return alarm_.raised(); }
   [[nodiscard]] std::size_t servers() const { return servers_; }
   [[nodiscard]] const ServiceOptions& options() const { return options_; }
 
@@ -159,6 +163,7 @@ class ServiceDirector {
     ServerIndex challenger = 0;  // the one of them that the next races are to be with
   };
   std::map<Prefix, Doubt> doubted_;
+  ServerAlarm alarm_;
   std::vector<Change> changes_;
   std::shared_ptr<const std::vector<Entry>> published_entries_;
   std::shared_ptr<const View> view_;

@@ -47,8 +47,10 @@ struct View {
   /// And which policy composite's.
   std::size_t paths = kMostTables;
   std::shared_ptr<const std::vector<Entry>> entries;
-  bool races = false;  // networks that are not bound are raced
-  double sample = 0;   // share of bound requests that is raced again
+  bool races = false;      // networks that are not bound are raced
+  double sample = 0;       // share of bound requests that is raced again,
+  ServerMask alarmed = 0;  // and of those bound to one of these
+  double alarm_sample = 0;
   /// Who may answer: not drained, not down. None: everybody is as good as anybody.
   ServerMask fit = 0;
   /// For addresses in no table; empty: nobody is preferred.
@@ -60,6 +62,10 @@ struct View {
 
   /// No allocation, no lock.
   [[nodiscard]] Decision decide(const IpAddress& client) const noexcept;
+  /// Share of the requests bound to this server that is raced again.
+  [[nodiscard]] double sample_of(ServerIndex server) const noexcept {
+    return (alarmed & bit(server)) != 0 ? alarm_sample : sample;
+  }
   /// Asks for the memory that decide() will read, and does not wait for it: for the clients of a burst.
   void prepare(const IpAddress& client) const noexcept {
     for (std::size_t t = 0; t < kMostTables && tables.at(t); ++t) tables.at(t)->prepare(client);

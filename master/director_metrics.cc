@@ -38,6 +38,9 @@ void add_service(metrics::Families& out, const DirectorMetrics& source, std::siz
     Labels server = with("slave", service.slaves[i].name);
     out.gauge("flagfall_director_server_fit", "1 while clients may be sent to the server", flag(why.empty()),
               server);
+    out.gauge("flagfall_director_alarm",
+              "1 while the server has become worse for many networks at once: theirs are raced more often",
+              flag((director.alarmed() & director::bit(static_cast<director::ServerIndex>(i))) != 0), server);
     for (std::size_t cause = 0; cause < director::kCauseNames.size(); ++cause) {
       if (static_cast<director::Cause>(cause) == director::Cause::learning) continue;
       Labels more = server;

@@ -58,7 +58,11 @@ Guide::Way Guide::decide(const RacedService& service, const IpAddress& client) n
   way.bound = own.bound;
   way.learning = own.race || own.order.empty();
   if (!own.race && !own.measured) way.wait = service.wait;
-  way.race = own.race || (own.bound && view.races && view.sample > 0 && lots_.unit() < view.sample);
+  way.race = own.race;
+  if (!way.race && own.bound && view.races) {
+    const double sample = view.sample_of(own.order.best());
+    way.race = sample > 0 && lots_.unit() < sample;
+  }
   return way;
 }
 

@@ -142,6 +142,54 @@ BOOST_AUTO_TEST_CASE(a_doubt_ends_where_the_first_address_is_anothers) {
   BOOST_TEST(!rig.decide("198.51.220.3").race);
 }
 
+BOOST_AUTO_TEST_CASE(a_server_that_loses_in_several_networks_has_the_others_looked_at_more_often) {
+  Rig rig({Policy::race});
+  const char* const clients[] = {"10.1.0.1", "10.2.0.1", "10.3.0.1", "10.4.0.1", "10.5.0.1"};
+  for (const char* const client : clients) rig.wins(client, 1, 4);
+  rig.wins("10.6.0.1", 0, 4);
+  BOOST_TEST(rig.director.view()->sample_of(1) == 0.01);
+  rig.wins(clients[0], 2, 1);
+  rig.wins(clients[1], 2, 1);
+  BOOST_TEST(rig.director.alarmed() == 0U);
+  rig.wins(clients[2], 2, 1);
+  BOOST_TEST(rig.director.alarmed() == bit(1));
+  BOOST_TEST(rig.director.view()->sample_of(1) == 0.3);
+  BOOST_TEST(rig.director.view()->sample_of(0) == 0.01);
+  BOOST_TEST(!rig.decide(clients[4]).race);  // it is not in doubt itself
+  rig.step(ServerAlarm::kKeep);
+  BOOST_TEST(rig.director.view()->sample_of(1) == 0.01);
+}
+
+BOOST_AUTO_TEST_CASE(races_in_doubt_ties_and_races_without_the_bound_server_raise_no_alarm) {
+  Rig rig({Policy::race});
+  const char* const clients[] = {"10.1.0.1", "10.2.0.1", "10.3.0.1", "10.4.0.1", "10.5.0.1"};
+  for (const char* const client : clients) rig.wins(client, 1, 6);
+  const auto lost = [&](const char* client, ServerMask losers, bool tie) {
+    Win win;
+    win.client = ip(client);
+    win.winner = 2;
+    win.losers = losers;
+    win.within_error = tie;
+    rig.director.win(win, rig.now);
+  };
+  for (const char* const client : clients) lost(client, bit(1), true);
+  for (const char* const client : clients) lost(client, bit(0), false);
+  BOOST_TEST(rig.director.alarmed() == 0U);
+  for (const char* const client : clients) lost(client, bit(1), false);  // they are in doubt already
+  BOOST_TEST(rig.director.alarmed() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(where_nothing_is_sampled_an_alarm_does_not_race) {
+  ServiceOptions options;
+  options.sample = 0;
+  Rig rig({Policy::race}, options);
+  const char* const clients[] = {"10.1.0.1", "10.2.0.1", "10.3.0.1"};
+  for (const char* const client : clients) rig.wins(client, 1, 4);
+  for (const char* const client : clients) rig.wins(client, 2, 1);
+  BOOST_TEST(rig.director.alarmed() == bit(1));
+  BOOST_TEST(rig.director.view()->sample_of(1) == 0);
+}
+
 BOOST_AUTO_TEST_CASE(verdicts_that_keep_contradicting_rebind) {
   Rig rig({Policy::race});
   rig.wins("198.51.100.7", 1, 3);

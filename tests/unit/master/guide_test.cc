@@ -175,6 +175,12 @@ BOOST_AUTO_TEST_CASE(a_share_of_bound_requests_is_raced_again) {
   int raced = 0;
   for (int i = 0; i < 10'000; ++i) raced += way("198.51.100.7").race ? 1 : 0;
   BOOST_TEST((raced > 850 && raced < 1150), raced);
+  // And more of those that are bound to a server that others contradict, too.
+  view.alarmed = director::bit(way("198.51.100.7").order.best());
+  view.alarm_sample = 0.5;
+  publish();
+  for (int i = raced = 0; i < 10'000; ++i) raced += way("198.51.100.7").race ? 1 : 0;
+  BOOST_TEST((raced > 4750 && raced < 5250), raced);
 }
 
 BOOST_AUTO_TEST_CASE(a_client_subnet_is_looked_up_as_the_client_and_tells_its_scope) {
