@@ -1,6 +1,7 @@
 #include "simulate/command.hh"
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -147,6 +148,13 @@ Status read_options(Words& words) {
   return Ok{};
 }
 
+/// What this process has had of memory at most, MiB.
+double peak_memory() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) / 1024;  // Linux: KiB
+}
+
 Result<Outcome> play(const Latencies& world, const Options& options, const std::string& what) {
   if (isatty(STDERR_FILENO) != 1) return run(world, options);
   auto out = run(world, options, [&](double share) {
@@ -164,6 +172,8 @@ int run_command(Words& words) {
   auto outcome = play(**world, words.options, "");
   if (!outcome) return fail(outcome.error(), 2);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  const double events_per_second = static_cast<double>(outcome->events) / seconds;
+  const double requests_per_second = static_cast<double>(outcome->requests) / seconds;
   std::vector<Named> effects;
   const auto also = [&](const std::vector<std::string>& values, const char* option, auto change) -> Status {
     for (const std::string& text : values) {
@@ -193,7 +203,9 @@ int run_command(Words& words) {
   if (words.json) {
     nlohmann::json out = to_json(*outcome, words.options);
     out["seconds"] = seconds;
-    out["events_per_second"] = static_cast<double>(outcome->events) / seconds;
+    out["events_per_second"] = events_per_second;
+    out["requests_per_second"] = requests_per_second;
+    out["peak_memory_mib"] = peak_memory();
     for (const auto& [what, one] : effects) out["effects"][what] = to_json(one, words.options);
     std::cout << out.dump(-1, ' ', true) << '\n';
   } else {
@@ -202,9 +214,8 @@ int run_command(Words& words) {
       effects.insert(effects.begin(), {"as above", std::move(*outcome)});
       std::cout << '\n' << effect_text(effects);
     }
-    std::cerr << fmt::format(
-        "{:.1f} s, {:.0f} events a second\n", seconds,
-        static_cast<double>(effects.empty() ? outcome->events : effects.front().outcome.events) / seconds);
+    std::cerr << fmt::format("{:.1f} s, {:.0f} requests and {:.0f} events a second, {:.0f} MiB of memory\n",
+                             seconds, requests_per_second, events_per_second, peak_memory());
   }
   std::cout.flush();
   return std::cout ? 0 : fail("the output cannot be written");

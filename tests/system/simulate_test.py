@@ -15,6 +15,8 @@ import planetlab  # noqa: E402
 
 FLAGFALL = pathlib.Path(os.environ.get("FLAGFALL_BIN", ROOT / "build/release/bin")) / "flagfall"
 
+COSTS = ("seconds", "events_per_second", "requests_per_second", "peak_memory_mib")
+
 
 def simulate(*options):
     return subprocess.run([str(FLAGFALL), "simulate", *options], capture_output=True, text=True, timeout=300)
@@ -39,6 +41,9 @@ class Simulate(unittest.TestCase):
     def test_bound_clients_are_near_the_oracle_and_far_from_every_other_way(self):
         out = self.play(400000, "--seed", "2")
         self.assertEqual(out["requests"], 400000)
+        self.assertGreater(out["peak_memory_mib"], 1)
+        self.assertLess(out["peak_memory_mib"], 512)
+        self.assertAlmostEqual(out["requests_per_second"] * out["seconds"], 400000, delta=1)
         self.assertLess(out["ratio"], 1.08)
         self.assertLess(out["ratio_all"], 1.15)
         self.assertLess(out["races_per_1000"], 30)
@@ -49,7 +54,7 @@ class Simulate(unittest.TestCase):
     def test_the_same_seed_gives_the_same_figures_and_another_one_others(self):
         def figures(seed):
             out = self.play(50000, "--seed", seed)
-            return {key: value for key, value in out.items() if key not in ("seconds", "events_per_second")}
+            return {key: value for key, value in out.items() if key not in COSTS}
         once = figures("7")
         self.assertEqual(once, figures("7"))
         self.assertNotEqual(once["site_names"], figures("8")["site_names"])
