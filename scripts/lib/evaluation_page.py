@@ -211,7 +211,7 @@ The worst draw is the one with seed {about.worst}:
         return text
     text += f"""## Effect of the delay
 
-The draws 1 to {len(deep)}, played again with a delay that is fixed. A slave whose order comes after the instant sends
+The draws 1 to {len(deep)}{", the worst among them," if about.worst <= len(deep) else ""} played again with a delay that is fixed. A slave whose order comes after the instant sends
 at once. `auto` is the way to the farthest site and a tenth more, 150 ms at most.
 
 {effects(deep, "delays", "auto", "delay")}
