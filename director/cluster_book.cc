@@ -148,20 +148,17 @@ void ClusterBook::measure(const Measure& m, MonoTime now) {
   apply(*c, judge_.find(*c, &piece, when), &piece);
 }
 
-void ClusterBook::bind(const Prefix& prefix, const Order& order, MonoTime now) {
-  if (!enter(now)) return;
-  if (!sane(prefix, order)) {
-    ++counters_.refused;
-    return;
-  }
-  Cluster* c = tree_.find(prefix);
-  if (c == nullptr) c = make(prefix, nullptr);
+bool ClusterBook::bind(const Prefix& prefix, const Order& order, MonoTime now) {
+  if (!enter(now)) return false;
+  Cluster* c = sane(prefix, order) ? tree_.find(prefix) : nullptr;
+  if (c == nullptr && sane(prefix, order)) c = make(prefix, nullptr);
   if (c == nullptr) {
     ++counters_.refused;
-    return;
+    return false;
   }
   set(*c, order, {.cause = Cause::by_hand});
   drop_inside(prefix);
+  return true;
 }
 
 bool ClusterBook::unbind(const Prefix& prefix, MonoTime now) {
@@ -180,7 +177,8 @@ void ClusterBook::restore(const Binding& binding, MonoTime now) {
   }
   const bool hand = binding.reason.cause == Cause::by_hand;
   Cluster* c = tree_.find(binding.prefix);
-  if (c != nullptr && c->bound() && (c->since >= binding.since || (c->by_hand() && !hand))) return;
+  // An operator's word comes before what is learned, whichever is newer.
+  if (c != nullptr && c->bound() && (c->by_hand() == hand ? c->since >= binding.since : !hand)) return;
   if (!hand && binding.prefix.length > 0) {
     // What an operator has bound since is not learned any more.
     const Cluster* const outer = tree_.around(binding.prefix.ip, binding.prefix.length - 1U);

@@ -32,8 +32,9 @@ class ClusterBook {
   void win(const Win& win, MonoTime now);
   void measure(const Measure& measure, MonoTime now);
   /// An operator's word, of any length: stays until it is taken back, evidence or not. What was learned of
-  /// parts of the prefix is dropped; an operator's word about a part stays.
-  void bind(const Prefix& prefix, const Order& order, MonoTime now);
+  /// parts of the prefix is dropped; an operator's word about a part stays. False: that cannot be, or the
+  /// table is full of such words.
+  bool bind(const Prefix& prefix, const Order& order, MonoTime now);
   /// Takes an operator's word back, and forgets what was learned there and of its parts. False: there was
   /// nothing.
   bool unbind(const Prefix& prefix, MonoTime now);

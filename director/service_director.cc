@@ -214,9 +214,9 @@ std::pair<Choice, Policy> ServiceDirector::choose(MonoTime now) {
   return {};
 }
 
-void ServiceDirector::bind(const Prefix& prefix, ServerIndex server, MonoTime now) {
+bool ServiceDirector::bind(const Prefix& prefix, ServerIndex server, MonoTime now) {
   assert(server < servers_);
-  book_.bind(prefix, Order::of(server), now);
+  return book_.bind(prefix, Order::of(server), now);
 }
 
 bool ServiceDirector::unbind(const Prefix& prefix, MonoTime now) {

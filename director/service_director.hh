@@ -79,7 +79,8 @@ class ServiceDirector {
   void served(ServerIndex server, double requests);
 
   // An operator's word, and the store's
-  void bind(const Prefix& prefix, ServerIndex server, MonoTime now);
+  /// False: there is no room for it (ClusterBook).
+  bool bind(const Prefix& prefix, ServerIndex server, MonoTime now);
   bool unbind(const Prefix& prefix, MonoTime now);
   void restore(const Binding& binding, MonoTime now) { book_.restore(binding, now); }
 

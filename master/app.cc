@@ -27,6 +27,9 @@ constexpr Nanos kPingWithin = std::chrono::seconds(1);
 /// Between two looks at how many answers each server has led.
 constexpr Nanos kCount = std::chrono::seconds(2);
 
+/// Of what is made before the program is.
+const SystemClock kClock;
+
 unsigned thread_count(const Config& config) {
   if (config.dns.threads != 0) return config.dns.threads;
   return std::clamp(std::thread::hardware_concurrency(), 1U, kMostThreads);
@@ -79,7 +82,7 @@ Result<std::unique_ptr<daemon::Program>> App::load(const Config& given,
   if (const auto tls = load_web_tls(config); !tls) return Error{tls.error()};
   if (const auto source = clocksync::source_options(config.clock); !source) return Error{source.error()};
   if (const auto serve = clocksync::time_servers(config.clock.serve); !serve) return Error{serve.error()};
-  auto director = DirectorDesk::open(config, random);
+  auto director = DirectorDesk::open(config, kClock, random);
   if (!director) return Error{director.error()};
   return std::unique_ptr<daemon::Program>(new App(std::move(own), std::move(read_again),
                                                   std::move(delegation), std::move(*zones),

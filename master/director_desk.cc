@@ -57,10 +57,11 @@ director::ServiceOptions options_of(const Config& config, const ServiceConfig& s
 
 }  // namespace
 
-Result<std::unique_ptr<DirectorDesk>> DirectorDesk::open(const Config& config, Random& random) {
+Result<std::unique_ptr<DirectorDesk>> DirectorDesk::open(const Config& config, const Clock& clock,
+                                                         Random& random) {
   const auto files = read_director_files(config);
   if (!files) return Error{files.error()};
-  std::unique_ptr<DirectorDesk> desk(new DirectorDesk(config));
+  std::unique_ptr<DirectorDesk> desk(new DirectorDesk(config, clock));
   desk->names_ = slave_names(config);
   if (!config.director.unique_names.empty()) desk->clients_.emplace(config.director, random);
   for (const ServiceConfig& service : config.services) {

@@ -24,8 +24,8 @@ namespace flagfall::master {
 
 class DirectorDesk final : public RaceObserver {
  public:
-  /// Reads the prefix files of policy "static", and the database of "geo". `config` outlives it.
-  static Result<std::unique_ptr<DirectorDesk>> open(const Config& config, Random& random);
+  /// Reads the prefix files of policy "static", and the database of "geo". `config` and `clock` outlive it.
+  static Result<std::unique_ptr<DirectorDesk>> open(const Config& config, const Clock& clock, Random& random);
 
   void asked(const NetworkAsked& asked) override;
   void settled(const race::FinishedRace& race) override;
@@ -85,15 +85,15 @@ class DirectorDesk final : public RaceObserver {
     std::vector<std::uint64_t> led;                              // by server, as counted last
     std::vector<double> rate;                                    // answers a second
   };
-  explicit DirectorDesk(const Config& config)
-      : config_(config), pingers_(pingers(config)), wants_(config.director.ping_every) {}
+  DirectorDesk(const Config& config, const Clock& clock)
+      : config_(config), clock_(clock), pingers_(pingers(config)), wants_(config.director.ping_every) {}
   void judge();
   [[nodiscard]] Pings orders(const std::vector<PingWants::Want>& wants) const;
   void take(const DirectorFiles& files);
   [[nodiscard]] bool has(std::size_t service, director::Policy policy) const;
 
   const Config& config_;  // NOLINT(*-ref-data-members)
-  SystemClock clock_;
+  const Clock& clock_;    // NOLINT(*-ref-data-members)
   std::vector<Service> services_;
   std::vector<std::string> names_;  // of all slaves, by index
   std::multimap<std::string, director::BorderIndex> pingers_;

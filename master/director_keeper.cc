@@ -33,8 +33,11 @@ bool DirectorKeeper::restore(Nanos patience) {
 void DirectorKeeper::take() {
   const StoredChanges got = store_->take(kTurn);
   for (const StoredChange& change : got.bindings) apply(change);
-  for (const director::StoredDrain& drain : got.drains)
+  for (const director::StoredDrain& drain : got.drains) {
+    // What was commanded since, and the store has not been told yet, is newer.
+    if (std::ranges::count(waiting_.drains, drain.server, &director::StoredDrain::server) > 0) continue;
     if (!desk_.drain(drain.server, !drain.gone)) ++foreign_;
+  }
 }
 
 void DirectorKeeper::apply(const StoredChange& change) {

@@ -334,7 +334,9 @@ Status DirectorRoutes::bind(const json& wish) {
   const auto server = desk_.server(*s, *who);
   if (!server)
     return Error{fmt::format("service '{}' has no server '{}'", desk_.config().services[*s].name, *who)};
-  desk_.of(*s)->bind(*prefix, *server, clock_.mono());
+  if (!desk_.of(*s)->bind(*prefix, *server, clock_.mono()))
+    return Error{fmt::format("there is no room: all {} networks of director.clusters are bound by hand",
+                             desk_.config().director.clusters)};
   return Ok{};
 }
 

@@ -35,10 +35,12 @@ RaceKeeper::RaceKeeper(const Config& config, unsigned loops, const Clock& clock,
 RaceKeeper::~RaceKeeper() = default;
 
 void RaceKeeper::start(net::Loop& loop) {
-  ticker_ = loop.every(kDrain, [this] {
-    drain();
-    ledger_.advance(clock_.mono());
-  });
+  ticker_ = loop.every(kDrain, [this] { turn(); });
+}
+
+void RaceKeeper::turn() {
+  drain();
+  ledger_.advance(clock_.mono());
 }
 
 /// Steering and the kernel give an error, or a question over TCP, to any loop: its

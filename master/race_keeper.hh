@@ -32,6 +32,8 @@ class RaceKeeper final : private RaceObserver {
 
   /// Looks into the rings all the time from now on.
   void start(net::Loop& loop);
+  /// Twenty times a second: looks into the rings, and lets go of the races whose time has come.
+  void turn();
   /// Looks into the rings now.
   void drain();
   /// A slave's report has come.

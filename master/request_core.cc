@@ -115,6 +115,7 @@ void RequestCore::race_or_answer(const wire::DnsQuery& query, const dns::FrontEn
       ++counters_.held_not;
     }
     ++counters_.bound;
+    note_repetition(query, result, client.ip);
     answer(query, result, way, client, output);
     return;
   }
@@ -131,7 +132,10 @@ void RequestCore::race_or_answer(const wire::DnsQuery& query, const dns::FrontEn
   raced.packet = query.packet;
   raced.client = client;
   raced.result = result;
-  if (log_ != nullptr) note(plan, question, query.id, raced);
+  if (log_ != nullptr) {
+    note(plan, question, query.id, raced);
+    raced_lately_.remember(client.ip, raced.started.question, times_.now);
+  }
   raced_ |= std::uint64_t{1} << queries_;
   if (plan.beacon) ++counters_.beacon_races;
   if (way && !way->learning) ++counters_.raced_again;
@@ -162,6 +166,13 @@ void RequestCore::note(const RacePlan& plan, const RaceQuestion& question, std::
   s.beacon = plan.beacon;
   s.shadow = plan.shadow;
   for (unsigned i = 0; i < plan.count; ++i) s.runners.at(i) = plan.runners.at(i).slave;
+}
+
+void RequestCore::note_repetition(const wire::DnsQuery& query, const dns::FrontEnd::Result& result,
+                                  const IpAddress& client) noexcept {
+  if (log_ == nullptr || !snapshot_->services[result.service].view->races) return;
+  const std::uint64_t question = question_hash_(query.name_bytes(), query.type);
+  if (raced_lately_.has(client, question, times_.now)) log_->log(QuestionRepeated{client, question});
 }
 
 void RequestCore::order(const RacePlan& plan, const Raced& raced, std::uint8_t address) noexcept {
@@ -269,6 +280,7 @@ void RequestCore::release(std::uint8_t address, const BurstTimes& times, Request
     if (!known && times.now < held.until) return false;
     if (!known) ++counters_.held_in_vain;
     ++counters_.bound;
+    note_repetition(query, held.result, held.client.ip);
     answer(query, held.result, way, held.client, output);
     return true;
   });

@@ -21,6 +21,7 @@
 #include "master/order_book.hh"
 #include "master/race_core.hh"
 #include "master/race_records.hh"
+#include "master/raced_lately.hh"
 #include "master/snapshot.hh"
 #include "master/unique_watch.hh"
 
@@ -136,6 +137,9 @@ class RequestCore {
                       const Endpoint& client, RequestOutput& output) noexcept;
   void order(const RacePlan& plan, const Raced& raced, std::uint8_t address) noexcept;
   void note(const RacePlan& plan, const RaceQuestion& question, std::uint16_t dns_id, Raced& raced) noexcept;
+  /// Its race, if it had one a moment ago, cannot be judged: its client is answered by us.
+  void note_repetition(const wire::DnsQuery& query, const dns::FrontEnd::Result& result,
+                       const IpAddress& client) noexcept;
   void log_started(std::uint64_t races, MonoTime now) noexcept;
   void answer(const wire::DnsQuery& query, const dns::FrontEnd::Result& result,
               const std::optional<Guide::Way>& way, const Endpoint& client, RequestOutput& output) noexcept;
@@ -160,6 +164,7 @@ class RequestCore {
   HeldQueries held_;
   std::vector<std::array<Counter, director::kMostServers>> led_;  // by service and server
   RaceLog* log_;
+  RacedLately raced_lately_;
   std::shared_ptr<const Snapshot> snapshot_;
   RequestCounters counters_;
 

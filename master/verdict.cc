@@ -42,8 +42,10 @@ std::optional<Verdict> by_errors(const VerdictRules& rules, const RaceEvidence& 
   std::optional<std::size_t> winner;
   std::optional<Nanos> first;  // the port was closed by then
   bool all_reported = true;
+  bool overtaken = false;  // an echo may have come before its answer, which then seems to have lost
   for (std::size_t i = 0; i < race.count; ++i) {
     all_reported = all_reported && race.runners.at(i).fate != Fate::unreported;
+    overtaken = overtaken || (runners[i].echo && runners[i].unwanted && !runners[i].echo_unwanted);
     if (runners[i].unwanted) first = std::min(first.value_or(Nanos::max()), *runners[i].unwanted);
     if (!may_have_won(race.runners.at(i), runners[i])) continue;
     if (winner) return std::nullopt;
@@ -53,7 +55,7 @@ std::optional<Verdict> by_errors(const VerdictRules& rules, const RaceEvidence& 
   const Nanos waited = evidence.lead + *first;
   if (waited > rules.likely_within) return std::nullopt;
   const race::RunnerResult& result = race.runners.at(*winner);
-  const bool certain = all_reported && was_sent(result.fate) && waited <= rules.certain_within;
+  const bool certain = all_reported && !overtaken && was_sent(result.fate) && waited <= rules.certain_within;
   return Verdict{result.slave, Way::icmp, certain ? Certainty::certain : Certainty::likely, {}, false};
 }
 

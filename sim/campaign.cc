@@ -97,6 +97,11 @@ void CampaignTotals::add(const Outcome& o) {
   gave_up += o.judge.gave_up;
   replays += o.judge.replays_seen;
   echoed += o.judge.echoed;
+  verdicts += o.judge.verdicts;
+  certain += o.judge.certain;
+  told += o.judge.told;
+  survived += o.judge.survived;
+  misled += o.judge.misled;
   for (std::size_t i = 0; i < o.faults.size(); ++i) worlds_with.at(i) += o.faults.at(i) > 0 ? 1 : 0;
 }
 

@@ -1,6 +1,12 @@
 #include "sim/client.hh"
 
 namespace flagfall::sim {
+namespace {
+
+/// RFC 1035 §4.1.1.
+constexpr unsigned kRefused = 5;
+
+}  // namespace
 
 Client::Client(World& world, HostId id, SiteId site, const std::string& name, Options options, Judge& judge)
     : Host(world, id, site, name, HostClock(kStart, std::chrono::hours(1), Nanos(0), 0)),
@@ -96,6 +102,7 @@ void Client::icmp(const IcmpError& error) {
   Lookup& lookup = lookups_.at(number);
   if (options_.servers[lookup.now.server] != error.destination) return;
   ++counters_.icmp;
+  if (error.about == 0) judge_.deceived(lookup.tries.back());
   lookup.plan.refused(lookup.now.server);
   send(number);
 }
@@ -137,6 +144,7 @@ void Client::check(const Lookup& lookup, const AnswerText& answer) {
     judge_.accuse("query: " + name() + " asked for " + lookup.query.name + " and got " + what);
   };
   if (!std::ranges::equal(question, answer.question)) wrong("an answer to another question");
+  if (options_.may_be_refused && answer.rcode == kRefused) return;
   if (answer.rcode != 0) wrong("rcode " + std::to_string(answer.rcode));
   if (lookup.query.type != kTypeA && lookup.query.type != kTypeAaaa) return;
   if (answer.addresses.empty()) wrong("no address");

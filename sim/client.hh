@@ -42,6 +42,7 @@ class Client final : public Host {
     std::set<IpAddress> right_answers;  // what A and AAAA queries for raced names may bring
     ResolverStyle style;
     std::optional<HostId> forger{};  // whose answers are nobody's fault
+    bool may_be_refused = false;     // where no server is fit
   };
   Client(World& world, HostId id, SiteId site, const std::string& name, Options options, Judge& judge);
 

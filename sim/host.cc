@@ -77,6 +77,7 @@ void Host::lose_power() {
   frozen_until_ = {};
   world_.trace.note(world_.now(), kGone, id_, 1);
   world_.trace.line(world_.now(), "{} loses power", name_);
+  power_gone();
   if (running_) process_gone();
   running_ = false;
   world_.streams.lost_power(id_);

@@ -49,6 +49,11 @@ class Host : public Receiver, public StreamUser {
   [[nodiscard]] std::optional<RefTime> just_paused(Nanos ago) const {
     return paused_since(world_.now() - ago) ? std::optional(paused_.from) : std::nullopt;
   }
+  struct Pause {
+    RefTime from, until;
+  };
+  /// The last time that it stood still.
+  [[nodiscard]] const Pause& last_pause() const { return paused_; }
   /// The kernel says that the port is closed, as often as its limits allow.
   void unwanted(const Packet& packet) override;
   /// How often its process was started.
@@ -92,13 +97,12 @@ class Host : public Receiver, public StreamUser {
  protected:
   virtual void process_started() = 0;
   virtual void process_gone() = 0;
+  /// Before that, when the whole machine is gone.
+  virtual void power_gone() {}
 
   World& world_;  // NOLINT(*-ref-data-members): a host is part of one world
 
  private:
-  struct Pause {
-    RefTime from, until;
-  };
   void measure(unsigned boot);
   void await_leap();
   void stand_still(Nanos how_long);

@@ -85,6 +85,10 @@ void Judge::answered(AskId /*ask*/) {
   ++counters_.answered;
 }
 
+void Judge::deceived(AskId ask) {
+  if (asks_.holds(ask)) asks_[ask].deceived = true;
+}
+
 void Judge::exported(const net::SealKey& key, const Host& host) {
   Session& s = sessions_[key];
   s.key = key;
@@ -135,7 +139,8 @@ void Judge::sent_by_master(Master& master, const Packet& packet) {
   ++counters_.direct;
   if (!asks_[*ask].verified) (void)answers_to(master, packet.destination.ip).take(world_.now());
   asks_[*ask].direct.push_back(packet.number);
-  flights_[packet.number] = Flight::under_way;
+  flights_[packet.number] = {};
+  if (!master.directed.empty()) check_directed(master, asks_[*ask], packet);
 }
 
 void Judge::handled(const Host& master, const std::vector<const Packet*>& queries) {
@@ -195,32 +200,35 @@ void Judge::sent_by_slave(Slave& slave, const Packet& packet) {
   const auto from_echo = [&](const OrderRecord& r) {
     return std::chrono::abs(r.instant + wire::kEchoAfter - world_.now());
   };
-  OrderRecord* best = nullptr;
-  OrderRecord* second = nullptr;  // whose echo this may be
+  std::optional<OrderIndex> best;
+  std::optional<OrderIndex> second;  // whose echo this may be
   bool again = false;
   for (const OrderIndex i : asks_[*ask].orders) {
     OrderRecord& o = orders_[i];
     if (o.slave != slave.host->id() || o.source != packet.source) continue;
     // Also when the kernel did not take the answer itself, which counts as refused.
     const bool done = o.fired || (o.refused && o.echo);
-    if (done && o.echo && !o.echoed && o.life == slave.host->life()) second = &o;
+    if (done && o.echo && !o.echoed && o.life == slave.host->life()) second = i;
     if (done || o.life != slave.host->life() || !o.arrived) {
       again |= o.fired;
       continue;
     }
-    if (best == nullptr || away(o) < away(*best)) best = &o;
+    if (!best || away(o) < away(orders_[*best])) best = i;
   }
   // Of an order that is still open, from an earlier race of the same question, and an echo: what is nearer.
-  if (second != nullptr && (best == nullptr || from_echo(*second) < away(*best)))
-    return echoed(slave, *second);
-  if (best == nullptr)
+  if (second && (!best || from_echo(orders_[*second]) < away(orders_[*best])))
+    return echoed(slave, *second, packet);
+  if (!best)
     return breach("order: {} sent to {} {}", slave.host->name(), to_string(packet.destination),
                   again ? "twice for one order" : "without an order that it has got");
   fired(slave, *best, packet);
 }
 
-void Judge::echoed(Slave& slave, OrderRecord& order) {
+void Judge::echoed(Slave& slave, OrderIndex index, const Packet& packet) {
+  OrderRecord& order = orders_[index];
   order.echoed = true;
+  order.echo_answer = packet.number;
+  flights_[packet.number].order = index;
   ++counters_.echoed;
   const Nanos miss = std::chrono::abs(world_.now() - order.instant - wire::kEchoAfter);
   if (slave.host->paused_since(order.instant)) return;
@@ -228,11 +236,12 @@ void Judge::echoed(Slave& slave, OrderRecord& order) {
     breach("order: {} sent an echo {:.3f} ms away from its time", slave.host->name(), ms(miss));
 }
 
-void Judge::fired(Slave& slave, OrderRecord& order, const Packet& packet) {
+void Judge::fired(Slave& slave, OrderIndex index, const Packet& packet) {
+  OrderRecord& order = orders_[index];
   order.fired = true;
   if (order.shadow) breach("order: {} sent the answer of a shadow", slave.host->name());
   order.answer = packet.number;
-  flights_[packet.number] = Flight::under_way;
+  flights_[packet.number].order = index;
   ++counters_.fired;
   const Nanos miss = world_.now() - order.instant;
   const Nanos allowed = promises_.max_error + promises_.wake_up + kRounding;
@@ -273,15 +282,30 @@ void Judge::told(const Host& master, const std::string& slave,
 }
 
 void Judge::packet_arrived(const Packet& packet, HostId at) {
-  if (const auto flight = flights_.find(packet.number); flight != flights_.end())
-    flight->second = Flight::arrived;
+  if (const auto flight = flights_.find(packet.number); flight != flights_.end()) {
+    flight->second.fate = Flight::Fate::arrived;
+    reached(flight->second);
+  }
   for (const Slave& s : slaves_)
     if (s.host->id() == at && s.orders == packet.destination) datagram_arrived(s, packet);
 }
 
-void Judge::packet_lost(const Packet& packet, Loss /*why*/) {
+void Judge::packet_lost(const Packet& packet, Loss why) {
   const auto flight = flights_.find(packet.number);
-  if (flight != flights_.end() && flight->second == Flight::under_way) flight->second = Flight::lost;
+  if (flight == flights_.end()) return;
+  const bool taken = flight->second.fate == Flight::Fate::arrived;
+  if (flight->second.fate == Flight::Fate::under_way) flight->second.fate = Flight::Fate::lost;
+  if (why != Loss::no_listener) return;
+  reached(flight->second);
+  if (const auto order = flight->second.order; taken && order && orders_.holds(*order))
+    orders_[*order].doubled = true;
+}
+
+/// An answer's first copy is at its client's host.
+void Judge::reached(const Flight& flight) {
+  if (!flight.order || !orders_.holds(*flight.order)) return;
+  RefTime& reached = orders_[*flight.order].reached;
+  reached = std::min(reached, world_.now());
 }
 
 void Judge::clock(const Host& host, const clocksync::RefMap& map) {
@@ -299,7 +323,7 @@ void Judge::ceiling(const Host& host, const char* what, std::size_t value, std::
 }
 
 bool Judge::failed(std::uint64_t packet) const {
-  return flights_.at(packet) != Flight::arrived;
+  return flights_.at(packet).fate != Flight::Fate::arrived;
 }
 
 /// A client may give up at any moment, when it believes an ICMP error.

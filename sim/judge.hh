@@ -16,12 +16,17 @@
 //   clock     a clock's bound holds the truth
 //   ceiling   tables stay within their limits
 //   session   when all faults are over, every slave races for every master
+//   verdict   one that is marked certain is true
+//   director  who is answered by what is known gets only servers that are fit as the
+//             master knows, and an operator's word is obeyed
+//   store     what was known for a second survives the process
 #pragma once
 
 #include <deque>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -30,7 +35,9 @@
 #include "common/dns/rate_limit.hh"
 #include "common/wire/order.hh"
 #include "common/wire/session.hh"
+#include "director/health_rules.hh"
 #include "master/race_core.hh"
+#include "sim/book_judge.hh"
 #include "sim/budget.hh"
 #include "sim/host.hh"
 #include "sim/window.hh"
@@ -57,11 +64,21 @@ struct Promises {
   /// The longest that a datagram waits for the modelled slave's loop.
   Nanos slave_queue = std::chrono::microseconds(100);
   Nanos wake_up = std::chrono::microseconds(500);  // the most by which the modelled transmit thread misses
+  // Ceilings of tables: of a director, of a ledger, of a store.
+  std::size_t clusters = 1'000'000, races = 16'384, waiting_records = 200'000;
+};
+
+/// A service with a director, as the configuration has it.
+struct Directed {
+  std::string name;
+  std::map<IpAddress, std::string> owners;  // of answers
+  director::AllDown all_down;
 };
 
 struct JudgeCounters {
   std::uint64_t asks = 0, forged_asks = 0, races = 0, orders = 0, fired = 0, fired_late = 0, refused = 0,
-                direct = 0, limited = 0, gave_up = 0, answered = 0, replays_seen = 0, echoed = 0;
+                direct = 0, limited = 0, gave_up = 0, answered = 0, replays_seen = 0, echoed = 0,
+                verdicts = 0, certain = 0, told = 0, survived = 0, misled = 0;
 };
 
 class Judge final : public Witness {
@@ -71,12 +88,16 @@ class Judge final : public Witness {
   // The cast, before the play.
   /// `addresses`: what clients ask, as orders index them.
   void add_master(const Host& host, std::vector<Endpoint> addresses);
+  /// The last master added has directors for these of the two services; nothing for one that has none.
+  void add_directors(std::vector<std::optional<Directed>> services);
   /// `sources`: the only addresses it may send answers from; orders come to `orders`.
   void add_slave(const Host& host, std::vector<Endpoint> sources, const Endpoint& orders);
 
   // Clients and the attacker: before a query is sent.
   AskId asked(const Endpoint& from, Bytes query, bool verified, bool forged);
   void answered(AskId ask);
+  /// A client has ended this try, since it believes an ICMP error that a forger has sent.
+  void deceived(AskId ask);
   /// All the tries of one look-up have failed.
   void gave_up(const std::vector<AskId>& tries);
 
@@ -91,6 +112,18 @@ class Judge final : public Witness {
   void refused(const Host& slave, std::uint64_t race);
   /// A master has read a slave's report.
   void told(const Host& master, const std::string& slave, const std::vector<wire::RaceOutcome>& outcomes);
+  /// A master says who won a race.
+  void verdict(const Host& master, std::uint64_t race, const std::string& winner, bool certain);
+  /// A master has sessions with these slaves from now on.
+  void sessions(const Host& master, std::set<std::string> live);
+  /// A master has done an operator's command.
+  void bound(const Host& master, const std::string& service, const Prefix& prefix, const std::string& server);
+  void unbound(const Host& master, const std::string& service, const Prefix& prefix);
+  void drained(const Host& master, const std::string& server, bool drained);
+  /// What a master shows of its directors.
+  void book(const Host& master, const ShownBook& book);
+  /// A master's process is gone; `disk`: when its disk was last in trouble.
+  void died(const Host& master, bool power, const Excuse& disk);
   void clock(const Host& host, const clocksync::RefMap& map);
   void ceiling(const Host& host, const char* what, std::size_t value, std::size_t most);
   /// Something that a host or client saw is wrong.
@@ -104,11 +137,15 @@ class Judge final : public Witness {
   /// The first broken promise.
   [[nodiscard]] const std::optional<std::string>& broken() const { return broken_; }
   [[nodiscard]] const JudgeCounters& counters() const { return counters_; }
+  [[nodiscard]] const Promises& promises() const { return promises_; }
 
  private:
   using OrderIndex = std::size_t;
   /// A datagram from a master or a slave to a client.
-  enum class Flight : std::uint8_t { under_way, lost, arrived };
+  struct Flight {
+    enum class Fate : std::uint8_t { under_way, lost, arrived } fate = Fate::under_way;
+    std::optional<OrderIndex> order{};  // a slave's
+  };
   struct Ask {
     Endpoint from;
     std::string key;   // in ask_of_
@@ -116,6 +153,7 @@ class Judge final : public Witness {
     std::string name;  // for people, and for retries: lower case, with the type
     bool verified = false;
     bool forged = false;
+    bool deceived = false;  // a forger has ended it
     unsigned handled = 0;
     unsigned races = 0;
     unsigned limited = 0;               // times that it need not be answered
@@ -147,13 +185,18 @@ class Judge final : public Witness {
     bool refused = false;
     bool told = false;         // and its master knows
     std::uint64_t answer = 0;  // the packet that it became
-    bool echo = false;         // and it may be sent a second time,
-    bool echoed = false;       // which it was
-    bool shadow = false;       // and it may never be sent
+    std::uint64_t echo_answer = 0;
+    bool doubled = false;  // its client has taken it, and a second copy has found the port closed
+    RefTime reached =
+        RefTime::max();   // when the first of these came to the client's host, its port open or not
+    bool echo = false;    // and it may be sent a second time,
+    bool echoed = false;  // which it was
+    bool shadow = false;  // and it may never be sent
   };
   struct OrderDatagram {
     std::vector<std::uint8_t> bytes;
     std::vector<OrderIndex> orders;
+    std::uint64_t number = 0;
     unsigned life = 0;  // of the slave's process
     const Session* session = nullptr;
   };
@@ -161,7 +204,8 @@ class Judge final : public Witness {
   struct Race {
     RefTime instant;
     AskId ask = 0;
-    unsigned runners = 0;  // answers, echoes included
+    unsigned runners = 0;     // answers, echoes included
+    std::uint64_t first = 0;  // the number of its first order's datagram
   };
   /// When a race started, to forget it in time.
   struct Started {
@@ -181,13 +225,22 @@ class Judge final : public Witness {
     std::vector<Endpoint> addresses;
     unsigned life = 0;
     GuardBudget guard;
-    std::map<IpAddress, Budget> answers;                               // by client network
+    std::map<IpAddress, Budget> answers;            // by client network
+    std::vector<std::optional<Directed>> directed;  // by service
+    std::set<std::string> live, drained;
+    RefTime fit_changed;  // one of these
+    BookJudge book;
     std::unordered_map<std::string, std::pair<RefTime, AskId>> raced;  // by client and question
     std::unordered_map<std::uint64_t, Race> races;                     // by id
     std::deque<Started> started;
   };
 
+  [[nodiscard]] Master& of(const Host& host);
   void forget();
+  /// A master looks four times a second whether there is something new to be published.
+  static constexpr Nanos kSettled = std::chrono::milliseconds(300);
+  void check_directed(Master& master, const Ask& ask, const Packet& packet);
+  [[nodiscard]] static const Directed* directed(const Master& master, const Ask& ask);
   void sent_by_master(Master& master, const Packet& packet);
   void sent_by_slave(Slave& slave, const Packet& packet);
   void orders_sent(Master& master, Slave& slave, const Packet& packet);
@@ -197,8 +250,10 @@ class Judge final : public Witness {
   /// The session that this datagram opens with, and its plaintext within `copy`.
   Session* open(const Master& master, const Slave& slave, std::vector<std::uint8_t>& copy, Bytes& plain);
   void datagram_arrived(const Slave& slave, const Packet& packet);
-  void fired(Slave& slave, OrderRecord& order, const Packet& packet);
-  void echoed(Slave& slave, OrderRecord& order);
+  void fired(Slave& slave, OrderIndex index, const Packet& packet);
+  void echoed(Slave& slave, OrderIndex index, const Packet& packet);
+  void reached(const Flight& flight);
+  [[nodiscard]] static bool misled(const Ask& ask, const Race& race, const OrderRecord& first);
   /// How long a master may not race this question again.
   [[nodiscard]] Nanos retry_window(const Master& master, const Ask& ask) const;
   /// When an order that arrived is fired at the latest.

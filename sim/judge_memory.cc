@@ -27,6 +27,7 @@ void Judge::forget() {
   // An instant may lie a little before its query when a host was busy.
   while (!orders_.empty() && orders_.front().instant < horizon - std::chrono::seconds(1)) {
     flights_.erase(orders_.front().answer);
+    flights_.erase(orders_.front().echo_answer);
     orders_.pop_front();
   }
 }

@@ -51,6 +51,7 @@ void Judge::orders_sent(Master& master, Slave& slave, const Packet& packet) {
   sent_datagrams_.emplace_back(world_.now(), nonce);
   OrderDatagram& datagram = datagrams_[nonce];
   datagram.bytes = packet.data;
+  datagram.number = packet.number;
   datagram.life = session->slave_life;
   datagram.session = session;
   wire::OrderReader reader(plain);
@@ -65,7 +66,7 @@ void Judge::order_sent(Master& master, const Slave& slave, const wire::Order& or
   if (!ask)
     return breach("order: {} races for {}, who did not ask", master.host->name(), to_string(order.client));
   const RefTime instant = world_.scale.world(order.instant);
-  const auto [at, fresh] = master.races.try_emplace(order.race, Race{instant, *ask, 0});
+  const auto [at, fresh] = master.races.try_emplace(order.race, Race{instant, *ask, 0, datagram.number});
   if (fresh && !race_started(master, *ask, order)) return;
   Race& race = at->second;
   if (race.instant != instant || race.ask != *ask)
@@ -75,6 +76,9 @@ void Judge::order_sent(Master& master, const Slave& slave, const wire::Order& or
     return breach("guard: {} answers to one race of {}", race.runners, master.host->name());
   if (order.address >= master.addresses.size())
     return breach("order: {} ordered address {}, which it does not have", master.host->name(), order.address);
+  if (directed(master, asks_[*ask]) != nullptr && master.drained.contains(slave.host->name()) &&
+      world_.now() - master.fit_changed > kSettled && !master.host->just_paused(kSettled))
+    return breach("director: {} races with {}, which is drained", master.host->name(), slave.host->name());
   datagram.orders.push_back(orders_.size());
   asks_[*ask].orders.push_back(orders_.size());
   OrderRecord& record = orders_.emplace_back();

@@ -45,6 +45,10 @@ void print_totals(const CampaignResult& r) {
       "{} queries, {} given up with a reason; {} races, {} orders, {} answers fired, {} echoes, {} replays "
       "tried\n",
       t.asks, t.gave_up, t.races, t.orders, t.fired, t.echoed, t.replays);
+  fmt::print(
+      "{} verdicts, {} of them certain ({} misled); {} answers of directors; {} bindings "
+      "and drains survived restarts\n",
+      t.verdicts, t.certain, t.misled, t.told, t.survived);
   for (std::size_t i = 0; i < kFaultNames.size(); ++i)
     fmt::print("  {:<18} in {:3.0f} % of the worlds{}\n", kFaultNames.at(i), 100 * t.share(i),
                t.share(i) < 0.2 ? ": LESS THAN A FIFTH" : "");
@@ -52,12 +56,24 @@ void print_totals(const CampaignResult& r) {
 
 void print_json(const CampaignResult& r) {
   const CampaignTotals& t = r.totals;
-  nlohmann::json out = {
-      {"worlds", t.worlds}, {"seconds", r.seconds}, {"cpu_seconds", t.cpu_seconds},
-      {"events", t.events}, {"queries", t.asks},    {"given_up", t.gave_up},
-      {"races", t.races},   {"orders", t.orders},   {"fired", t.fired},
-      {"echoed", t.echoed}, {"replays", t.replays}, {"events_per_second", t.events_per_second()},
-      {"broken", nullptr}};
+  nlohmann::json out = {{"worlds", t.worlds},
+                        {"seconds", r.seconds},
+                        {"cpu_seconds", t.cpu_seconds},
+                        {"events", t.events},
+                        {"queries", t.asks},
+                        {"given_up", t.gave_up},
+                        {"races", t.races},
+                        {"orders", t.orders},
+                        {"fired", t.fired},
+                        {"echoed", t.echoed},
+                        {"replays", t.replays},
+                        {"verdicts", t.verdicts},
+                        {"certain", t.certain},
+                        {"misled", t.misled},
+                        {"directed", t.told},
+                        {"survived", t.survived},
+                        {"events_per_second", t.events_per_second()},
+                        {"broken", nullptr}};
   for (std::size_t i = 0; i < kFaultNames.size(); ++i) out["faults"][kFaultNames.at(i)] = t.share(i);
   out["rare_faults"] = nlohmann::json::array();
   for (const std::size_t i : t.rare_faults()) out["rare_faults"].push_back(kFaultNames.at(i));

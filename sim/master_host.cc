@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
+
 #include "common/base/overload.hh"
 
 namespace flagfall::sim {
@@ -15,16 +17,19 @@ constexpr std::int64_t kWakeLeast = 10'000, kWakeMore = 90'000;
 constexpr std::uint16_t kAnswerRoom = 1232;
 /// What a socket's queue holds in the kernel.
 constexpr std::size_t kSocketQueue = 4096;
+constexpr Nanos kPingWithin = std::chrono::seconds(1);
 
 }  // namespace
 
 struct MasterHost::Process {
   SeededRandom random;
   dns::FrontEnd front_end;
+  std::unique_ptr<Control> control;  // null: it learns nothing
   master::RequestCore requests;
   master::HubCore hub;
   std::map<StreamId, std::shared_ptr<SessionReader>> readers;
-  std::vector<std::deque<Queued>> queues;  // by service address
+  std::vector<std::deque<Queued>> queues;       // by service address
+  std::vector<std::deque<QueuedError>> errors;  // the same
   std::vector<bool> waking;
   MonoTime stalled_until;
   MonoTime armed = MonoTime::max();
@@ -32,12 +37,13 @@ struct MasterHost::Process {
 
   Process(std::uint64_t seed, std::uint64_t epoch, const MasterOptions& options,
           master::RequestOptions request, const ServedData& data,
-          std::map<std::string, wire::Services> slaves)
+          std::map<std::string, wire::Services> slaves, master::RaceLog* log)
       : random(seed),
         front_end(*data.zones, data.cookies, {.nsid = options.config.dns.nsid, .udp_size = kAnswerRoom}),
-        requests((request.epoch = epoch, request), front_end, random),
+        requests((request.epoch = epoch, request), front_end, random, log),
         hub({.heartbeat = options.config.control.heartbeat, .slaves = std::move(slaves)}, random),
         queues(options.config.dns.listen.size()),
+        errors(queues.size()),
         waking(queues.size()) {}
 };
 
@@ -58,8 +64,22 @@ MasterHost::MasterHost(World& world, HostId id, SiteId site, const std::string& 
 MasterHost::~MasterHost() = default;
 
 void MasterHost::process_started() {
+  master::RaceLog* const log = options_.learns ? this : nullptr;
   process_ = std::make_unique<Process>(random_.next(), random_.next(), options_, request_options(), data_,
-                                       builder_.services());
+                                       builder_.services(), log);
+  if (options_.learns) {
+    Control::Shell shell;
+    shell.publish = [this] { publish(); };
+    shell.ping = [this](const std::string& slave, const std::vector<IpAddress>& clients) {
+      ping(slave, clients);
+    };
+    shell.led = [this](std::size_t service, director::ServerIndex server) {
+      return process_->requests.led(service, server);
+    };
+    process_->control = std::make_unique<Control>(*this, control_options(), disk_, judge_, process_->random,
+                                                  std::move(shell));
+    process_->control->start();
+  }
   process_->time = std::make_unique<Timekeeper>(*this, process_->random, [this] {
     judge_.clock(*this, process_->time->map());
     publish();
@@ -74,11 +94,34 @@ master::RequestOptions MasterHost::request_options() const {
   out.limit = master::rate_limit(options_.config);
   out.order_size = options_.config.control.order_size;
   out.slaves = builder_.names().size();
+  out.services = options_.learns ? options_.config.services.size() : 0;
   return out;
 }
 
+Control::Options MasterHost::control_options() const {
+  return {options_.config, {.most_waiting = judge_.promises().waiting_records}};
+}
+
+void MasterHost::power_gone() {
+  if (options_.learns) disk_.lose_power(world_.now(), random_);
+  const Disk::Trouble& trouble = disk_.trouble();
+  if (!process_ && options_.learns) judge_.died(*this, true, {trouble.from, trouble.until});
+  power_lost_ = process_ != nullptr;
+}
+
 void MasterHost::process_gone() {
+  const Disk::Trouble& trouble = disk_.trouble();
+  if (process_->control) judge_.died(*this, power_lost_, {trouble.from, trouble.until});
+  power_lost_ = false;
   process_.reset();
+}
+
+Control* MasterHost::control_desk() {
+  return process_ ? process_->control.get() : nullptr;
+}
+
+void MasterHost::log(const master::RaceRecord& record) noexcept {
+  process_->control->ring().log(record);
 }
 
 const master::RequestCounters* MasterHost::requests() const {
@@ -121,6 +164,8 @@ void MasterHost::burst(std::uint8_t address) {
   if (!queue.empty()) wake(address);
   answering_ = options_.config.dns.listen[address];
   judge_.clock(*this, process_->time->map());
+  hear_errors(address);
+  if (taken.empty()) return;
   process_->requests.begin({mono(), clock().real_minus_mono()});
   for (const Queued& q : taken)
     process_->requests.query(q.packet.data, q.packet.source, q.stamp, address, *this);
@@ -129,6 +174,34 @@ void MasterHost::burst(std::uint8_t address) {
   handled.reserve(taken.size());
   for (const Queued& q : taken) handled.push_back(&q.packet);
   judge_.handled(*this, handled);
+}
+
+// ---- errors
+
+void MasterHost::icmp(const IcmpError& error) {
+  if (!process_ || !process_->control || !listens(error.source)) return;
+  const auto address = static_cast<std::uint8_t>(std::ranges::find(options_.config.dns.listen, error.source) -
+                                                 options_.config.dns.listen.begin());
+  auto& queue = process_->errors[address];
+  if (queue.size() == kSocketQueue) return;
+  queue.push_back({error, real()});
+  wake(address);
+}
+
+void MasterHost::hear_errors(std::uint8_t address) {
+  auto& queue = process_->errors[address];
+  const master::BurstTimes times{mono(), clock().real_minus_mono()};
+  for (; !queue.empty(); queue.pop_front()) {
+    const IcmpError& e = queue.front().error;
+    process_->requests.error({.to = e.destination,
+                              .offender = e.offender,
+                              .error = ECONNREFUSED,
+                              .type = e.type,
+                              .code = e.code,
+                              .quoted = e.quoted,
+                              .stamp = queue.front().stamp},
+                             address, master::received_at(queue.front().stamp, times));
+  }
 }
 
 void MasterHost::send_answer(std::size_t length, const Endpoint& to) {
@@ -197,10 +270,21 @@ void MasterHost::apply(const master::HubCore::Actions& actions) {
                    },
                    [&](const Hub::Log& a) { world_.trace.line(world_.now(), "{}: {}", name(), a.text); },
                    [&](const Hub::Changed&) { changed = true; },
-                   [&](const Hub::Reported& a) { judge_.told(*this, a.slave->name, a.report.outcomes); },
-                   [](const Hub::Gathered&) {}, [](const Hub::Asked&) {},  // no front ends here
+                   [&](const Hub::Reported& a) {
+                     judge_.told(*this, a.slave->name, a.report.outcomes);
+                     if (process_->control) process_->control->report(a.slave->name, a.report);
+                   },
+                   [&](const Hub::Gathered& a) {
+                     if (process_->control) process_->control->evidence(*a.slave, a.evidence);
+                   },
+                   [](const Hub::Asked&) {},  // no front ends here
                },
                action);
+  }
+  if (changed && process_->control) {
+    std::vector<const master::SlaveState*> slaves;
+    for (const auto& [name, state] : process_->hub.slaves()) slaves.push_back(&state);
+    process_->control->sessions(slaves);
   }
   if (changed) publish();
   judge_.ceiling(*this, "connections", process_->readers.size(), 64 + builder_.names().size());
@@ -212,6 +296,11 @@ void MasterHost::apply(const master::HubCore::Actions& actions) {
   });
 }
 
+void MasterHost::ping(const std::string& slave, const std::vector<IpAddress>& clients) {
+  std::size_t taken = 0;
+  apply(process_->hub.order_pings(slave, clients, kPingWithin, host_time(), taken));
+}
+
 void MasterHost::tick() {
   process_->armed = MonoTime::max();
   apply(process_->hub.tick(host_time()));
@@ -221,8 +310,9 @@ void MasterHost::publish() {
   std::vector<const master::SlaveState*> slaves;
   for (const auto& [name, state] : process_->hub.slaves()) slaves.push_back(&state);
   const clocksync::RefMap map = process_->time ? process_->time->map() : clocksync::RefMap{};
-  process_->requests.take_over(
-      std::make_shared<master::Snapshot>(published(builder_.build(slaves, map, false, data_.zones))));
+  master::Snapshot made = builder_.build(slaves, map, false, data_.zones);
+  if (process_->control) process_->control->apply(made);
+  process_->requests.take_over(std::make_shared<master::Snapshot>(published(std::move(made))));
 }
 
 }  // namespace flagfall::sim

@@ -12,6 +12,8 @@ enum : std::uint32_t { kSent = 1, kArrived, kLost, kIcmpSent, kIcmpArrived };
 constexpr std::size_t kRing = 256;
 /// IP, ICMP, and the two headers that an error quotes.
 constexpr std::size_t kIcmpOverhead = 56;
+/// Of an echo with 8 octets of ours.
+constexpr std::size_t kEcho = 36;
 
 std::size_t octets_of(const Packet& packet) {
   return packet.data.size() + packet_overhead(packet.destination.ip.family);
@@ -211,6 +213,15 @@ void Network::send_icmp(HostId from, IcmpError error) {
     trace_.line(queue_.now(), "#{} arrives", error.number);
     receiver.icmp(error);
   });
+}
+
+std::optional<Nanos> Network::ping(HostId from, const IpAddress& to) {
+  const auto host = host_of(to);
+  if (!host || !hosts_[*host].receiver->up() || hosts_[*host].receiver->frozen()) return std::nullopt;
+  const auto there = icmp_travel(hosts_[from].site, hosts_[*host].site, kEcho);
+  const auto back = icmp_travel(hosts_[*host].site, hosts_[from].site, kEcho);
+  if (!there || !back) return std::nullopt;
+  return *there + *back;
 }
 
 std::optional<Nanos> Network::segment(HostId from, HostId to, std::size_t octets) {

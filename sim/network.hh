@@ -144,6 +144,9 @@ class Network {
   /// An ICMP error, to the host that `error.source` leads to.
   void send_icmp(HostId from, IcmpError error);
 
+  /// An ICMP echo and its reply: the round trip, or nothing when either is lost or nobody is there.
+  [[nodiscard]] std::optional<Nanos> ping(HostId from, const IpAddress& to);
+
   /// One try of a stream's segment: how long it takes, or nothing when it is lost.
   [[nodiscard]] std::optional<Nanos> segment(HostId from, HostId to, std::size_t octets);
   /// The host that an address leads to.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "sim/operators.hh"
 #include "sim/sample_zone.hh"
 
 namespace flagfall::sim {
@@ -21,6 +22,8 @@ constexpr std::uint64_t kMostEvents = 20'000'000;
 /// that a lossy path has broken again are there again.
 constexpr Nanos kSettle = seconds(25);
 constexpr Nanos kPatience = seconds(150);
+/// Within 5 s of a loss a slave races again, and may lose its session once more meanwhile.
+constexpr Nanos kBack = seconds(15);
 /// Later than this after a fault, slaves are back (issue: within 5 s), queries are answered.
 constexpr Nanos kWarmUp = seconds(4);
 /// A clock that walks changes its rate by up to kWalk every second: chronyd measures it often enough that it
@@ -34,11 +37,13 @@ class Play {
         data_(data),
         random_(options.seed ^ 0x5eed),
         more_random_(options.seed ^ 0xfa11),
+        plan_(options.seed ^ 0x1ea2, learners(options)),
         masters_count_(1 + (options.overloaded ? 0 : pick(2))),
         slaves_count_(1 + pick(5)),
         clients_count_(3 + pick(6)),
         world_(options.seed, masters_count_ + slaves_count_ + clients_count_ + 1, options.text),
-        judge_(world_, promises()) {
+        judge_(world_, promises()),
+        operators_(world_, options.seed ^ 0x0b5) {
     world_.network.watch(judge_);
     set_scale();
     lay_paths();
@@ -51,6 +56,7 @@ class Play {
     for (auto& host : slaves_) start_soon(*host);
     plan_queries();
     if (options_.faults) plan_faults();
+    plan_operators();
   }
 
   Outcome run() {
@@ -62,6 +68,11 @@ class Play {
     };
     for (Nanos more = seconds(1); more < kPatience && unfinished(); more += seconds(1))
       play_until(kStart + options_.length + kSettle + more);
+    // A bad path may lose a session at any moment, also now; it is back soon.
+    const auto away = [this](const auto& slave) { return slave->racing() != masters_count_; };
+    const RefTime ended = world_.now();
+    for (Nanos more = seconds(1); more < kBack && std::ranges::any_of(slaves_, away); more += seconds(1))
+      play_until(ended + more);
     for (const auto& slave : slaves_)
       if (!judge_.broken() && lacks(slave))
         judge_.accuse(fmt::format("session: {} races for {} of {} masters at the end, when all is well",
@@ -86,6 +97,11 @@ class Play {
   void play_until(RefTime end) {
     while (!judge_.broken() && world_.queue.step(end))
       if (world_.queue.done() > kMostEvents) judge_.accuse("ceiling: the events do not end");
+  }
+
+  static LearningPlan::Who learners(const ScenarioOptions& options) {
+    using Who = LearningPlan::Who;
+    return options.overloaded ? Who::nobody : options.attentive ? Who::all : Who::drawn;
   }
 
   // ---- drawing
@@ -119,6 +135,7 @@ class Play {
       promises_.guard = {.total = {2000, 4000}, .prefix = {2000, 4000}};
       promises_.slave_cap = {20, 20};
     }
+    plan_.promise(promises_);
     return promises_;
   }
 
@@ -230,6 +247,7 @@ class Play {
 
   void make_masters() {
     const auto service_list = services();
+    plan_.choose_policies(service_list);
     for (unsigned i = 0; i < masters_count_; ++i) {
       MasterOptions o;
       master::Config& c = o.config;
@@ -249,9 +267,15 @@ class Play {
         o.refusals = 0.05;
         count(Fault::send_refused);
       }
+      o.learns = plan_.among(i + 1 == masters_count_);
+      if (o.learns) plan_.configure(c, promises_);
       const auto make = options_.make_master ? options_.make_master : plain_master;
       masters_.push_back(make(world_, i, i, master_name(i), any_clock(), any_chronyd(), o, data_, judge_));
       judge_.add_master(*masters_.back(), o.config.dns.listen);
+      if (o.learns && plan_.directs()) {
+        judge_.add_directors(LearningPlan::directed(o.config));
+        directors_.push_back(masters_.back().get());
+      }
     }
   }
   static std::unique_ptr<MasterHost> plain_master(World& w, HostId id, SiteId site, const std::string& name,
@@ -292,6 +316,7 @@ class Play {
     for (const IpAddress& ip : zone_addresses()) right.insert(ip);
     for (unsigned i = 0; i < slaves_count_; ++i)
       for (const IpAddress& ip : answers(i)) right.insert(ip);
+    for (const IpAddress& ip : LearningPlan::sorry()) right.insert(ip);
     for (unsigned i = 0; i < clients_count_; ++i) {
       Client::Options o;
       const bool v6 = chance(0.4);
@@ -303,6 +328,9 @@ class Play {
       o.forger = masters_count_ + slaves_count_ + clients_count_;
       o.style = kResolverStyles[pick(static_cast<std::uint32_t>(kResolverStyles.size()))];
       if (options_.overloaded) o.style = kResolverStyles.front();
+      if (plan_.patient() && o.style.kind == ResolverStyle::Kind::unbound) o.style = kResolverStyles.back();
+      o.may_be_refused = plan_.directs();
+      networks_.push_back(o.address);
       const HostId id = masters_count_ + slaves_count_ + i;
       clients_.push_back(
           std::make_unique<Client>(world_, id, id, fmt::format("client{}", i), std::move(o), judge_));
@@ -437,12 +465,26 @@ class Play {
     for (auto& host : slaves_) walk(*host);
   }
 
+  void plan_operators() {
+    Operators::Options o;
+    o.masters = directors_;
+    for (std::size_t s = 0; s < plan_.policies().size(); ++s)
+      if (!plan_.policies()[s].empty()) o.services.push_back(s);
+    for (unsigned i = 0; i < slaves_count_; ++i) o.slaves.push_back(slave_name(i));
+    o.clients = networks_;
+    o.end = kStart + options_.length;
+    operators_.begin(std::move(o));
+    if (options_.faults)
+      operators_.spoil_disks([this] { count(Fault::disk_hung); }, [this] { count(Fault::disk_full); });
+  }
+
   void step(Host& host) { host.step_clock(between(-milliseconds(300), milliseconds(300))); }
 
   ScenarioOptions options_;
   const ServedData& data_;  // NOLINT(*-ref-data-members)
   SeededRandom random_;
   SeededRandom more_random_;  // for what came later: the worlds of known seeds stay as they are
+  LearningPlan plan_;
   unsigned masters_count_, slaves_count_, clients_count_;
   Promises promises_;
   bool hogged_ = false;
@@ -451,6 +493,9 @@ class Play {
   std::vector<std::unique_ptr<MasterHost>> masters_;
   std::vector<std::unique_ptr<SlaveHost>> slaves_;
   std::vector<std::unique_ptr<Client>> clients_;
+  std::vector<MasterHost*> directors_;  // masters that have one
+  std::vector<IpAddress> networks_;     // of clients
+  Operators operators_;
   std::unique_ptr<Attacker> attacker_;
   std::array<unsigned, kFaultNames.size()> faults_{};
 };

@@ -43,8 +43,10 @@ enum class Fault : std::uint8_t {
   leap_second,
   flood,
   hogged_line,
+  disk_hung,
+  disk_full,
 };
-inline constexpr std::array<const char*, 25> kFaultNames = {"slave killed",     "slave lost power",
+inline constexpr std::array<const char*, 27> kFaultNames = {"slave killed",     "slave lost power",
                                                             "master killed",    "master lost power",
                                                             "paths cut",        "clock stepped",
                                                             "clock wandered",   "chronyd stopped",
@@ -56,7 +58,8 @@ inline constexpr std::array<const char*, 25> kFaultNames = {"slave killed",     
                                                             "slave paused",     "master paused",
                                                             "machine frozen",   "clock walked",
                                                             "leap second",      "flood",
-                                                            "line hogged"};
+                                                            "line hogged",      "disk hung",
+                                                            "disk full"};
 
 struct ScenarioOptions {
   std::uint64_t seed = 1;
@@ -66,6 +69,9 @@ struct ScenarioOptions {
   /// One master with its guard wide open, stubs that ask twice, 5 s apart, and
   /// slaves that may send 20 answers a second, late ones too.
   bool overloaded = false;
+  /// Masters without directors, all of which learn who won, from races of two slaves and more and from
+  /// clients that wait for 400 ms at least.
+  bool attentive = false;
   bool text = false;  // keep the trace as text
   /// The round trips of all pairs of sites, row by row, each way half of it; empty: drawn. Sites are the
   /// masters, the slaves, the clients and the attacker; a matrix is repeated as often as needed.

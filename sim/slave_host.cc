@@ -28,6 +28,7 @@ struct SlaveHost::Link {
   std::shared_ptr<SessionReader> reader;
   std::size_t told = 0;  // outcomes that the judge knows
   bool heard = false;    // a heartbeat that echoes ours came in this session
+  wire::Evidence found;  // of pings, to be told with the next report
   MonoTime armed = MonoTime::max();
 };
 
@@ -57,7 +58,8 @@ struct SlaveHost::Process {
                                                random),
                        .fitness = slave::Fitness(o.max_error),
                        .master = {},
-                       .reader = nullptr});
+                       .reader = nullptr,
+                       .found = {}});
   }
 };
 
@@ -224,6 +226,8 @@ void SlaveHost::apply(Link& link, slave::LinkCore::Actions actions) {
         link.master.exchange = clocksync::exchange_of(clock->heartbeat, *clock->echoed, mono());
       link.heard = link.heard || clock->echoed;
       judge_fitness(link);
+    } else if (const auto* order = std::get_if<Core::Ping>(&action)) {
+      ping(link, order->order);
     } else if (std::holds_alternative<Core::Lost>(action)) {
       process_->desk.close_session(link.index);
       link.told = 0;
@@ -278,6 +282,21 @@ void SlaveHost::report(Link& link) {
   out.outcomes = process_->desk.outcomes(link.index);
   process_->desk.clear_outcomes(link.index, send_message(*this, link.stream, out));
   link.told = 0;
+  if (!link.found.empty()) (void)send_message(*this, link.stream, std::exchange(link.found, {}));
+}
+
+/// In place of the collector's raw socket.
+void SlaveHost::ping(Link& link, const wire::PingOrder& order) {
+  for (const IpAddress& address : order.addresses) {
+    const auto took = world_.network.ping(id(), address);
+    const bool in_time = took && *took > Nanos(0) && *took <= order.within;
+    const auto fate = in_time ? wire::PingResult::Fate::answered : wire::PingResult::Fate::silent;
+    const Nanos trip = in_time ? *took : Nanos(0);
+    after(in_time ? trip : order.within, [&link, address, fate, trip] {
+      if (link.found.pings.size() < wire::kMaxPings)
+        link.found.pings.push_back({.address = address, .fate = fate, .round_trip = trip, .age = {}});
+    });
+  }
 }
 
 void SlaveHost::report_at_times() {

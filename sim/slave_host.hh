@@ -77,6 +77,7 @@ class SlaveHost : public Host {
   void arm(Link& link);
   void judge_fitness(Link& link);
   void report(Link& link);
+  void ping(Link& link, const wire::PingOrder& order);
   void report_at_times();
   [[nodiscard]] wire::HostTime host_time() const;
 

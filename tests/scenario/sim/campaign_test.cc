@@ -207,6 +207,24 @@ BOOST_AUTO_TEST_CASE(a_guard_that_gives_tenfold_is_found) {
 BOOST_AUTO_TEST_CASE(a_master_that_races_retries_is_found) {
   must_be_found(with_master<mutants::RacesRetries>, "raced a retry");
 }
+BOOST_AUTO_TEST_CASE(a_master_that_takes_a_loser_for_the_winner_is_found) {
+  must_be_found(
+      [](std::uint64_t seed) {
+        ScenarioOptions out = with_master<mutants::MisreadsErrors>(seed);
+        out.attentive = true;
+        return out;
+      },
+      "which is not true");
+}
+BOOST_AUTO_TEST_CASE(a_master_that_writes_what_it_has_learned_too_rarely_is_found) {
+  must_be_found(with_master<mutants::WritesRarely>, "did not survive a restart");
+}
+BOOST_AUTO_TEST_CASE(a_table_above_its_ceiling_is_found) {
+  must_be_found(with_master<mutants::BookGrowsTenfold>, "clusters of master");
+}
+BOOST_AUTO_TEST_CASE(a_master_that_answers_with_servers_that_are_not_fit_is_found) {
+  must_be_found(with_master<mutants::AnswersWithAnybody>, "which is not fit as it knows");
+}
 BOOST_AUTO_TEST_CASE(a_master_that_does_not_listen_to_refusals_is_found) {
   must_be_found(
       [](std::uint64_t seed) {

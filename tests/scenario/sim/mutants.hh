@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <variant>
 
 #include "sim/scenario.hh"
 
@@ -130,6 +131,53 @@ class ForgetsRefusals : public MasterHost {
   using MasterHost::MasterHost;
   [[nodiscard]] master::Snapshot published(master::Snapshot made) const override {
     for (master::RacedService& service : made.services) service.retry_window = Nanos(0);
+    return made;
+  }
+};
+
+/// Takes the address that an error quotes for the neighbour's: who has lost seems to have won.
+class MisreadsErrors : public MasterHost {
+  using MasterHost::MasterHost;
+  void log(const master::RaceRecord& record) noexcept override {
+    master::RaceRecord changed = record;
+    if (auto* const unwanted = std::get_if<master::AnswerUnwanted>(&changed))
+      for (IpAddress& ip : unwanted->answers) {
+        std::uint8_t& last = ip.octets.at(ip.size() - 1);  // slaves have 1, 2, 3 and so on
+        last = static_cast<std::uint8_t>(((last - 1U) ^ 1U) + 1U);
+      }
+    MasterHost::log(changed);
+  }
+};
+
+/// Writes once in half a minute.
+class WritesRarely : public MasterHost {
+  using MasterHost::MasterHost;
+  [[nodiscard]] Control::Options control_options() const override {
+    auto out = MasterHost::control_options();
+    out.store.flush = std::chrono::seconds(30);
+    return out;
+  }
+};
+
+class BookGrowsTenfold : public MasterHost {
+  using MasterHost::MasterHost;
+  [[nodiscard]] Control::Options control_options() const override {
+    auto out = MasterHost::control_options();
+    out.config.director.clusters *= 10;
+    return out;
+  }
+};
+
+/// Takes every server for fit.
+class AnswersWithAnybody : public MasterHost {
+  using MasterHost::MasterHost;
+  [[nodiscard]] master::Snapshot published(master::Snapshot made) const override {
+    for (master::RacedService& service : made.services) {
+      if (!service.view) continue;
+      auto view = std::make_shared<director::View>(*service.view);
+      view->fit = ~director::ServerMask{0} >> (director::kMostServers - service.slaves.size());
+      service.view = std::move(view);
+    }
     return made;
   }
 };

@@ -281,6 +281,23 @@ BOOST_AUTO_TEST_CASE(an_operators_word_survives_the_store_and_learned_ones_do_no
   BOOST_TEST(server("10.1.2.3") == kB);
 }
 
+BOOST_AUTO_TEST_CASE(an_operators_word_that_is_read_late_comes_before_what_was_learned_there_meanwhile) {
+  Binding hand;
+  hand.prefix = prefix("10.1.0.0/16");
+  hand.order = Order::of(kB);
+  hand.reason.cause = Cause::by_hand;
+  hand.since = now;
+  now += std::chrono::minutes(1);
+  wins("10.1.2.3", kC, 50);  // a cluster of that very prefix, and newer
+  BOOST_TEST(server("10.1.2.3") == kC);
+  book.restore(hand, now);
+  BOOST_TEST(server("10.1.2.3") == kB);
+  // Of two words the newer stays.
+  book.bind(hand.prefix, Order::of(kA), now);
+  book.restore(hand, now);
+  BOOST_TEST(server("10.1.2.3") == kA);
+}
+
 BOOST_AUTO_TEST_CASE(what_cannot_be_is_refused_and_counted) {
   std::uint64_t refused = 0;
   const auto expect_refused = [&] { BOOST_TEST(book.counters().refused.get() == ++refused); };

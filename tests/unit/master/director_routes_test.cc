@@ -31,7 +31,7 @@ struct Fixture {
   master::Config config = config_of();
   SystemClock clock;
   SeededRandom random{1};
-  std::unique_ptr<DirectorDesk> desk = std::move(*DirectorDesk::open(config, random));
+  std::unique_ptr<DirectorDesk> desk = std::move(*DirectorDesk::open(config, clock, random));
   DirectorKeeper keeper{*desk, nullptr, clock};
   DirectorRoutes routes{*desk, keeper, clock};
 
@@ -80,6 +80,23 @@ BOOST_AUTO_TEST_CASE(what_is_bound_is_listed_until_it_is_unbound) {
   BOOST_TEST(routes.unbind(post(unbind)).status == 200);
   BOOST_TEST(routes.unbind(post(unbind)).status == 404);
   BOOST_TEST(bindings().at("bindings").size() == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(who_binds_more_networks_than_there_is_room_for_is_told_so) {
+  config.director.clusters = 2;
+  const auto small = std::move(*DirectorDesk::open(config, clock, random));
+  DirectorKeeper none{*small, nullptr, clock};
+  DirectorRoutes its{*small, none, clock};
+  const auto bind_there = [&](const char* prefix, const char* server) {
+    return its.bind(post(json{{"service", "web"}, {"prefix", prefix}, {"server", server}}.dump()));
+  };
+  BOOST_TEST(bind_there("10.1.0.0/16", "nyc").status == 200);
+  BOOST_TEST(bind_there("10.2.0.0/16", "nyc").status == 200);
+  const auto refused = bind_there("10.3.0.0/16", "nyc");
+  BOOST_TEST(refused.status == 400);
+  BOOST_TEST(refused.body.find("no room") != std::string::npos, refused.body);
+  BOOST_TEST(small->of(0)->book().size() == 2U);
+  BOOST_TEST(bind_there("10.2.0.0/16", "fra").status == 200);  // which is there already
 }
 
 BOOST_AUTO_TEST_CASE(many_are_given_in_parts_and_none_is_given_twice_or_left_out) {

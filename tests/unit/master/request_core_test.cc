@@ -446,6 +446,33 @@ struct WaitingFixture : Fixture {
   [[nodiscard]] std::string answered() const { return output.last().answer.at(0); }
 };
 
+BOOST_AUTO_TEST_CASE(the_ledger_hears_when_what_was_raced_is_answered_by_what_is_known) {
+  WaitingFixture f(0s);
+  f.view.races = true;
+  const auto ask = [&](double sample) {
+    f.view.sample = sample;
+    f.know();
+    f.ask(make_query("x.race.example.test", kA));
+  };
+  f.options.race.teach.share = 0;
+  ask(0);  // bound: answered, and never raced
+  BOOST_TEST(f.output.answers == 1U);
+  BOOST_TEST(f.log.all<master::QuestionRepeated>().empty());
+  ask(1);
+  const auto races = f.log.all<master::RaceStarted>();
+  BOOST_REQUIRE(races.size() == 1U);
+  ask(0);  // the network has doubled the query
+  BOOST_TEST(f.output.answers == 2U);
+  const auto again = f.log.all<master::QuestionRepeated>();
+  BOOST_REQUIRE(again.size() == 1U);
+  BOOST_TEST((again[0].client == kClient.ip));
+  BOOST_TEST(again[0].question == races[0].question);
+  f.ask(make_query("y.race.example.test", kA));  // another one
+  f.times.now += 4s;
+  ask(0);  // long after
+  BOOST_TEST(f.log.all<master::QuestionRepeated>().size() == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(a_query_waits_until_its_client_is_measured) {
   WaitingFixture f;
   f.ask(make_query("x.race.example.test", kA));

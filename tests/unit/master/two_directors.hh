@@ -31,7 +31,7 @@ struct TwoDirectors {
   Config config = two_directors();
   SeededRandom random{1};
   SystemClock clock;
-  std::unique_ptr<DirectorDesk> desk = std::move(*DirectorDesk::open(config, random));
+  std::unique_ptr<DirectorDesk> desk = std::move(*DirectorDesk::open(config, clock, random));
   std::optional<SnapshotBuilder> made{std::in_place, config, std::vector{*parse_endpoint("192.0.2.1:53")}};
   SnapshotBuilder& builder = *made;
   std::vector<SlaveState> states;

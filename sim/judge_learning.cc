@@ -1,0 +1,158 @@
+// The judge's view of what masters learn and remember: verdicts, whom they answer
+// by what is known, an operator's word, and what survives a restart.
+#include <utility>
+
+#include "sim/dns_text.hh"
+#include "sim/judge.hh"
+
+namespace flagfall::sim {
+namespace {
+
+/// The services' names in lower-case wire form, with what stands before their type.
+const std::string kWeb = std::string("\4race\7example\4test\0", 19);
+const std::string kApi = std::string("\3api\7example\4test\0", 18);
+const std::string kWww = std::string("\3www\7example\4test\0", 18);
+constexpr std::size_t kTypeAndClass = 4;
+
+}  // namespace
+
+Judge::Master& Judge::of(const Host& host) {
+  return *std::ranges::find(masters_, &host, &Master::host);
+}
+
+void Judge::add_directors(std::vector<std::optional<Directed>> services) {
+  masters_.back().directed = std::move(services);
+}
+
+// ---- verdicts
+
+void Judge::verdict(const Host& host, std::uint64_t id, const std::string& winner, bool certain) {
+  ++counters_.verdicts;
+  const Master& master = of(host);
+  const auto race = master.races.find(id);
+  if (race == master.races.end() || !asks_.holds(race->second.ask))
+    return breach("verdict: {} judges a race that it did not run", host.name());
+  if (!certain) return;
+  ++counters_.certain;
+  const OrderRecord* first = nullptr;
+  const OrderRecord* said = nullptr;
+  for (const OrderIndex i : asks_[race->second.ask].orders) {
+    const OrderRecord& o = orders_[i];
+    if (o.race != id || o.master != host.id()) continue;
+    if (first == nullptr || o.reached < first->reached) first = &o;
+    for (const Slave& s : slaves_)
+      if (s.host->id() == o.slave && s.host->name() == winner) said = &o;
+  }
+  if (said == nullptr) return breach("verdict: {} names {}, who did not run", host.name(), winner);
+  world_.trace.line(world_.now(), "{}: race {:x}: {} has won, certainly", host.name(), id, winner);
+  if (said->reached != RefTime::max() && said->reached <= first->reached) return;
+  if (misled(asks_[race->second.ask], race->second, *first)) {
+    ++counters_.misled;
+    return;
+  }
+  breach("verdict: {} is certain that {} has won for {}, which is not true", host.name(), winner,
+         to_string(asks_[race->second.ask].from));
+}
+
+/// What no master can see (docs/design/who-won.md): a client's port that something else has closed, or a
+/// winner that seems to have lost; each needs an error that is missing besides.
+bool Judge::misled(const Ask& ask, const Race& race, const OrderRecord& first) {
+  // The network has doubled the query, and the copy that came first was answered without a race.
+  const bool answered_before =
+      std::ranges::any_of(ask.direct, [&](std::uint64_t packet) { return packet < race.first; });
+  return answered_before || ask.deceived || first.doubled;
+}
+
+// ---- directors
+
+void Judge::sessions(const Host& host, std::set<std::string> live) {
+  Master& m = of(host);
+  if (std::exchange(m.live, std::move(live)) != m.live) m.fit_changed = world_.now();
+}
+
+void Judge::bound(const Host& master, const std::string& service, const Prefix& prefix,
+                  const std::string& server) {
+  of(master).book.bound(service, prefix, server, world_.now());
+}
+
+void Judge::unbound(const Host& master, const std::string& service, const Prefix& prefix) {
+  of(master).book.unbound(service, prefix, world_.now());
+}
+
+void Judge::drained(const Host& master, const std::string& server, bool drained) {
+  of(master).book.drained(server, drained, world_.now());
+}
+
+void Judge::book(const Host& host, const ShownBook& book) {
+  Master& m = of(host);
+  if (std::exchange(m.drained, book.drained) != m.drained) m.fit_changed = world_.now();
+  const auto before = m.book.survived();
+  if (const auto wrong = m.book.look(book, world_.now())) breach("store: at {} {}", host.name(), *wrong);
+  counters_.survived += m.book.survived() - before;
+}
+
+void Judge::died(const Host& host, bool power, const Excuse& disk) {
+  Master& m = of(host);
+  m.book.died(world_.now(), power, {disk, {host.last_pause().from, host.last_pause().until}});
+  m.fit_changed = world_.now();
+}
+
+const Directed* Judge::directed(const Master& master, const Ask& ask) {
+  if (ask.name.size() < kTypeAndClass) return nullptr;
+  const std::string_view name = std::string_view(ask.name).substr(0, ask.name.size() - kTypeAndClass);
+  const unsigned type = (static_cast<std::uint8_t>(ask.name[name.size()]) << 8U) |
+                        static_cast<std::uint8_t>(ask.name[name.size() + 1]);
+  if (type != kTypeA && type != kTypeAaaa) return nullptr;
+  const bool web = name == kWww || (name.ends_with(kWeb) && name.size() > kWeb.size());
+  const bool api = name.ends_with(kApi) && name.size() > kApi.size();
+  const std::size_t service = web ? 0 : 1;
+  if ((!web && !api) || service >= master.directed.size() || !master.directed[service]) return nullptr;
+  return &*master.directed[service];
+}
+
+/// An answer of the master's own.
+void Judge::check_directed(Master& master, const Ask& ask, const Packet& packet) {
+  const Directed* const service = directed(master, ask);
+  if (service == nullptr || world_.now() - master.fit_changed < kSettled ||
+      master.host->just_paused(kSettled))
+    return;
+  const auto answer = read_answer(packet.data);
+  if (!answer || answer->truncated) return;
+  ++counters_.told;
+  std::set<std::string> all, willing, fit;
+  for (const auto& [ip, server] : service->owners) {
+    all.insert(server);
+    if (master.drained.contains(server)) continue;
+    willing.insert(server);
+    if (master.live.contains(server)) fit.insert(server);
+  }
+  const auto& rule = service->all_down;
+  const auto wrong = [&](const std::string& what) {
+    breach("director: {} answers {} for {} with {}", master.host->name(), to_string(ask.from), service->name,
+           what);
+  };
+  if (fit.empty() && rule.what == director::AllDown::What::refuse) {
+    if (answer->rcode == 0) wrong("a server, although none is fit");
+    return;
+  }
+  if (answer->rcode != 0) return wrong("an error");
+  if (answer->addresses.empty()) return wrong("nothing");
+  if (fit.empty() && rule.what == director::AllDown::What::addresses) {
+    for (const IpAddress& ip : answer->addresses)
+      if (std::ranges::find(rule.addresses, ip) == rule.addresses.end())
+        wrong(to_string(ip) + ", although no server is fit");
+    return;
+  }
+  const std::set<std::string>& allowed = !fit.empty() ? fit : !willing.empty() ? willing : all;
+  for (const IpAddress& ip : answer->addresses) {
+    const auto owner = service->owners.find(ip);
+    if (owner == service->owners.end()) return wrong(to_string(ip) + ", which is no server's");
+    if (!allowed.contains(owner->second)) return wrong(owner->second + ", which is not fit as it knows");
+  }
+  const auto word = master.book.word_for(service->name, ask.from.ip, world_.now(), kSettled);
+  const std::string& led = service->owners.at(answer->addresses.front());
+  if (word && fit.contains(*word) && led != *word)
+    wrong(fmt::format("{}, and an operator has said {}", led, *word));
+}
+
+}  // namespace flagfall::sim

@@ -1,0 +1,71 @@
+// What a random world's masters learn, and how: whether they do, what their directors go by,
+// and how small their tables are. Draws from a stream of its own.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "master/config.hh"
+#include "sim/judge.hh"
+
+namespace flagfall::sim {
+
+/// Lengths of time and numbers out of one stream.
+class Lots {
+ public:
+  explicit Lots(std::uint64_t seed) : random_(seed) {}
+  bool chance(double p) { return random_.unit() < p; }
+  /// From `least` to below `most`.
+  Nanos between(Nanos least, Nanos most) {
+    return least +
+           Nanos(static_cast<std::int64_t>(random_.unit() * static_cast<double>((most - least).count())));
+  }
+  unsigned between(unsigned least, unsigned most) {
+    return least + static_cast<unsigned>(random_.next() % (most - least));
+  }
+  template <class T>
+  const T& any(const std::vector<T>& of) {
+    return of[between(0, static_cast<unsigned>(of.size()))];
+  }
+
+ private:
+  SeededRandom random_;
+};
+
+class LearningPlan {
+ public:
+  enum class Who : std::uint8_t {
+    nobody,
+    drawn,
+    all,  // every master, with no director, from clients that are patient and races that teach
+  };
+  LearningPlan(std::uint64_t seed, Who who);
+
+  [[nodiscard]] bool learns() const { return learns_; }
+  [[nodiscard]] bool directs() const { return directs_; }
+  /// No client asks again within 400 ms, and the operators know it.
+  [[nodiscard]] bool patient() const { return patient_; }
+
+  /// The ceilings of tables.
+  void promise(Promises& promises);
+  /// Is this master among those that learn? The last one always is, when some are.
+  [[nodiscard]] bool among(bool last) { return learns_ && (lots_.chance(0.5) || last || who_ == Who::all); }
+  /// Policies of these services; one without slaves has none.
+  void choose_policies(const std::vector<master::ServiceConfig>& services);
+  [[nodiscard]] const std::vector<std::vector<director::Policy>>& policies() const { return policies_; }
+  /// A master that learns has this in its configuration.
+  void configure(master::Config& config, const Promises& promises);
+  /// What the judge is told of its directors.
+  [[nodiscard]] static std::vector<std::optional<Directed>> directed(const master::Config& config);
+  /// What is said when no server is fit, where all_down has addresses.
+  [[nodiscard]] static std::vector<IpAddress> sorry();
+
+ private:
+  Lots lots_;
+  Who who_;
+  bool learns_, directs_, patient_;
+  std::vector<std::vector<director::Policy>> policies_;  // by service
+  std::vector<director::AllDown> all_down_;
+};
+
+}  // namespace flagfall::sim
