@@ -372,6 +372,21 @@ BOOST_AUTO_TEST_CASE(an_echo_that_is_unwanted_does_not_say_that_its_answer_was) 
   BOOST_TEST((rig.verdict() == kNone));
 }
 
+// The echo may have come first and been taken: its answer then found the port closed.
+BOOST_AUTO_TEST_CASE(an_answer_that_is_unwanted_and_whose_echo_is_not_makes_nobody_certain) {
+  for (const bool echo_too : {false, true}) {
+    Rig rig;
+    RaceStarted r = Rig::race();
+    r.echo = 1;
+    rig.ledger->started(r);
+    rig.report(0);
+    rig.report(1);
+    rig.ledger->unwanted(rig.error(1, kDelay + 19ms));
+    if (echo_too) rig.ledger->unwanted(rig.echo_error(1, kDelay + 20ms + 19ms));
+    BOOST_TEST((rig.verdict() == std::pair(0, echo_too ? Certainty::certain : Certainty::likely)));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(an_echo_before_its_time_is_forged) {
   Rig rig;
   RaceStarted r = Rig::race();
