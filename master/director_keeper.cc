@@ -115,9 +115,9 @@ void DirectorKeeper::tick() {
     if (desk_.of(s) == nullptr) continue;
     for (const director::Change& change : desk_.of(s)->take_changes()) {
       if (!store_ || waiting_.size() >= kMostWaiting) continue;
-      // What came from the store is there already.
-      if (taken_.erase({s, change.binding.prefix}) > 0 || change.binding.reason.cause == Cause::restored)
-        continue;
+      // What came from the store is there already, until it goes.
+      if (taken_.erase({s, change.binding.prefix}) > 0) continue;
+      if (!change.gone && change.binding.reason.cause == Cause::restored) continue;
       if (!change.gone && change.binding.order.empty()) continue;  // learning: nothing to remember
       waiting_.bindings.push_back(stored(s, change));
     }

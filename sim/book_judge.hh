@@ -28,7 +28,7 @@ struct ShownBook {
   std::vector<ShownBinding> bindings;  // that are not learning
   std::set<std::string> drained;
   bool restored = false;  // all that an earlier process left has been taken
-  bool full = false;      // a book is at its ceiling: what matters least has gone
+  bool full = false;      // a book is at its ceiling, or was: what matters least has gone
 };
 
 /// From when to when a disk or its machine did not do what it should, the last time.

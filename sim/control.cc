@@ -149,7 +149,8 @@ ShownBook Control::shown() const {
   for (std::size_t s = 0; s < config_.services.size(); ++s) {
     const director::ServiceDirector* const director = std::as_const(*desk_).of(s);
     if (director == nullptr) continue;
-    out.full = out.full || director->book().size() >= director->options().book.most;
+    const auto& book = director->book();
+    out.full = out.full || book.size() >= director->options().book.most || book.counters().evicted.get() > 0;
     director->book().for_each([&](const director::Binding& b) {
       if (!b.order.empty())
         out.bindings.push_back({config_.services[s].name, b.prefix, desk_->name(s, b.order.best()),

@@ -18,8 +18,7 @@ using std::chrono::seconds;
 /// More than any world needs: a core that asks to be called again and again at one moment is a bug.
 constexpr std::uint64_t kMostEvents = 20'000'000;
 /// So long all goes well in the end; then on until the last client has its answer or has given up, which
-/// takes an unbound with two silent servers that were silent before a minute and more, and until sessions
-/// that a lossy path has broken again are there again.
+/// takes an unbound with two silent servers that were silent before a minute and more.
 constexpr Nanos kSettle = seconds(25);
 constexpr Nanos kPatience = seconds(150);
 /// Within 5 s of a loss a slave races again, and may lose its session once more meanwhile.
@@ -62,16 +61,13 @@ class Play {
   Outcome run() {
     play_until(kStart + options_.length + kSettle);
     const auto waits = [](const auto& client) { return client->waiting() > 0; };
-    const auto lacks = [this](const auto& slave) { return slave->racing() != masters_count_; };
-    const auto unfinished = [&] {
-      return std::ranges::any_of(clients_, waits) || std::ranges::any_of(slaves_, lacks);
-    };
-    for (Nanos more = seconds(1); more < kPatience && unfinished(); more += seconds(1))
+    for (Nanos more = seconds(1); more < kPatience && std::ranges::any_of(clients_, waits);
+         more += seconds(1))
       play_until(kStart + options_.length + kSettle + more);
     // A bad path may lose a session at any moment, also now; it is back soon.
-    const auto away = [this](const auto& slave) { return slave->racing() != masters_count_; };
+    const auto lacks = [this](const auto& slave) { return slave->racing() != masters_count_; };
     const RefTime ended = world_.now();
-    for (Nanos more = seconds(1); more < kBack && std::ranges::any_of(slaves_, away); more += seconds(1))
+    for (Nanos more = seconds(1); more < kBack && std::ranges::any_of(slaves_, lacks); more += seconds(1))
       play_until(ended + more);
     for (const auto& slave : slaves_)
       if (!judge_.broken() && lacks(slave))

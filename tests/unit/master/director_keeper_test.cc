@@ -64,4 +64,25 @@ BOOST_AUTO_TEST_CASE(a_command_comes_before_what_a_slow_disk_tells_of_the_same_s
   BOOST_TEST(seen.put.drains[0].gone);
 }
 
+BOOST_AUTO_TEST_CASE(what_was_restored_and_is_forgotten_goes_from_the_store) {
+  config.director.clusters = 1;
+  const auto small = std::move(*master::DirectorDesk::open(config, clock, random));
+  DirectorKeeper its(*small, std::make_unique<Shelf>(seen), clock);
+  director::StoredChange& kept = seen.to_take.bindings.emplace_back();
+  kept.binding.service = "web";
+  kept.binding.prefix = *parse_prefix("10.1.0.0/16");
+  kept.binding.servers = {"nyc"};
+  its.tick();
+  (void)small->tick();
+  its.tick();
+  BOOST_TEST(seen.put.empty());
+  BOOST_TEST(small->of(0)->bind(*parse_prefix("10.2.0.0/16"), 0, clock.mono()));  // there is room for one
+  (void)small->tick();
+  its.tick();
+  BOOST_REQUIRE(seen.put.bindings.size() == 2U);
+  BOOST_TEST(seen.put.bindings[0].gone);
+  BOOST_TEST((seen.put.bindings[0].binding.prefix == *parse_prefix("10.1.0.0/16")));
+  BOOST_TEST(!seen.put.bindings[1].gone);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
