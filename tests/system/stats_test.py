@@ -36,6 +36,7 @@ class StatsTest(unittest.TestCase):
         # A prefix a client.
         cls.site.masters["master"]["stats"] = {"database": str(cls.database), "prefix_v4": 32, "prefix_v6": 64}
         cls.site.start()
+        harness.wait_until(cls.database.exists, 10, "the database, which a thread of its own opens")
         cls.slave_of = {cls.lab.address(s, family): s for s in SLAVES for family in (4, 6)}
         cls.round = 0
 
