@@ -55,6 +55,7 @@ void Client::open_port(Lookup& lookup, std::uint64_t number) {
 void Client::close(std::uint64_t number) {
   const Lookup& lookup = lookups_.at(number);
   ports_.erase(lookup.port);
+  judge_.closed(lookup.tries.back());
   if (options_.style.caches) under_way_.erase({lookup.query.name, lookup.query.type});
   lookups_.erase(number);
 }
@@ -72,6 +73,7 @@ void Client::send(std::uint64_t number) {
   const Endpoint& server = options_.servers[next->server];
   bool verified = false;
   const bool anew = lookup.tries.empty() || options_.style.new_port;
+  if (anew && !lookup.tries.empty()) judge_.closed(lookup.tries.back());
   if (anew) open_port(lookup, number);
   if (options_.style.cookies) {
     const auto known = cookies_.find(server);

@@ -89,6 +89,10 @@ void Judge::deceived(AskId ask) {
   if (asks_.holds(ask)) asks_[ask].deceived = true;
 }
 
+void Judge::closed(AskId ask) {
+  if (asks_.holds(ask)) asks_[ask].closed = true;
+}
+
 void Judge::exported(const net::SealKey& key, const Host& host) {
   Session& s = sessions_[key];
   s.key = key;

@@ -98,6 +98,8 @@ class Judge final : public Witness {
   void answered(AskId ask);
   /// A client has ended this try, since it believes an ICMP error that a forger has sent.
   void deceived(AskId ask);
+  /// A client has closed this try's port.
+  void closed(AskId ask);
   /// All the tries of one look-up have failed.
   void gave_up(const std::vector<AskId>& tries);
 
@@ -154,6 +156,7 @@ class Judge final : public Witness {
     bool verified = false;
     bool forged = false;
     bool deceived = false;  // a forger has ended it
+    bool closed = false;    // nobody waits for an answer any more
     unsigned handled = 0;
     unsigned races = 0;
     unsigned limited = 0;               // times that it need not be answered
@@ -206,6 +209,7 @@ class Judge final : public Witness {
     AskId ask = 0;
     unsigned runners = 0;     // answers, echoes included
     std::uint64_t first = 0;  // the number of its first order's datagram
+    bool for_nobody = false;  // its client had closed the port before
   };
   /// When a race started, to forget it in time.
   struct Started {

@@ -60,7 +60,7 @@ bool Judge::misled(const Ask& ask, const Race& race, const OrderRecord& first) {
   // The network has doubled the query, and the copy that came first was answered without a race.
   const bool answered_before =
       std::ranges::any_of(ask.direct, [&](std::uint64_t packet) { return packet < race.first; });
-  return answered_before || ask.deceived || first.doubled;
+  return answered_before || ask.deceived || first.doubled || race.for_nobody;
 }
 
 // ---- directors
