@@ -49,6 +49,7 @@ void DirectorKeeper::apply(const StoredChange& change) {
     ++foreign_;
     return;
   }
+  if (b.by_hand() && unbound_.contains({s, b.prefix})) return;
   director::ServiceDirector& director = *desk_.of(s);
   const MonoTime now = clock_.mono();
   if (change.gone) {
@@ -137,6 +138,18 @@ void DirectorKeeper::tick() {
     waiting_.drains.erase(waiting_.drains.begin(), waiting_.drains.begin() + d);
     store_->put(std::move(part));
   }
+  if (waiting_.empty()) unbound_.clear();
+}
+
+void DirectorKeeper::unbound(std::size_t service, const Prefix& prefix) {
+  if (!store_) return;
+  StoredChange& gone = waiting_.bindings.emplace_back();
+  gone.gone = true;
+  gone.binding.service = desk_.config().services[service].name;
+  gone.binding.prefix = prefix;
+  gone.binding.cause = Cause::by_hand;
+  gone.binding.renewed = clock_.real();
+  unbound_.emplace(service, prefix);
 }
 
 void DirectorKeeper::drained(const std::string& server, bool drained, const std::string& by) {

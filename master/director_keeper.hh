@@ -24,6 +24,8 @@ class DirectorKeeper {
   void tick();
   /// An operator has drained a server, or taken it back. `by`: who.
   void drained(const std::string& server, bool drained, const std::string& by);
+  /// An operator has taken a binding back. The store may have a word about it that it has not told yet.
+  void unbound(std::size_t service, const Prefix& prefix);
 
   [[nodiscard]] bool keeps() const { return store_ != nullptr; }
   [[nodiscard]] store::Health health() const { return store_ ? store_->health() : store::Health{}; }
@@ -41,7 +43,8 @@ class DirectorKeeper {
   std::unique_ptr<director::Store> store_;
   const Clock& clock_;  // NOLINT(*-ref-data-members)
   director::StoredChanges waiting_;
-  std::set<Key> taken_;  // from the store, and about to come back as changes
+  std::set<Key> taken_;    // from the store, and about to come back as changes
+  std::set<Key> unbound_;  // by operators, and the store does not know it yet
   std::uint64_t foreign_ = 0;
 };
 

@@ -358,6 +358,7 @@ net::AdminReply DirectorRoutes::unbind(const net::AdminRequest& request) {
   if (!prefix) return net::admin_error(400, prefix.error());
   if (!desk_.of(*s)->unbind(*prefix, clock_.mono()))
     return net::admin_error(404, fmt::format("nothing is bound at {} exactly", to_string(*prefix)));
+  keeper_.unbound(*s, *prefix);
   return done();
 }
 

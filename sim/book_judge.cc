@@ -103,6 +103,9 @@ BookJudge::Said BookJudge::survived(const ShownBook& book, RefTime now) {
                          to_string(key.second), word.server);
     ++survived_;
   }
+  for (const auto& [key, when] : now_.taken_back)
+    if (!now_.words.contains(key) && words.contains(key))
+      return fmt::format("the operator's binding of {} came back from the disk", to_string(key.second));
   for (const auto& [key, when] : before.taken_back)
     if (!now_.words.contains(key) && kept(when) && words.contains(key))
       return fmt::format("the operator's binding of {} came back with a restart", to_string(key.second));

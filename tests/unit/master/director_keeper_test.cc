@@ -64,6 +64,25 @@ BOOST_AUTO_TEST_CASE(a_command_comes_before_what_a_slow_disk_tells_of_the_same_s
   BOOST_TEST(seen.put.drains[0].gone);
 }
 
+BOOST_AUTO_TEST_CASE(what_an_operator_has_taken_back_does_not_come_back_from_a_slow_disk) {
+  for (const char* prefix : {"10.1.0.0/16", "10.2.0.0/16"}) {
+    director::StoredChange& kept = seen.to_take.bindings.emplace_back();
+    kept.binding.service = "web";
+    kept.binding.prefix = *parse_prefix(prefix);
+    kept.binding.servers = {"nyc"};
+    kept.binding.cause = director::Cause::by_hand;
+  }
+  desk->of(0)->asked(*parse_ip("10.1.2.3"), 1, clock.mono());  // only learning: no news by itself
+  BOOST_TEST(desk->of(0)->unbind(*parse_prefix("10.1.0.0/16"), clock.mono()));
+  keeper.unbound(0, *parse_prefix("10.1.0.0/16"));
+  keeper.tick();
+  BOOST_TEST(!desk->of(0)->book().has(*parse_prefix("10.1.0.0/16")));
+  BOOST_TEST(desk->of(0)->book().has(*parse_prefix("10.2.0.0/16")));
+  BOOST_REQUIRE(seen.put.bindings.size() == 1U);
+  BOOST_TEST(seen.put.bindings[0].gone);
+  BOOST_TEST(seen.put.bindings[0].binding.by_hand());
+}
+
 BOOST_AUTO_TEST_CASE(what_was_restored_and_is_forgotten_goes_from_the_store) {
   config.director.clusters = 1;
   const auto small = std::move(*master::DirectorDesk::open(config, clock, random));
