@@ -73,7 +73,7 @@ void Client::send(std::uint64_t number) {
   const Endpoint& server = options_.servers[next->server];
   bool verified = false;
   const bool anew = lookup.tries.empty() || options_.style.new_port;
-  if (anew && !lookup.tries.empty()) judge_.closed(lookup.tries.back());
+  if (anew && !lookup.tries.empty()) judge_.left(lookup.tries.back());
   if (anew) open_port(lookup, number);
   if (options_.style.cookies) {
     const auto known = cookies_.find(server);

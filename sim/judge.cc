@@ -93,6 +93,11 @@ void Judge::closed(AskId ask) {
   if (asks_.holds(ask)) asks_[ask].closed = true;
 }
 
+void Judge::left(AskId ask) {
+  closed(ask);
+  if (asks_.holds(ask)) asks_[ask].left = world_.now();
+}
+
 void Judge::exported(const net::SealKey& key, const Host& host) {
   Session& s = sessions_[key];
   s.key = key;

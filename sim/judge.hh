@@ -64,6 +64,7 @@ struct Promises {
   /// The longest that a datagram waits for the modelled slave's loop.
   Nanos slave_queue = std::chrono::microseconds(100);
   Nanos wake_up = std::chrono::microseconds(500);  // the most by which the modelled transmit thread misses
+  Nanos certain_within = std::chrono::milliseconds(50);  // of verdicts
   // Ceilings of tables: of a director, of a ledger, of a store.
   std::size_t clusters = 1'000'000, races = 16'384, waiting_records = 200'000;
 };
@@ -100,6 +101,8 @@ class Judge final : public Witness {
   void deceived(AskId ask);
   /// A client has closed this try's port.
   void closed(AskId ask);
+  /// The same, since it has waited long enough, and asks again from another port.
+  void left(AskId ask);
   /// All the tries of one look-up have failed.
   void gave_up(const std::vector<AskId>& tries);
 
@@ -157,6 +160,7 @@ class Judge final : public Witness {
     bool forged = false;
     bool deceived = false;  // a forger has ended it
     bool closed = false;    // nobody waits for an answer any more
+    RefTime left = RefTime::max();
     unsigned handled = 0;
     unsigned races = 0;
     unsigned limited = 0;               // times that it need not be answered
@@ -209,6 +213,7 @@ class Judge final : public Witness {
     AskId ask = 0;
     unsigned runners = 0;     // answers, echoes included
     std::uint64_t first = 0;  // the number of its first order's datagram
+    RefTime began{};
     bool for_nobody = false;  // its client had closed the port before
   };
   /// When a race started, to forget it in time.
@@ -257,7 +262,7 @@ class Judge final : public Witness {
   void fired(Slave& slave, OrderIndex index, const Packet& packet);
   void echoed(Slave& slave, OrderIndex index, const Packet& packet);
   void reached(const Flight& flight);
-  [[nodiscard]] static bool misled(const Ask& ask, const Race& race, const OrderRecord& first);
+  [[nodiscard]] bool misled(const Ask& ask, const Race& race, const OrderRecord& first) const;
   /// How long a master may not race this question again.
   [[nodiscard]] Nanos retry_window(const Master& master, const Ask& ask) const;
   /// When an order that arrived is fired at the latest.

@@ -56,11 +56,14 @@ void Judge::verdict(const Host& host, std::uint64_t id, const std::string& winne
 
 /// What no master can see (docs/design/who-won.md): a client's port that something else has closed, or a
 /// winner that seems to have lost; each needs an error that is missing besides.
-bool Judge::misled(const Ask& ask, const Race& race, const OrderRecord& first) {
+bool Judge::misled(const Ask& ask, const Race& race, const OrderRecord& first) const {
   // The network has doubled the query, and the copy that came first was answered without a race.
   const bool answered_before =
       std::ranges::any_of(ask.direct, [&](std::uint64_t packet) { return packet < race.first; });
-  return answered_before || ask.deceived || first.doubled || race.for_nobody;
+  // The query was so long under way that its client had left before an answer came, and by the master's count
+  // had not waited long yet.
+  const bool left = ask.left <= first.reached && ask.left < race.began + promises_.certain_within;
+  return answered_before || left || ask.deceived || first.doubled || race.for_nobody;
 }
 
 // ---- directors

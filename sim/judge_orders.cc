@@ -69,7 +69,7 @@ void Judge::order_sent(Master& master, const Slave& slave, const wire::Order& or
   const auto [at, fresh] = master.races.try_emplace(order.race, Race{instant, *ask, 0, datagram.number});
   if (fresh && !race_started(master, *ask, order)) return;
   Race& race = at->second;
-  if (fresh) race.for_nobody = asks_[*ask].closed;
+  if (fresh) race.began = world_.now(), race.for_nobody = asks_[*ask].closed;
   if (race.instant != instant || race.ask != *ask)
     return breach("order: {} gave one race two instants or two clients", master.host->name());
   race.runners += order.echo ? 2 : 1;  // an echo is an answer more

@@ -25,6 +25,7 @@ LearningPlan::LearningPlan(std::uint64_t seed, Who who)
 
 void LearningPlan::promise(Promises& promises) {
   if (who_ == Who::all) promises.max_slaves = std::max(promises.max_slaves, 3U);
+  if (patient_) promises.certain_within = milliseconds(400);
   promises.races = lots_.chance(0.3) ? lots_.between(8, 64) : 1024;
   promises.clusters = lots_.chance(0.6) ? lots_.between(2, 9) : 1000;
 }
@@ -42,7 +43,7 @@ void LearningPlan::choose_policies(const std::vector<master::ServiceConfig>& ser
 void LearningPlan::configure(master::Config& c, const Promises& promises) {
   c.verdicts.races = static_cast<unsigned>(promises.races);
   c.verdicts.teach = lots_.chance(0.3) && who_ != Who::all ? 0.1 : 1;
-  if (patient_) c.verdicts.certain_within = milliseconds(400);
+  c.verdicts.certain_within = promises.certain_within;
   if (!directs_) return;
   c.director.clusters = static_cast<unsigned>(promises.clusters);
   c.director.coarsest_v4 = lots_.between(16, 25);
