@@ -165,8 +165,16 @@ bool ClusterBook::unbind(const Prefix& prefix, MonoTime now) {
   if (!enter(now)) return false;
   const std::size_t parts = drop_inside(prefix);
   Cluster* const c = tree_.find(prefix);
-  if (c != nullptr) drop(*c, Cause::by_hand);
+  if (c != nullptr) drop(*c);
   return c != nullptr || parts > 0;
+}
+
+bool ClusterBook::forget(const Prefix& prefix, bool by_hand, MonoTime now) {
+  if (!enter(now)) return false;
+  Cluster* const c = tree_.find(prefix);
+  if (c == nullptr || !c->bound() || c->by_hand() != by_hand) return false;
+  drop(*c);
+  return true;
 }
 
 void ClusterBook::restore(const Binding& binding, MonoTime now) {

@@ -38,6 +38,9 @@ class ClusterBook {
   /// Takes an operator's word back, and forgets what was learned there and of its parts. False: there was
   /// nothing.
   bool unbind(const Prefix& prefix, MonoTime now);
+  /// From the store: another master has forgotten what was learned at exactly this prefix, or an operator's
+  /// word about it was taken back. The one does not take the other away. False: there is none.
+  bool forget(const Prefix& prefix, bool by_hand, MonoTime now);
   /// From the store: as good as learned, until evidence says otherwise; an operator's word stays one. Of what
   /// is known already, the newer `since` stays.
   void restore(const Binding& binding, MonoTime now);
@@ -82,7 +85,7 @@ class ClusterBook {
   [[nodiscard]] Cluster* around_or_new(const IpAddress& address, unsigned longest);
   [[nodiscard]] Cluster* make(const Prefix& prefix, const Cluster* keep);
   [[nodiscard]] bool make_room(const Cluster* keep, std::size_t places = 1);
-  void drop(Cluster& cluster, Cause cause);
+  void drop(Cluster& cluster);
   std::size_t drop_inside(const Prefix& prefix, bool bound_ones = true);
   void seen(Cluster& cluster);
 

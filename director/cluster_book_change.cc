@@ -65,7 +65,7 @@ bool ClusterBook::make_room(const Cluster* keep, std::size_t places) {
     }
     if (victim == nullptr) return false;
     ++counters_.evicted;
-    drop(*victim, victim->reason.cause);
+    drop(*victim);
   }
   return true;
 }
@@ -80,11 +80,8 @@ void ClusterBook::tell(Cluster& cluster) {
   changes_.push_back({cluster.binding(), false});
 }
 
-void ClusterBook::drop(Cluster& cluster, Cause cause) {
-  if (cluster.told) {
-    cluster.reason.cause = cause;
-    changes_.push_back({cluster.binding(), true});
-  }
+void ClusterBook::drop(Cluster& cluster) {
+  if (cluster.told) changes_.push_back({cluster.binding(), true});
   tree_.remove(cluster);
 }
 
@@ -93,7 +90,7 @@ std::size_t ClusterBook::drop_inside(const Prefix& prefix, bool bound_ones) {
   tree_.for_each_inside(prefix, [&](Cluster& c) {
     if (!c.by_hand() && (bound_ones || !c.bound())) inside.push_back(&c);
   });
-  for (Cluster* const c : inside) drop(*c, Cause::by_hand);
+  for (Cluster* const c : inside) drop(*c);
   return inside.size();
 }
 
@@ -167,7 +164,7 @@ void ClusterBook::halve(Cluster& cluster) {
     made.at(i)->figures.take_in(figures, 0, 0, PieceWindow::kMostFigures);
     if (!made.at(i)->told) tell(*made.at(i));
   }
-  drop(cluster, Cause::split);
+  drop(cluster);
   for (const Prefix& half : halves) review(half);
 }
 
@@ -189,7 +186,7 @@ bool ClusterBook::fold(Cluster& cluster) {
   if (outer == nullptr || !agree(*outer, cluster)) return false;
   ++counters_.merged;
   move_evidence(cluster, *outer);
-  drop(cluster, Cause::merged);
+  drop(cluster);
   return true;
 }
 
@@ -223,7 +220,7 @@ Cluster* ClusterBook::merge(Cluster& cluster) {
   for (const Prefix& part : {first, second}) {
     Cluster& c = *tree_.find(part);
     move_evidence(c, *outer);
-    drop(c, Cause::merged);
+    drop(c);
   }
   return outer;
 }
@@ -259,7 +256,7 @@ void ClusterBook::look_again(Cluster& cluster) {
   if (cluster.by_hand()) return;
   if (now_ - cluster.asked > options_.forget) {
     ++counters_.aged;
-    return drop(cluster, cluster.reason.cause);
+    return drop(cluster);
   }
   if (!cluster.bound()) {
     if (!cluster.figures.empty()) review(cluster.prefix);

@@ -82,6 +82,7 @@ class ServiceDirector {
   /// False: there is no room for it (ClusterBook).
   bool bind(const Prefix& prefix, ServerIndex server, MonoTime now);
   bool unbind(const Prefix& prefix, MonoTime now);
+  bool forget(const Prefix& prefix, bool by_hand, MonoTime now) { return book_.forget(prefix, by_hand, now); }
   void restore(const Binding& binding, MonoTime now) { book_.restore(binding, now); }
 
   /// About four times a second. True: view() is another one now.

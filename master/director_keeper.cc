@@ -49,11 +49,11 @@ void DirectorKeeper::apply(const StoredChange& change) {
     ++foreign_;
     return;
   }
-  if (b.by_hand() && unbound_.contains({s, b.prefix})) return;
+  if (unbound_.contains({s, b.prefix})) return;
   director::ServiceDirector& director = *desk_.of(s);
   const MonoTime now = clock_.mono();
   if (change.gone) {
-    if (director.unbind(b.prefix, now)) taken_.emplace(s, b.prefix);
+    if (director.forget(b.prefix, b.by_hand(), now)) taken_.emplace(s, b.prefix);
     return;
   }
   director::Binding out;
@@ -143,12 +143,14 @@ void DirectorKeeper::tick() {
 
 void DirectorKeeper::unbound(std::size_t service, const Prefix& prefix) {
   if (!store_) return;
-  StoredChange& gone = waiting_.bindings.emplace_back();
-  gone.gone = true;
-  gone.binding.service = desk_.config().services[service].name;
-  gone.binding.prefix = prefix;
-  gone.binding.cause = Cause::by_hand;
-  gone.binding.renewed = clock_.real();
+  for (const Cause cause : {Cause::by_hand, Cause::bound}) {  // the operator's word, and what was learned
+    StoredChange& gone = waiting_.bindings.emplace_back();
+    gone.gone = true;
+    gone.binding.service = desk_.config().services[service].name;
+    gone.binding.prefix = prefix;
+    gone.binding.cause = cause;
+    gone.binding.renewed = clock_.real();
+  }
   unbound_.emplace(service, prefix);
 }
 

@@ -24,7 +24,8 @@ class DirectorKeeper {
   void tick();
   /// An operator has drained a server, or taken it back. `by`: who.
   void drained(const std::string& server, bool drained, const std::string& by);
-  /// An operator has taken a binding back. The store may have a word about it that it has not told yet.
+  /// An operator has taken a binding back. The store may have a word about it that it has not told yet, and
+  /// what was learned there before that word.
   void unbound(std::size_t service, const Prefix& prefix);
 
   [[nodiscard]] bool keeps() const { return store_ != nullptr; }

@@ -219,6 +219,21 @@ BOOST_AUTO_TEST_CASE(an_operators_word_stays_whatever_the_evidence) {
   BOOST_TEST(book.size() == 0);
 }
 
+BOOST_AUTO_TEST_CASE(what_another_master_forgets_takes_no_operators_word_and_no_part_away) {
+  wins("10.1.2.3", kA, 3);
+  book.bind(prefix("10.1.2.0/24"), Order::of(kC), now);
+  (void)book.take_changes();
+  BOOST_TEST(!book.forget(prefix("10.1.2.0/24"), false, now));
+  BOOST_TEST(!book.forget(prefix("10.1.0.0/16"), true, now));
+  BOOST_TEST(!book.forget(prefix("10.0.0.0/8"), false, now));  // not there, and its parts are not meant
+  BOOST_TEST(book.take_changes().empty());
+  BOOST_TEST(book.forget(prefix("10.1.0.0/16"), false, now));
+  BOOST_TEST(server("10.1.2.3") == kC);
+  BOOST_TEST(book.forget(prefix("10.1.2.0/24"), true, now));
+  BOOST_TEST(book.size() == 0);
+  BOOST_TEST(book.take_changes().size() == 2);
+}
+
 BOOST_AUTO_TEST_CASE(every_change_is_told_in_order) {
   wins("10.1.2.3", kA, 3);
   book.bind(prefix("10.0.0.0/8"), Order::of(kC), now);
@@ -232,7 +247,7 @@ BOOST_AUTO_TEST_CASE(every_change_is_told_in_order) {
   };
   is(0, "10.1.0.0/16", Cause::bound, false);
   is(1, "10.0.0.0/8", Cause::by_hand, false);
-  is(2, "10.1.0.0/16", Cause::by_hand, true);
+  is(2, "10.1.0.0/16", Cause::bound, true);
   is(3, "10.0.0.0/8", Cause::by_hand, true);
   BOOST_TEST(book.take_changes().empty());
 }

@@ -1,7 +1,10 @@
 #include "master/director_keeper.hh"
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <chrono>
+#include <map>
+#include <string>
 
 #include "two_directors.hh"
 
@@ -78,9 +81,47 @@ BOOST_AUTO_TEST_CASE(what_an_operator_has_taken_back_does_not_come_back_from_a_s
   keeper.tick();
   BOOST_TEST(!desk->of(0)->book().has(*parse_prefix("10.1.0.0/16")));
   BOOST_TEST(desk->of(0)->book().has(*parse_prefix("10.2.0.0/16")));
-  BOOST_REQUIRE(seen.put.bindings.size() == 1U);
+  BOOST_REQUIRE(seen.put.bindings.size() == 2U);  // the word, and what was learned before it
   BOOST_TEST(seen.put.bindings[0].gone);
+  BOOST_TEST(seen.put.bindings[1].gone);
   BOOST_TEST(seen.put.bindings[0].binding.by_hand());
+  BOOST_TEST(!seen.put.bindings[1].binding.by_hand());
+}
+
+BOOST_AUTO_TEST_CASE(what_was_learned_and_is_taken_back_goes_from_the_store_with_its_parts) {
+  const std::map<std::string, std::string> before{{"10.1.0.0/16", "nyc"}, {"10.1.2.0/24", "sin"}};
+  for (const auto& [prefix, server] : before) {
+    director::StoredChange& kept = seen.to_take.bindings.emplace_back();
+    kept.binding.service = "web";
+    kept.binding.prefix = *parse_prefix(prefix);
+    kept.binding.servers = {server};
+  }
+  keeper.tick();
+  (void)desk->tick();
+  keeper.tick();
+  BOOST_TEST(seen.put.empty());
+  BOOST_TEST(desk->of(0)->unbind(*parse_prefix("10.1.0.0/16"), clock.mono()));
+  keeper.unbound(0, *parse_prefix("10.1.0.0/16"));
+  (void)desk->tick();
+  keeper.tick();
+  for (const auto& [prefix, server] : before)
+    BOOST_TEST(std::ranges::any_of(seen.put.bindings, [&](const director::StoredChange& c) {
+      return c.gone && !c.binding.by_hand() && c.binding.prefix == *parse_prefix(prefix);
+    }));
+}
+
+BOOST_AUTO_TEST_CASE(another_masters_forgetting_takes_no_operators_word_away) {
+  const Prefix network = *parse_prefix("10.1.0.0/16");
+  BOOST_TEST(desk->of(0)->bind(network, 0, clock.mono()));
+  for (const auto cause : {director::Cause::bound, director::Cause::by_hand}) {
+    director::StoredChange& gone = seen.to_take.bindings.emplace_back();
+    gone.gone = true;
+    gone.binding.service = "web";
+    gone.binding.prefix = network;
+    gone.binding.cause = cause;
+    keeper.tick();
+    BOOST_TEST(desk->of(0)->book().has(network) == (cause == director::Cause::bound));
+  }
 }
 
 BOOST_AUTO_TEST_CASE(what_was_restored_and_is_forgotten_goes_from_the_store) {
