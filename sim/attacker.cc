@@ -201,6 +201,8 @@ void Attacker::make_up() {
     data[1] = 0xa6;
     data[2] = 1;
   }
+  // One in 65,536 is a question, and is rightly answered; the judge does not know that it was asked.
+  if (!question_of(data).empty()) data[5] = 2;
   const Endpoint& to = order ? any(options_.orders) : any(options_.services);
   Endpoint from{to.ip, 5353};  // an address of its own would do as well
   from.ip.octets[to.ip.size() - 1] ^= 0x55U;
