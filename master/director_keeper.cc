@@ -1,7 +1,9 @@
 #include "master/director_keeper.hh"
 
 #include <algorithm>
+#include <string_view>
 #include <thread>
+#include <tuple>
 
 #include "common/base/log.hh"
 
@@ -32,9 +34,15 @@ bool DirectorKeeper::restore(Nanos patience) {
 
 void DirectorKeeper::take() {
   const StoredChanges got = store_->take(kTurn);
-  for (const StoredChange& change : got.bindings) apply(change);
+  // What has changed since, and the store has not been told yet, is newer.
+  using About = std::tuple<std::string_view, Prefix, bool>;
+  const auto about = [](const director::StoredBinding& b) { return About{b.service, b.prefix, b.by_hand()}; };
+  std::set<About> ours;
+  if (!got.bindings.empty())
+    for (const StoredChange& change : waiting_.bindings) ours.insert(about(change.binding));
+  for (const StoredChange& change : got.bindings)
+    if (!ours.contains(about(change.binding))) apply(change);
   for (const director::StoredDrain& drain : got.drains) {
-    // What was commanded since, and the store has not been told yet, is newer.
     if (std::ranges::count(waiting_.drains, drain.server, &director::StoredDrain::server) > 0) continue;
     if (!desk_.drain(drain.server, !drain.gone)) ++foreign_;
   }

@@ -61,7 +61,7 @@ BookJudge::Said BookJudge::look(const ShownBook& book, RefTime now) {
   return std::nullopt;
 }
 
-void BookJudge::died(RefTime now, bool power, std::vector<Excuse> excuses) {
+void BookJudge::died(RefTime now, bool power, std::vector<Span> excuses) {
   // Who dies before it has read everything leaves what was written before, and what it has written itself.
   if (before_) {
     for (auto& [key, known] : before_->learned)
@@ -82,7 +82,7 @@ void BookJudge::died(RefTime now, bool power, std::vector<Excuse> excuses) {
 
 bool BookJudge::kept(RefTime since) const {
   if (power_) since += Disk::kUnwritten;
-  for (const Excuse& excuse : excuses_)
+  for (const Span& excuse : excuses_)
     if (since + kPromise > excuse.from) since = std::max(since, excuse.until + kRetry);
   return since + kPromise < died_;
 }

@@ -12,6 +12,7 @@
 
 #include "common/base/ip.hh"
 #include "common/base/time.hh"
+#include "sim/spans.hh"
 
 namespace flagfall::sim {
 
@@ -31,11 +32,6 @@ struct ShownBook {
   bool full = false;      // a book is at its ceiling, or was: what matters least has gone
 };
 
-/// From when to when a disk or its machine did not do what it should, the last time.
-struct Excuse {
-  RefTime from, until;
-};
-
 class BookJudge {
  public:
   /// What is wrong; nothing, when nothing is.
@@ -48,8 +44,9 @@ class BookJudge {
 
   /// Every now and then, and after each command.
   [[nodiscard]] Said look(const ShownBook& book, RefTime now);
-  /// The process has ended, with its machine or alone; `excuses`: of its disk and of its host.
-  void died(RefTime now, bool power, std::vector<Excuse> excuses);
+  /// The process has ended, with its machine or alone; `excuses`: when its disk or its host did not do what
+  /// they should, in the order of time.
+  void died(RefTime now, bool power, std::vector<Span> excuses);
 
   /// Whom an operator has bound this client to, longest prefix first; nothing: nobody, or the last command is
   /// younger than `settled`.
@@ -82,7 +79,7 @@ class BookJudge {
   std::optional<Memory> before_;  // of the former process, until the new one has read it all
   RefTime died_;
   bool power_ = false;
-  std::vector<Excuse> excuses_;
+  std::vector<Span> excuses_;
   RefTime commanded_;
   bool looked_ = false;  // at what this process shows
   std::uint64_t survived_ = 0;

@@ -1,6 +1,8 @@
 #include "sim/control.hh"
 
+#include <fmt/format.h>
 #include <algorithm>
+
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
@@ -169,7 +171,24 @@ void Control::look() {
       judge_.ceiling(host_, "clusters", director->book().size(), judge_.promises().clusters);
   judge_.ceiling(host_, "records that wait for the disk", store_->health().waiting,
                  judge_.promises().waiting_records);
-  judge_.book(host_, shown());
+  const ShownBook now = shown();
+  trace(now);
+  judge_.book(host_, now);
+}
+
+/// What has changed since the last look, for the reader.
+void Control::trace(const ShownBook& book) {
+  World& world = host_.world();
+  if (!world.trace.wanted()) return;
+  std::set<std::string> now;
+  for (const ShownBinding& b : book.bindings)
+    now.insert(fmt::format("{} {} bound to {}{}", b.service, to_string(b.prefix), b.server,
+                           b.by_hand ? " by hand" : ""));
+  for (const std::string& line : now)
+    if (!traced_.contains(line)) world.trace.line(world.now(), "{}: + {}", host_.name(), line);
+  for (const std::string& line : traced_)
+    if (!now.contains(line)) world.trace.line(world.now(), "{}: - {}", host_.name(), line);
+  traced_ = std::move(now);
 }
 
 }  // namespace flagfall::sim

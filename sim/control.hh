@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -68,6 +69,7 @@ class Control final : private master::RaceObserver {
   void turn();
   void tick();
   void look();
+  void trace(const ShownBook& book);
   [[nodiscard]] std::uint16_t index_of(const std::string& slave) const;
   [[nodiscard]] bool has_director() const;
 
@@ -85,6 +87,7 @@ class Control final : private master::RaceObserver {
   std::optional<master::DirectorKeeper> keeper_;
   std::optional<master::DirectorRoutes> routes_;
   MonoTime counted_, pinged_;
+  std::set<std::string> traced_;  // of the book, at the last look
 };
 
 }  // namespace flagfall::sim

@@ -1,6 +1,9 @@
 #include "sim/disk.hh"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <string_view>
 
 namespace flagfall::sim {
 namespace {
@@ -8,8 +11,6 @@ namespace {
 /// As sqlite_store.cc has them: of one transaction, and what it takes a record.
 constexpr std::size_t kBatch = 8000;
 constexpr Nanos kRecord = std::chrono::microseconds(13);
-/// A disk that was in trouble a moment ago is still.
-constexpr Nanos kStill = std::chrono::seconds(3);
 
 /// Sets or removes it; what was there before.
 template <class Table, class Record>
@@ -24,6 +25,26 @@ std::optional<Record> exchange(Table& table, const typename Table::key_type& key
     table.insert_or_assign(key, record);
   }
   return before;
+}
+
+/// For the reader of a trace.
+std::string text_of(const director::StoredChange& change) {
+  const director::StoredBinding& b = change.binding;
+  return fmt::format("{} {} {} {}", b.by_hand() ? "bound by hand" : "learned", b.service, to_string(b.prefix),
+                     change.gone ? "gone" : director::join_names(b.servers));
+}
+std::string text_of(const director::StoredDrain& drain) {
+  return fmt::format("{} {}drained", drain.server, drain.gone ? "not " : "");
+}
+
+void trace(Host& host, std::string_view what, const director::StoredChanges& changes) {
+  World& world = host.world();
+  if (!world.trace.wanted()) return;
+  const auto line = [&](const auto& record) {
+    world.trace.line(world.now(), "{}: {}: {}", host.name(), what, text_of(record));
+  };
+  std::ranges::for_each(changes.bindings, line);
+  std::ranges::for_each(changes.drains, line);
 }
 
 template <class Table, class Records>
@@ -70,18 +91,13 @@ director::StoredChanges Disk::content() const {
   return out;
 }
 
-void Disk::troubled(RefTime now, Nanos how_long) {
-  if (trouble_.until + kStill < now) trouble_.from = now;
-  trouble_.until = std::max(trouble_.until, now + how_long);
-}
-
 void Disk::hang(RefTime now, Nanos how_long) {
-  troubled(now, how_long);
+  troubles_.add(now, how_long);
   hangs_until_ = std::max(hangs_until_, now + how_long);
 }
 
 void Disk::fill(RefTime now, Nanos how_long) {
-  troubled(now, how_long);
+  troubles_.add(now, how_long);
   full_until_ = std::max(full_until_, now + how_long);
 }
 
@@ -92,6 +108,7 @@ KeptStore::KeptStore(Host& host, Disk& disk, const Options& options, Random& ran
 
 void KeptStore::read() {
   director::StoredChanges all = disk_.content();
+  trace(host_, "disk has", all);
   std::ranges::move(all.drains, std::back_inserter(read_drains_));
   std::ranges::move(all.bindings, std::back_inserter(read_bindings_));
   was_read_ = true;
@@ -117,6 +134,7 @@ void KeptStore::turn() {
 }
 
 void KeptStore::written(director::StoredChanges batch) {
+  trace(host_, "written", batch);
   disk_.write(batch, host_.world().now());
   health_.kept += batch.size();
   ++health_.transactions;

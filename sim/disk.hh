@@ -23,11 +23,6 @@ class Disk {
   /// What a kernel has not written back yet at a loss of power (vm.dirty_expire_centisecs and its flusher:
   /// 30 s and 5 s).
   static constexpr Nanos kUnwritten = std::chrono::seconds(35);
-  /// When writing worked neither well nor at all, the last time.
-  struct Trouble {
-    RefTime from, until;
-  };
-
   /// One transaction.
   void write(const director::StoredChanges& changes, RefTime now);
   /// Drops some of the last transactions, none that is older than kUnwritten.
@@ -40,7 +35,8 @@ class Disk {
   void fill(RefTime now, Nanos how_long);
   [[nodiscard]] RefTime hangs_until() const { return hangs_until_; }
   [[nodiscard]] bool full(RefTime now) const { return now < full_until_; }
-  [[nodiscard]] const Trouble& trouble() const { return trouble_; }
+  /// Whenever writing worked neither well nor at all.
+  [[nodiscard]] const Spans& troubles() const { return troubles_; }
 
  private:
   using Key = std::tuple<director::RecordKey::What, std::string, Prefix>;
@@ -52,13 +48,12 @@ class Disk {
     std::vector<std::pair<Key, std::optional<director::StoredDrain>>> drains;
   };
   static Key key(const director::RecordKey& k) { return {k.what, k.name, k.prefix}; }
-  void troubled(RefTime now, Nanos how_long);
 
   Table<director::StoredChange> bindings_;
   Table<director::StoredDrain> drains_;
   std::deque<Written> last_;  // not older than kUnwritten
   RefTime hangs_until_, full_until_;
-  Trouble trouble_{};
+  Spans troubles_;
 };
 
 /// Of one process.

@@ -103,6 +103,7 @@ void Host::stand_still(Nanos how_long) {
   const RefTime now = world_.now();
   if (paused_.until < now) paused_.from = now;
   paused_.until = std::max(paused_.until, now + how_long);
+  pauses_.add(now, how_long);
   world_.trace.line(now, "{} stands still for {} ms", name_, how_long.count() / 1'000'000);
 }
 

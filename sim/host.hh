@@ -11,6 +11,7 @@
 
 #include "sim/chronyd.hh"
 #include "sim/icmp_limit.hh"
+#include "sim/spans.hh"
 #include "sim/world.hh"
 
 namespace flagfall::sim {
@@ -49,11 +50,8 @@ class Host : public Receiver, public StreamUser {
   [[nodiscard]] std::optional<RefTime> just_paused(Nanos ago) const {
     return paused_since(world_.now() - ago) ? std::optional(paused_.from) : std::nullopt;
   }
-  struct Pause {
-    RefTime from, until;
-  };
-  /// The last time that it stood still.
-  [[nodiscard]] const Pause& last_pause() const { return paused_; }
+  /// Whenever it stood still.
+  [[nodiscard]] const Spans& pauses() const { return pauses_; }
   /// The kernel says that the port is closed, as often as its limits allow.
   void unwanted(const Packet& packet) override;
   /// How often its process was started.
@@ -127,7 +125,8 @@ class Host : public Receiver, public StreamUser {
   RefTime chronyd_away_until_;
   bool stepped_ = false;  // and chronyd has not measured since
   unsigned boot_ = 0;
-  Pause paused_;
+  Span paused_;  // the last time
+  Spans pauses_;
   RefTime frozen_until_;
   IcmpLimit icmp_limit_;
   SeededRandom icmp_random_;

@@ -127,8 +127,8 @@ class Judge final : public Witness {
   void drained(const Host& master, const std::string& server, bool drained);
   /// What a master shows of its directors.
   void book(const Host& master, const ShownBook& book);
-  /// A master's process is gone; `disk`: when its disk was last in trouble.
-  void died(const Host& master, bool power, const Excuse& disk);
+  /// A master's process is gone; `disk`: whenever its disk was in trouble.
+  void died(const Host& master, bool power, const Spans& disk);
   void clock(const Host& host, const clocksync::RefMap& map);
   void ceiling(const Host& host, const char* what, std::size_t value, std::size_t most);
   /// Something that a host or client saw is wrong.

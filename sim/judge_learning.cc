@@ -94,9 +94,12 @@ void Judge::book(const Host& host, const ShownBook& book) {
   counters_.survived += m.book.survived() - before;
 }
 
-void Judge::died(const Host& host, bool power, const Excuse& disk) {
+void Judge::died(const Host& host, bool power, const Spans& disk) {
   Master& m = of(host);
-  m.book.died(world_.now(), power, {disk, {host.last_pause().from, host.last_pause().until}});
+  std::vector<Span> excuses = disk.all();
+  excuses.insert(excuses.end(), host.pauses().all().begin(), host.pauses().all().end());
+  std::ranges::sort(excuses, {}, &Span::from);
+  m.book.died(world_.now(), power, std::move(excuses));
   m.fit_changed = world_.now();
 }
 

@@ -104,14 +104,12 @@ Control::Options MasterHost::control_options() const {
 
 void MasterHost::power_gone() {
   if (options_.learns) disk_.lose_power(world_.now(), random_);
-  const Disk::Trouble& trouble = disk_.trouble();
-  if (!process_ && options_.learns) judge_.died(*this, true, {trouble.from, trouble.until});
+  if (!process_ && options_.learns) judge_.died(*this, true, disk_.troubles());
   power_lost_ = process_ != nullptr;
 }
 
 void MasterHost::process_gone() {
-  const Disk::Trouble& trouble = disk_.trouble();
-  if (process_->control) judge_.died(*this, power_lost_, {trouble.from, trouble.until});
+  if (process_->control) judge_.died(*this, power_lost_, disk_.troubles());
   power_lost_ = false;
   process_.reset();
 }

@@ -67,6 +67,29 @@ BOOST_AUTO_TEST_CASE(a_command_comes_before_what_a_slow_disk_tells_of_the_same_s
   BOOST_TEST(seen.put.drains[0].gone);
 }
 
+BOOST_AUTO_TEST_CASE(what_was_learned_meanwhile_comes_before_what_a_slow_disk_tells_of_the_same_network) {
+  const IpAddress client = *parse_ip("10.1.2.3");
+  director::Win win;
+  win.client = client;
+  win.losers = director::bit(1);
+  for (int race = 0; race < 3; ++race) desk->of(0)->win(win, clock.mono());
+  (void)desk->tick();
+  director::Binding learned;
+  BOOST_REQUIRE(desk->of(0)->book().find(client, learned));
+  director::StoredChange& kept = seen.to_take.bindings.emplace_back();
+  kept.binding.service = "web";
+  kept.binding.prefix = learned.prefix;
+  kept.binding.servers = {desk->name(0, 1)};
+  kept.binding.since = clock.real() + 1h;  // its clock was wrong
+  keeper.tick();
+  (void)desk->tick();
+  director::Binding now;
+  BOOST_REQUIRE(desk->of(0)->book().find(client, now));
+  BOOST_TEST(now.order.best() == 0);
+  BOOST_REQUIRE(seen.put.bindings.size() == 1U);
+  BOOST_TEST(seen.put.bindings[0].binding.servers.front() == desk->name(0, 0));
+}
+
 BOOST_AUTO_TEST_CASE(what_an_operator_has_taken_back_does_not_come_back_from_a_slow_disk) {
   for (const char* prefix : {"10.1.0.0/16", "10.2.0.0/16"}) {
     director::StoredChange& kept = seen.to_take.bindings.emplace_back();
