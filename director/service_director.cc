@@ -268,8 +268,7 @@ void ServiceDirector::release(std::uint32_t value) {
 /// their own.
 void ServiceDirector::reclaim() {
   std::ranges::sort(released_);
-  const auto twice = std::ranges::unique(released_);
-  released_.erase(twice.begin(), twice.end());
+  released_.erase(std::unique(released_.begin(), released_.end()), released_.end());
   for (const std::uint32_t value : released_) {
     if (uses_[value - 1] > 0) continue;
     const auto same = values_.find(key_of(entries_[value - 1]));

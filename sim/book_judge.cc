@@ -119,9 +119,9 @@ BookJudge::Said BookJudge::survived(const ShownBook& book, RefTime now) {
   // learned before it could read may be better.
   if (book.full || looked_) return std::nullopt;
   for (const auto& [key, known] : before.learned) {
-    const auto covered = [&](const auto& word) {
-      return word.first.first == key.first && word.first.second.length <= key.second.length &&
-             word.first.second.contains(key.second.ip);
+    const auto covered = [&about = key](const auto& word) {
+      return word.first.first == about.first && word.first.second.length <= about.second.length &&
+             word.first.second.contains(about.second.ip);
     };
     if (!kept(known.since) || std::ranges::any_of(words, covered)) continue;
     const auto at = learned.find(key);

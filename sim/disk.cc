@@ -133,7 +133,7 @@ void KeptStore::turn() {
   host_.after(takes, [this, batch = std::move(batch)] { written(batch); });
 }
 
-void KeptStore::written(director::StoredChanges batch) {
+void KeptStore::written(const director::StoredChanges& batch) {
   trace(host_, "written", batch);
   disk_.write(batch, host_.world().now());
   health_.kept += batch.size();

@@ -78,7 +78,7 @@ class KeptStore final : public director::Store {
   /// What the store's thread does.
   void turn();
   void read();
-  void written(director::StoredChanges batch);
+  void written(const director::StoredChanges& batch);
 
   Host& host_;  // NOLINT(*-ref-data-members)
   Disk& disk_;  // NOLINT(*-ref-data-members)

@@ -118,17 +118,17 @@ class Judge final : public Witness {
   /// A master has read a slave's report.
   void told(const Host& master, const std::string& slave, const std::vector<wire::RaceOutcome>& outcomes);
   /// A master says who won a race.
-  void verdict(const Host& master, std::uint64_t race, const std::string& winner, bool certain);
+  void verdict(const Host& host, std::uint64_t race, const std::string& winner, bool certain);
   /// A master has sessions with these slaves from now on.
-  void sessions(const Host& master, std::set<std::string> live);
+  void sessions(const Host& host, std::set<std::string> live);
   /// A master has done an operator's command.
-  void bound(const Host& master, const std::string& service, const Prefix& prefix, const std::string& server);
-  void unbound(const Host& master, const std::string& service, const Prefix& prefix);
-  void drained(const Host& master, const std::string& server, bool drained);
+  void bound(const Host& host, const std::string& service, const Prefix& prefix, const std::string& server);
+  void unbound(const Host& host, const std::string& service, const Prefix& prefix);
+  void drained(const Host& host, const std::string& server, bool drained);
   /// What a master shows of its directors.
-  void book(const Host& master, const ShownBook& book);
+  void book(const Host& host, const ShownBook& book);
   /// A master's process is gone; `disk`: whenever its disk was in trouble.
-  void died(const Host& master, bool power, const Spans& disk);
+  void died(const Host& host, bool power, const Spans& disk);
   void clock(const Host& host, const clocksync::RefMap& map);
   void ceiling(const Host& host, const char* what, std::size_t value, std::size_t most);
   /// Something that a host or client saw is wrong.

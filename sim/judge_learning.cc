@@ -73,17 +73,17 @@ void Judge::sessions(const Host& host, std::set<std::string> live) {
   if (std::exchange(m.live, std::move(live)) != m.live) m.fit_changed = world_.now();
 }
 
-void Judge::bound(const Host& master, const std::string& service, const Prefix& prefix,
+void Judge::bound(const Host& host, const std::string& service, const Prefix& prefix,
                   const std::string& server) {
-  of(master).book.bound(service, prefix, server, world_.now());
+  of(host).book.bound(service, prefix, server, world_.now());
 }
 
-void Judge::unbound(const Host& master, const std::string& service, const Prefix& prefix) {
-  of(master).book.unbound(service, prefix, world_.now());
+void Judge::unbound(const Host& host, const std::string& service, const Prefix& prefix) {
+  of(host).book.unbound(service, prefix, world_.now());
 }
 
-void Judge::drained(const Host& master, const std::string& server, bool drained) {
-  of(master).book.drained(server, drained, world_.now());
+void Judge::drained(const Host& host, const std::string& server, bool drained) {
+  of(host).book.drained(server, drained, world_.now());
 }
 
 void Judge::book(const Host& host, const ShownBook& book) {
@@ -106,8 +106,10 @@ void Judge::died(const Host& host, bool power, const Spans& disk) {
 const Directed* Judge::directed(const Master& master, const Ask& ask) {
   if (ask.name.size() < kTypeAndClass) return nullptr;
   const std::string_view name = std::string_view(ask.name).substr(0, ask.name.size() - kTypeAndClass);
-  const unsigned type = (static_cast<std::uint8_t>(ask.name[name.size()]) << 8U) |
-                        static_cast<std::uint8_t>(ask.name[name.size() + 1]);
+  const auto octet = [&](std::size_t i) {
+    return unsigned{static_cast<std::uint8_t>(ask.name[name.size() + i])};
+  };
+  const unsigned type = octet(0) << 8U | octet(1);
   if (type != kTypeA && type != kTypeAaaa) return nullptr;
   const bool web = name == kWww || (name.ends_with(kWeb) && name.size() > kWeb.size());
   const bool api = name.ends_with(kApi) && name.size() > kApi.size();

@@ -123,13 +123,13 @@ Status read_options(Words& words) {
     out = *value;
     return Ok{};
   };
-  if (const Status s = set("--period", words.period, o.period); !s) return s;
+  if (Status s = set("--period", words.period, o.period); !s) return s;
   if (o.period <= Nanos(0)) return Error{"--period: longer than nothing"};
-  if (const Status s = set("--warm-up", words.warm_up, o.warm_up); !s) return s;
-  if (const Status s = set("--most-delay", words.at_most, o.most_delay); !s) return s;
-  if (const Status s = set("--clock-error", words.clock_error, o.clock_error); !s) return s;
+  if (Status s = set("--warm-up", words.warm_up, o.warm_up); !s) return s;
+  if (Status s = set("--most-delay", words.at_most, o.most_delay); !s) return s;
+  if (Status s = set("--clock-error", words.clock_error, o.clock_error); !s) return s;
   if (!words.remember.empty())
-    if (const Status s = set("--remember", words.remember, o.book.remember); !s) return s;
+    if (Status s = set("--remember", words.remember, o.book.remember); !s) return s;
   if (words.delay != "auto") {
     const auto value = duration("--delay", words.delay);
     if (!value) return Error{value.error()};
@@ -137,7 +137,7 @@ Status read_options(Words& words) {
   }
   o.policies.clear();
   for (const std::string& name : words.policies) {
-    const auto at = std::ranges::find(director::kPolicyNames, name);
+    const auto* const at = std::ranges::find(director::kPolicyNames, name);
     const auto policy = static_cast<director::Policy>(at - director::kPolicyNames.begin());
     using director::Policy;
     if (at == director::kPolicyNames.end() || (policy != Policy::race && policy != Policy::ping &&

@@ -48,8 +48,8 @@ IpAddress Population::address(std::size_t network, unsigned resolver) const {
   const std::uint32_t slot = slot_[place_of(network)];
   const auto room = static_cast<std::uint32_t>(std::bit_ceil(options_.networks));
   const std::uint32_t sixteen = kFirst16 + slot / options_.places_per_16;
-  const auto inner =
-      static_cast<std::uint32_t>(slot % options_.places_per_16 * room + network % options_.networks);
+  const auto inner = static_cast<std::uint32_t>(std::uint64_t{slot % options_.places_per_16} * room +
+                                                network % options_.networks);
   IpAddress out;
   out.octets[0] = static_cast<std::uint8_t>(sixteen >> 8U);
   out.octets[1] = static_cast<std::uint8_t>(sixteen);

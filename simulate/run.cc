@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 #include <queue>
+#include <utility>
 
 #include "simulate/delay_for.hh"
 #include "simulate/master_model.hh"
@@ -39,7 +40,7 @@ class Run {
         options_(options),
         population_(std::move(population)),
         regions_(split_regions(world)),
-        random_(random),
+        random_(std::move(random)),
         master_(options, sizes(regions_), random_),
         races_(options, world.sites(), random_.next()),
         yardsticks_(world, random_.next()),

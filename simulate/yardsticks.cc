@@ -10,6 +10,14 @@ namespace {
 constexpr std::size_t kMostLooks = 20'000'000;
 constexpr std::uint16_t kUnknown = 0xffff;
 
+/// Whether distances are known; of a thousand places, when there are more.
+bool knows_places(const Latencies& world) {
+  for (std::size_t p = 0; p < world.places(); p += std::max<std::size_t>(world.places() / 1000, 1))
+    for (std::size_t s = 0; s < world.sites(); ++s)
+      if (!world.kilometres(p, s)) return false;
+  return true;
+}
+
 }  // namespace
 
 Yardsticks::Yardsticks(const Latencies& world, std::uint64_t seed)
@@ -17,11 +25,8 @@ Yardsticks::Yardsticks(const Latencies& world, std::uint64_t seed)
       lots_(seed),
       best_(world.places(), -1),
       nearest_(world.places(), kUnknown),
-      asked_(world.slices(), std::vector<std::uint32_t>(world.places())) {
-  geo_ = true;
-  for (std::size_t p = 0; p < world.places() && geo_; p += std::max<std::size_t>(world.places() / 1000, 1))
-    for (std::size_t s = 0; s < world.sites() && geo_; ++s) geo_ = world.kilometres(p, s).has_value();
-}
+      asked_(world.slices(), std::vector<std::uint32_t>(world.places())),
+      geo_(knows_places(world)) {}
 
 void Yardsticks::set_slice(std::size_t slice) {
   slice_ = slice;

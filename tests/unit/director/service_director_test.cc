@@ -1,5 +1,6 @@
 #include "director/service_director.hh"
 
+#include <array>
 #include <boost/test/unit_test.hpp>
 
 using namespace flagfall;            // NOLINT(google-build-using-namespace): a test
@@ -144,7 +145,7 @@ BOOST_AUTO_TEST_CASE(a_doubt_ends_where_the_first_address_is_anothers) {
 
 BOOST_AUTO_TEST_CASE(a_server_that_loses_in_several_networks_has_the_others_looked_at_more_often) {
   Rig rig({Policy::race});
-  const char* const clients[] = {"10.1.0.1", "10.2.0.1", "10.3.0.1", "10.4.0.1", "10.5.0.1"};
+  const std::array clients{"10.1.0.1", "10.2.0.1", "10.3.0.1", "10.4.0.1", "10.5.0.1"};
   for (const char* const client : clients) rig.wins(client, 1, 4);
   rig.wins("10.6.0.1", 0, 4);
   BOOST_TEST(rig.director.view()->sample_of(1) == 0.01);
@@ -162,7 +163,7 @@ BOOST_AUTO_TEST_CASE(a_server_that_loses_in_several_networks_has_the_others_look
 
 BOOST_AUTO_TEST_CASE(races_in_doubt_ties_and_races_without_the_bound_server_raise_no_alarm) {
   Rig rig({Policy::race});
-  const char* const clients[] = {"10.1.0.1", "10.2.0.1", "10.3.0.1", "10.4.0.1", "10.5.0.1"};
+  const std::array clients{"10.1.0.1", "10.2.0.1", "10.3.0.1", "10.4.0.1", "10.5.0.1"};
   for (const char* const client : clients) rig.wins(client, 1, 6);
   const auto lost = [&](const char* client, ServerMask losers, bool tie) {
     Win win;
@@ -183,7 +184,7 @@ BOOST_AUTO_TEST_CASE(where_nothing_is_sampled_an_alarm_does_not_race) {
   ServiceOptions options;
   options.sample = 0;
   Rig rig({Policy::race}, options);
-  const char* const clients[] = {"10.1.0.1", "10.2.0.1", "10.3.0.1"};
+  const std::array clients{"10.1.0.1", "10.2.0.1", "10.3.0.1"};
   for (const char* const client : clients) rig.wins(client, 1, 4);
   for (const char* const client : clients) rig.wins(client, 2, 1);
   BOOST_TEST(rig.director.alarmed() == bit(1));
@@ -309,7 +310,7 @@ BOOST_AUTO_TEST_CASE(orders_that_nobody_has_any_more_make_room_and_older_views_k
   };
   for (unsigned round = 0; round < kRounds; ++round) {
     PrefixOrders orders;
-    for (unsigned i = 0; i < kEach; ++i) orders.emplace_back(network(i), order(round * kEach + i));
+    for (unsigned i = 0; i < kEach; ++i) orders.push_back({network(i), order(round * kEach + i)});
     director.set_fixed(orders);
     BOOST_TEST(director.advance(now += 250ms));
     if (round == 0) first = director.view();

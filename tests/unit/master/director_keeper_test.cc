@@ -127,9 +127,9 @@ BOOST_AUTO_TEST_CASE(what_was_learned_and_is_taken_back_goes_from_the_store_with
   keeper.unbound(0, *parse_prefix("10.1.0.0/16"));
   (void)desk->tick();
   keeper.tick();
-  for (const auto& [prefix, server] : before)
+  for (const auto& learned : before)
     BOOST_TEST(std::ranges::any_of(seen.put.bindings, [&](const director::StoredChange& c) {
-      return c.gone && !c.binding.by_hand() && c.binding.prefix == *parse_prefix(prefix);
+      return c.gone && !c.binding.by_hand() && c.binding.prefix == *parse_prefix(learned.first);
     }));
 }
 
