@@ -177,25 +177,25 @@ bool ClusterBook::forget(const Prefix& prefix, bool by_hand, MonoTime now) {
   return true;
 }
 
-void ClusterBook::restore(const Binding& binding, MonoTime now) {
-  if (!enter(now)) return;
+bool ClusterBook::restore(const Binding& binding, MonoTime now) {
+  if (!enter(now)) return false;
   if (!sane(binding.prefix, binding.order)) {
     ++counters_.refused;
-    return;
+    return false;
   }
   const bool hand = binding.reason.cause == Cause::by_hand;
   Cluster* c = tree_.find(binding.prefix);
   // An operator's word comes before what is learned, whichever is newer.
-  if (c != nullptr && c->bound() && (c->by_hand() == hand ? c->since >= binding.since : !hand)) return;
+  if (c != nullptr && c->bound() && (c->by_hand() == hand ? c->since >= binding.since : !hand)) return false;
   if (!hand && binding.prefix.length > 0) {
     // What an operator has bound since is not learned any more.
     const Cluster* const outer = tree_.around(binding.prefix.ip, binding.prefix.length - 1U);
-    if (outer != nullptr && outer->by_hand()) return;
+    if (outer != nullptr && outer->by_hand()) return false;
   }
   if (c == nullptr) c = make(binding.prefix, nullptr);
   if (c == nullptr) {
     ++counters_.refused;
-    return;
+    return false;
   }
   Reason reason = binding.reason;
   reason.cause = hand ? Cause::by_hand : Cause::restored;
@@ -208,6 +208,7 @@ void ClusterBook::restore(const Binding& binding, MonoTime now) {
   tell(*c);
   // Of what is only being learned there, somebody knows more. At a start there is nothing to look through.
   if (hand || tree_.oldest(Rank::learning) != nullptr) drop_inside(binding.prefix, hand);
+  return true;
 }
 
 void ClusterBook::reconfigure(BookOptions options) {

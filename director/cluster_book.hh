@@ -42,8 +42,8 @@ class ClusterBook {
   /// word about it was taken back. The one does not take the other away. False: there is none.
   bool forget(const Prefix& prefix, bool by_hand, MonoTime now);
   /// From the store: as good as learned, until evidence says otherwise; an operator's word stays one. Of what
-  /// is known already, the newer `since` stays.
-  void restore(const Binding& binding, MonoTime now);
+  /// is known already, the newer `since` stays. False: it was not taken.
+  bool restore(const Binding& binding, MonoTime now);
   /// Ages, merges and looks again at a bounded part of the table at each call. Called four times a second, it
   /// has seen 60,000 clusters in a minute, and a million in a quarter of an hour.
   void advance(MonoTime now);

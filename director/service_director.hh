@@ -83,7 +83,7 @@ class ServiceDirector {
   bool bind(const Prefix& prefix, ServerIndex server, MonoTime now);
   bool unbind(const Prefix& prefix, MonoTime now);
   bool forget(const Prefix& prefix, bool by_hand, MonoTime now) { return book_.forget(prefix, by_hand, now); }
-  void restore(const Binding& binding, MonoTime now) { book_.restore(binding, now); }
+  bool restore(const Binding& binding, MonoTime now) { return book_.restore(binding, now); }
 
   /// About four times a second. True: view() is another one now.
   bool advance(MonoTime now);

@@ -82,8 +82,7 @@ void DirectorKeeper::apply(const StoredChange& change) {
   const auto age = [&](RealTime t) { return std::max(real - t, Nanos(0)); };
   out.since = now - age(b.since);
   out.renewed = now - age(b.renewed);
-  director.restore(out, now);
-  taken_.emplace(s, b.prefix);
+  if (director.restore(out, now)) taken_.emplace(s, b.prefix);
 }
 
 StoredChange DirectorKeeper::stored(std::size_t service, const director::Change& change) const {
@@ -108,7 +107,10 @@ StoredChange DirectorKeeper::stored(std::size_t service, const director::Change&
 }
 
 void DirectorKeeper::queue_all() {
-  waiting_ = {};
+  // What is gone is in no table.
+  std::erase_if(waiting_.bindings, [](const StoredChange& c) { return !c.gone; });
+  std::erase_if(waiting_.drains, [](const director::StoredDrain& d) { return !d.gone; });
+  overflowed_ = false;
   for (std::size_t s = 0; s < desk_.config().services.size(); ++s) {
     if (desk_.of(s) == nullptr) continue;
     desk_.of(s)->book().for_each([&](const director::Binding& b) {
@@ -123,7 +125,9 @@ void DirectorKeeper::tick() {
   for (std::size_t s = 0; s < desk_.config().services.size(); ++s) {
     if (desk_.of(s) == nullptr) continue;
     for (const director::Change& change : desk_.of(s)->take_changes()) {
-      if (!store_ || waiting_.size() >= kMostWaiting) continue;
+      if (!store_) continue;
+      overflowed_ = overflowed_ || waiting_.size() >= kMostWaiting;
+      if (overflowed_) continue;
       // What came from the store is there already, until it goes.
       if (taken_.erase({s, change.binding.prefix}) > 0) continue;
       if (!change.gone && change.binding.reason.cause == Cause::restored) continue;
@@ -134,7 +138,7 @@ void DirectorKeeper::tick() {
   if (!store_) return;
   taken_.clear();
   take();
-  if (store_->needs_all()) queue_all();
+  if (store_->needs_all() || (overflowed_ && store_->ready())) queue_all();
   while (!waiting_.empty() && store_->ready()) {
     StoredChanges part;
     const auto n = static_cast<std::ptrdiff_t>(std::min(waiting_.bindings.size(), Store::kMostPut / 2));

@@ -28,6 +28,8 @@ class DirectorKeeper {
   /// what was learned there before that word.
   void unbound(std::size_t service, const Prefix& prefix);
 
+  /// Whether all that an earlier process left has been taken.
+  [[nodiscard]] bool restored() const { return !store_ || store_->restored(); }
   [[nodiscard]] bool keeps() const { return store_ != nullptr; }
   [[nodiscard]] store::Health health() const { return store_ ? store_->health() : store::Health{}; }
   /// Records that name a service or servers that are not configured: left alone.
@@ -44,8 +46,9 @@ class DirectorKeeper {
   std::unique_ptr<director::Store> store_;
   const Clock& clock_;  // NOLINT(*-ref-data-members)
   director::StoredChanges waiting_;
-  std::set<Key> taken_;    // from the store, and about to come back as changes
-  std::set<Key> unbound_;  // by operators, and the store does not know it yet
+  std::set<Key> taken_;      // from the store, and about to come back as changes
+  std::set<Key> unbound_;    // by operators, and the store does not know it yet
+  bool overflowed_ = false;  // more has changed than may wait
   std::uint64_t foreign_ = 0;
 };
 

@@ -356,7 +356,8 @@ net::AdminReply DirectorRoutes::unbind(const net::AdminRequest& request) {
   if (where == nullptr) return net::admin_error(400, "\"prefix\" is missing: whose binding?");
   const auto prefix = prefix_of(*where);
   if (!prefix) return net::admin_error(400, prefix.error());
-  if (!desk_.of(*s)->unbind(*prefix, clock_.mono()))
+  // What the store has not told yet is taken back unseen.
+  if (!desk_.of(*s)->unbind(*prefix, clock_.mono()) && keeper_.restored())
     return net::admin_error(404, fmt::format("nothing is bound at {} exactly", to_string(*prefix)));
   keeper_.unbound(*s, *prefix);
   return done();

@@ -21,7 +21,7 @@ class Shelf final : public director::Store {
   struct Seen {
     StoredChanges put;
     StoredChanges to_take;
-    bool restored = false;
+    bool restored = false, needs_all = false;
   };
   explicit Shelf(Seen& seen) : seen_(seen) {}
 
@@ -32,7 +32,7 @@ class Shelf final : public director::Store {
   }
   StoredChanges take(std::size_t /*most*/) override { return std::exchange(seen_.to_take, {}); }
   [[nodiscard]] bool restored() const override { return seen_.restored; }
-  bool needs_all() override { return false; }
+  bool needs_all() override { return std::exchange(seen_.needs_all, false); }
   [[nodiscard]] store::Health health() const override { return {}; }
 
  private:
@@ -145,6 +145,36 @@ BOOST_AUTO_TEST_CASE(another_masters_forgetting_takes_no_operators_word_away) {
     keeper.tick();
     BOOST_TEST(desk->of(0)->book().has(network) == (cause == director::Cause::bound));
   }
+}
+
+BOOST_AUTO_TEST_CASE(a_record_that_was_not_taken_hides_no_change_of_its_network) {
+  const Prefix network = *parse_prefix("10.1.0.0/16");
+  BOOST_TEST(desk->of(0)->bind(network, 0, clock.mono()));
+  (void)desk->tick();
+  keeper.tick();
+  director::StoredChange& learned = seen.to_take.bindings.emplace_back();
+  learned.binding.service = "web";
+  learned.binding.prefix = network;
+  learned.binding.servers = {desk->name(0, 2)};
+  keeper.tick();
+  seen.put = {};
+  BOOST_TEST(desk->of(0)->bind(network, 1, clock.mono()));
+  (void)desk->tick();
+  keeper.tick();
+  BOOST_REQUIRE(seen.put.bindings.size() == 1U);
+  BOOST_TEST(seen.put.bindings[0].binding.servers.front() == desk->name(0, 1));
+}
+
+BOOST_AUTO_TEST_CASE(a_store_that_needs_all_is_told_also_what_was_taken_back) {
+  BOOST_TEST(desk->of(0)->bind(*parse_prefix("10.1.0.0/16"), 0, clock.mono()));
+  keeper.unbound(0, *parse_prefix("10.2.0.0/16"));
+  keeper.drained("nyc", false, "an operator");
+  seen.needs_all = true;
+  (void)desk->tick();
+  keeper.tick();
+  BOOST_TEST(std::ranges::count(seen.put.bindings, true, &director::StoredChange::gone) == 2);
+  BOOST_TEST(std::ranges::count(seen.put.bindings, false, &director::StoredChange::gone) == 1);
+  BOOST_TEST(std::ranges::count(seen.put.drains, true, &director::StoredDrain::gone) == 1);
 }
 
 BOOST_AUTO_TEST_CASE(what_was_restored_and_is_forgotten_goes_from_the_store) {
