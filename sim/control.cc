@@ -113,7 +113,8 @@ void Control::sessions(const std::vector<const master::SlaveState*>& slaves) {
   judge_.sessions(host_, std::move(live));
 }
 
-void Control::finished(const race::FinishedRace& race) {
+/// Directors learn from the first word, statistics from the last one.
+void Control::told(const race::FinishedRace& race) {
   if (!race.verdict || race.shadow) return;
   judge_.verdict(host_, race.id, names_.at(race.verdict->winner),
                  race.verdict->certainty == race::Certainty::certain);

@@ -65,7 +65,9 @@ class Control final : private master::RaceObserver {
    private:
     const Host& host_;  // NOLINT(*-ref-data-members)
   };
-  void finished(const race::FinishedRace& race) override;
+  void settled(const race::FinishedRace& race) override { told(race); }
+  void finished(const race::FinishedRace& race) override { told(race); }
+  void told(const race::FinishedRace& race);
   void turn();
   void tick();
   void look();

@@ -215,6 +215,7 @@ class Judge final : public Witness {
     std::uint64_t first = 0;  // the number of its first order's datagram
     RefTime began{};
     bool for_nobody = false;  // its client had closed the port before
+    bool judged = false;      // by its master, once at least
   };
   /// When a race started, to forget it in time.
   struct Started {

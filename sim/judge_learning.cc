@@ -27,13 +27,14 @@ void Judge::add_directors(std::vector<std::optional<Directed>> services) {
 // ---- verdicts
 
 void Judge::verdict(const Host& host, std::uint64_t id, const std::string& winner, bool certain) {
-  ++counters_.verdicts;
-  const Master& master = of(host);
+  Master& master = of(host);
   const auto race = master.races.find(id);
   if (race == master.races.end() || !asks_.holds(race->second.ask))
     return breach("verdict: {} judges a race that it did not run", host.name());
+  const bool again = std::exchange(race->second.judged, true);
+  if (!again) ++counters_.verdicts;
   if (!certain) return;
-  ++counters_.certain;
+  if (!again) ++counters_.certain;
   const OrderRecord* first = nullptr;
   const OrderRecord* said = nullptr;
   for (const OrderIndex i : asks_[race->second.ask].orders) {
@@ -47,7 +48,7 @@ void Judge::verdict(const Host& host, std::uint64_t id, const std::string& winne
   world_.trace.line(world_.now(), "{}: race {:x}: {} has won, certainly", host.name(), id, winner);
   if (said->reached != RefTime::max() && said->reached <= first->reached) return;
   if (misled(asks_[race->second.ask], race->second, *first)) {
-    ++counters_.misled;
+    if (!again) ++counters_.misled;
     return;
   }
   breach("verdict: {} is certain that {} has won for {}, which is not true", host.name(), winner,
