@@ -67,6 +67,18 @@ void Attacker::attack() {
   after(Nanos(static_cast<std::int64_t>(pause)), [this] { attack(); });
 }
 
+Attacker::Counters& Attacker::Counters::operator+=(const Counters& o) {
+  spoofed += o.spoofed;
+  replayed += o.replayed;
+  changed += o.changed;
+  made_up += o.made_up;
+  pestered += o.pestered;
+  flooded += o.flooded;
+  answers += o.answers;
+  errors += o.errors;
+  return *this;
+}
+
 /// A burst of queries that seem to come from one network, the victim's.
 void Attacker::spoof() {
   const auto burst = 1 + random_.next() % 60;

@@ -35,6 +35,7 @@ class Attacker final : public Host, public Witness {
   struct Counters {
     std::uint64_t spoofed = 0, replayed = 0, changed = 0, made_up = 0, pestered = 0, flooded = 0, answers = 0,
                   errors = 0;
+    Counters& operator+=(const Counters& o);
   };
   struct Flood {
     Nanos length;

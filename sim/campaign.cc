@@ -1,11 +1,17 @@
 #include "sim/campaign.hh"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <condition_variable>
+#include <csignal>
 #include <ctime>
 #include <exception>
 #include <limits>
 #include <mutex>
+#include <string_view>
 #include <thread>
 
 namespace flagfall::sim {
@@ -66,6 +72,7 @@ class Runner {
     ScenarioOptions world = options_.world;
     world.seed = seed;
     world.text = false;
+    now_playing(seed);
     try {
       return play(world, data_);
     } catch (const std::exception& e) {  // what a core throws is a broken promise as well
@@ -85,7 +92,37 @@ class Runner {
   CampaignResult result_;
 };
 
+thread_local std::uint64_t played_here = 0;
+
+/// In a signal handler: nothing but write(2).
+void name_the_seed(int signal) {
+  std::array<char, 128> text{};
+  auto put = [at = text.begin()](std::string_view piece) mutable {
+    at = std::ranges::copy(piece, at).out;
+  };
+  std::array<char, 20> digits{};
+  const auto end = std::to_chars(digits.begin(), digits.end(), played_here).ptr;
+  const std::string_view seed(digits.data(), static_cast<std::size_t>(end - digits.data()));
+  put("seed ");
+  put(seed);
+  put(": crashed\nreplay it with: scripts/campaign --seed ");
+  put(seed);
+  put(" --trace\n");
+  (void)!::write(STDERR_FILENO, text.data(), std::char_traits<char>::length(text.data()));
+  (void)std::signal(signal, SIG_DFL);
+  (void)std::raise(signal);
+}
+
 }  // namespace
+
+void now_playing(std::uint64_t seed) {
+  played_here = seed;
+}
+
+void name_seeds_of_crashes() {
+  for (const int signal : {SIGABRT, SIGSEGV, SIGFPE})
+    if (std::signal(signal, name_the_seed) != SIG_DFL) (void)std::signal(signal, SIG_DFL);
+}
 
 void CampaignTotals::add(const Outcome& o) {
   ++worlds;
@@ -102,6 +139,8 @@ void CampaignTotals::add(const Outcome& o) {
   told += o.judge.told;
   survived += o.judge.survived;
   misled += o.judge.misled;
+  attacks += o.attacks;
+  network += o.network;
   for (std::size_t i = 0; i < o.faults.size(); ++i) worlds_with.at(i) += o.faults.at(i) > 0 ? 1 : 0;
 }
 

@@ -27,6 +27,8 @@ struct CampaignTotals {
   std::uint64_t worlds = 0, events = 0, asks = 0, races = 0, orders = 0, fired = 0, gave_up = 0, replays = 0,
                 echoed = 0, verdicts = 0, certain = 0, told = 0, survived = 0, misled = 0;
   std::array<std::uint64_t, kFaultNames.size()> worlds_with{};
+  Attacker::Counters attacks;
+  NetworkCounters network;
   double cpu_seconds = 0;  // of all threads
 
   void add(const Outcome& outcome);
@@ -50,6 +52,11 @@ struct CampaignResult {
   std::optional<BrokenWorld> broken;  // the lowest seed
   double seconds = 0;                 // by the wall clock
 };
+
+/// A core that crashes in this thread does so in the world of this seed.
+void now_playing(std::uint64_t seed);
+/// From now on a crash (a failed assertion, too) names the seed on stderr before the process ends.
+void name_seeds_of_crashes();
 
 /// `progress` is called now and then, from the calling thread.
 CampaignResult run_campaign(const CampaignOptions& options, const ServedData& data,

@@ -68,7 +68,7 @@ class Host : public Receiver, public StreamUser {
   /// CLOCK_REALTIME is set behind chronyd's back (`date -s`).
   void step_clock(Nanos by);
   /// chronyd's answer to a datagram at its command port; empty when there is none.
-  [[nodiscard]] std::vector<std::uint8_t> ask_chronyd(Bytes request) const;
+  [[nodiscard]] virtual std::vector<std::uint8_t> ask_chronyd(Bytes request) const;
 
   /// By this host's clock; not when the process has gone by then.
   template <class F>

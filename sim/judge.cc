@@ -39,6 +39,8 @@ double ms(Nanos n) {
 
 /// Clocks are integers of nanoseconds, rounded here and there.
 constexpr Nanos kRounding = std::chrono::microseconds(2);
+/// So long after its instant what was to become of an order has.
+constexpr Nanos kLost = std::chrono::seconds(2);
 /// What has waited in a host that stood still is dealt with after so long.
 constexpr Nanos kAfterPause = std::chrono::milliseconds(100);
 
@@ -111,6 +113,7 @@ void Judge::exported(const net::SealKey& key, const Host& host) {
 void Judge::session_over(const net::SealKey& key) {
   Session& session = sessions_[key];
   session.over = true;
+  session.over_at = world_.now();
   for (OrderRecord& o : orders_)
     if (o.session == &session && o.arrived &&
         session.slave->just_paused(promises_.slave_queue).value_or(world_.now()) - o.arrived_at <=
@@ -348,6 +351,19 @@ bool Judge::excused(const OrderRecord& o) const {
       return s.host->life() != o.life || !s.host->running() || world_.now() < fires_before(o) ||
              s.host->just_paused(kAfterPause);
   return false;
+}
+
+/// Each order, when its slave has had the time: it was sent, or there is a reason.
+void Judge::look_for_lost_orders() {
+  checked_ = std::max(checked_, orders_.first());
+  for (; checked_ < orders_.size() && orders_[checked_].instant + kLost < world_.now(); ++checked_) {
+    const OrderRecord& o = orders_[checked_];
+    if (o.fired || excused(o)) continue;
+    for (const Slave& s : slaves_)
+      if (s.host->id() == o.slave)
+        breach("order: {} took an order for {} and neither sent nor refused it", s.host->name(),
+               to_string(asks_.holds(o.ask) ? asks_[o.ask].from : Endpoint{}));
+  }
 }
 
 bool Judge::excused(const Ask& ask) const {

@@ -173,6 +173,7 @@ class Judge final : public Witness {
     const Host* slave = nullptr;
     unsigned master_life = 0, slave_life = 0;
     bool over = false;  // for the slave
+    RefTime over_at;
     std::unique_ptr<net::Opener> opener;
     std::optional<std::uint32_t> id;  // as its order datagrams say
   };
@@ -263,6 +264,7 @@ class Judge final : public Witness {
   void fired(Slave& slave, OrderIndex index, const Packet& packet);
   void echoed(Slave& slave, OrderIndex index, const Packet& packet);
   void reached(const Flight& flight);
+  void look_for_lost_orders();
   [[nodiscard]] bool misled(const Ask& ask, const Race& race, const OrderRecord& first) const;
   /// How long a master may not race this question again.
   [[nodiscard]] Nanos retry_window(const Master& master, const Ask& ask) const;
@@ -286,6 +288,7 @@ class Judge final : public Witness {
   std::vector<Slave> slaves_;
   Window<Ask> asks_;
   Window<OrderRecord> orders_;
+  OrderIndex checked_ = 0;  // until here it is known what became of each
   std::unordered_map<std::string, AskId> ask_of_;
   std::unordered_map<std::string, OrderDatagram> datagrams_;  // by key and clear header
   std::deque<std::pair<RefTime, std::string>> sent_datagrams_;

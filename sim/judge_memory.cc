@@ -7,6 +7,7 @@ namespace flagfall::sim {
 
 /// Each part before what it points at: a query, datagrams, races, and then orders.
 void Judge::forget() {
+  look_for_lost_orders();
   const RefTime horizon = world_.now() - promises_.memory;
   while (!asks_.empty() && asks_.front().asked < horizon) {
     for (const std::uint64_t packet : asks_.front().direct) flights_.erase(packet);
@@ -24,6 +25,10 @@ void Judge::forget() {
       const auto raced = master.raced.find(old.question);
       if (raced != master.raced.end() && raced->second.first == old.when) master.raced.erase(raced);
     }
+  // No order of theirs is left by then.
+  std::erase_if(sessions_, [&](const auto& entry) {
+    return entry.second.over && entry.second.over_at < horizon - promises_.memory;
+  });
   // An instant may lie a little before its query when a host was busy.
   while (!orders_.empty() && orders_.front().instant < horizon - std::chrono::seconds(1)) {
     flights_.erase(orders_.front().answer);

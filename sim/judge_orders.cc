@@ -48,8 +48,10 @@ void Judge::orders_sent(Master& master, Slave& slave, const Packet& packet) {
   if (session->master_life != master.host->life())
     return breach("seal: {} uses a key of its former life", master.host->name());
   const std::string nonce = nonce_of(session->key, packet);
+  const auto [at, fresh] = datagrams_.try_emplace(nonce);
+  if (!fresh) return breach("seal: {} used a nonce twice", master.host->name());
   sent_datagrams_.emplace_back(world_.now(), nonce);
-  OrderDatagram& datagram = datagrams_[nonce];
+  OrderDatagram& datagram = at->second;
   datagram.bytes = packet.data;
   datagram.number = packet.number;
   datagram.life = session->slave_life;

@@ -49,6 +49,18 @@ void print_totals(const CampaignResult& r) {
       "{} verdicts, {} of them certain ({} misled); {} answers of directors; {} bindings "
       "and drains survived restarts\n",
       t.verdicts, t.certain, t.misled, t.told, t.survived);
+  const auto& a = t.attacks;
+  fmt::print(
+      "attacks: {} queries spoofed, {} datagrams of floods, {} replayed, {} changed, {} made up, {} answers "
+      "and "
+      "{} ICMP errors forged, {} connections\n",
+      a.spoofed, a.flooded, a.replayed, a.changed, a.made_up, a.answers, a.errors, a.pestered);
+  const auto& n = t.network;
+  fmt::print("network: {} datagrams, {} doubled, {} held back", n.sent, n.duplicated, n.reordered);
+  for (std::size_t i = 0; i < n.lost.size(); ++i)
+    fmt::print(", {} {}", n.lost.at(i), flagfall::sim::kLossNames.at(i));
+  fmt::print("; {} of {} ICMP errors arrived; {} segments sent again\n", n.icmp_arrived, n.icmp_sent,
+             n.retransmitted);
   for (std::size_t i = 0; i < kFaultNames.size(); ++i)
     fmt::print("  {:<18} in {:3.0f} % of the worlds{}\n", kFaultNames.at(i), 100 * t.share(i),
                t.share(i) < 0.2 ? ": LESS THAN A FIFTH" : "");
@@ -72,6 +84,15 @@ void print_json(const CampaignResult& r) {
                         {"misled", t.misled},
                         {"directed", t.told},
                         {"survived", t.survived},
+                        {"attacks",
+                         {{"spoofed", t.attacks.spoofed},
+                          {"flooded", t.attacks.flooded},
+                          {"replayed", t.attacks.replayed},
+                          {"changed", t.attacks.changed},
+                          {"made_up", t.attacks.made_up},
+                          {"forged_answers", t.attacks.answers},
+                          {"forged_errors", t.attacks.errors},
+                          {"connections", t.attacks.pestered}}},
                         {"events_per_second", t.events_per_second()},
                         {"broken", nullptr}};
   for (std::size_t i = 0; i < kFaultNames.size(); ++i) out["faults"][kFaultNames.at(i)] = t.share(i);
@@ -87,13 +108,16 @@ void print_json(const CampaignResult& r) {
 int campaign(const Arguments& a) {
   const auto data = flagfall::sim::serve_sample_zone();
   const bool terminal = isatty(STDERR_FILENO) == 1;
+  // First: whoever ends this process leaves the seeds behind.
+  fmt::print("seeds from {} on\n", a.campaign.from);
+  (void)std::fflush(stdout);
+  flagfall::sim::name_seeds_of_crashes();
   const CampaignResult r = run_campaign(a.campaign, data, [&](const CampaignTotals& t) {
     if (terminal)
       fmt::print(stderr, "\r{} of {} worlds, {:.0f} events a second and core ", t.worlds, a.campaign.seeds,
                  t.events_per_second());
   });
   if (terminal) fmt::print(stderr, "\r\033[K");
-  fmt::print("seeds from {} on\n", a.campaign.from);
   if (r.broken) print_broken(*r.broken);
   // Worlds after the broken one may or may not have been played: their sums would differ from run to run.
   if (!r.broken) print_totals(r);

@@ -21,6 +21,20 @@ std::size_t octets_of(const Packet& packet) {
 
 }  // namespace
 
+NetworkCounters& NetworkCounters::operator+=(const NetworkCounters& o) {
+  sent += o.sent;
+  arrived += o.arrived;
+  duplicated += o.duplicated;
+  reordered += o.reordered;
+  retransmitted += o.retransmitted;
+  cuts += o.cuts;
+  splits += o.splits;
+  icmp_sent += o.icmp_sent;
+  icmp_arrived += o.icmp_arrived;
+  for (std::size_t i = 0; i < lost.size(); ++i) lost.at(i) += o.lost.at(i);
+  return *this;
+}
+
 Network::Network(EventQueue& queue, Trace& trace, std::uint64_t seed, std::size_t sites)
     : queue_(queue),
       trace_(trace),

@@ -118,6 +118,8 @@ struct NetworkCounters {
   std::uint64_t sent = 0, arrived = 0, duplicated = 0, reordered = 0, retransmitted = 0, cuts = 0, splits = 0;
   std::uint64_t icmp_sent = 0, icmp_arrived = 0;
   std::array<std::uint64_t, kLossNames.size()> lost{};
+
+  NetworkCounters& operator+=(const NetworkCounters& o);
 };
 
 class Network {

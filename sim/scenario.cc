@@ -90,9 +90,11 @@ class Play {
   }
 
  private:
-  void play_until(RefTime end) {
+  void play_until(RefTime end) try {
     while (!judge_.broken() && world_.queue.step(end))
       if (world_.queue.done() > kMostEvents) judge_.accuse("ceiling: the events do not end");
+  } catch (const std::exception& e) {  // what a core throws is a broken promise as well
+    judge_.accuse(std::string("exception: ") + e.what());
   }
 
   static LearningPlan::Who learners(const ScenarioOptions& options) {

@@ -195,6 +195,12 @@ BOOST_AUTO_TEST_CASE(a_slave_that_sends_from_another_address_is_found) {
 BOOST_AUTO_TEST_CASE(a_slave_that_sends_after_the_instant_is_found) {
   must_be_found(with_slave<mutants::SendsLate>, "after the instant");
 }
+BOOST_AUTO_TEST_CASE(a_slave_that_loses_orders_is_found) {
+  must_be_found(with_slave<mutants::LosesOrders>, "neither sent nor refused it");
+}
+BOOST_AUTO_TEST_CASE(a_slave_that_believes_its_clock_is_found) {
+  must_be_found(with_slave<mutants::BelievesItsClock>, "is wrong by");
+}
 BOOST_AUTO_TEST_CASE(a_slave_that_fires_replays_is_found) {
   must_be_found(with_slave<mutants::FiresReplays>, "twice for one order");
 }

@@ -2,6 +2,7 @@
 // judge must find every one, or the campaign proves nothing.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <string>
@@ -50,6 +51,27 @@ class SendsFromItself : public SlaveHost {
     SlaveHost::transmit(shot, wrong, answer);
   }
   Rarely now_;
+};
+
+/// An order in fifty is forgotten.
+class LosesOrders : public SlaveHost {
+  using SlaveHost::SlaveHost;
+  void transmit(const slave::Shot& shot, const Endpoint& source, Bytes answer) override {
+    if (!now_()) SlaveHost::transmit(shot, source, answer);
+  }
+  Rarely now_;
+};
+
+/// A clock tracker that takes chronyd's estimate for the truth: root delay and root dispersion are no part of
+/// its bound.
+class BelievesItsClock : public SlaveHost {
+  using SlaveHost::SlaveHost;
+  [[nodiscard]] std::vector<std::uint8_t> ask_chronyd(Bytes request) const override {
+    std::vector<std::uint8_t> reply = SlaveHost::ask_chronyd(request);
+    constexpr std::size_t kRootDelay = 92, kLastInterval = 100;  // in a tracking reply
+    if (reply.size() > kLastInterval) std::fill(reply.begin() + kRootDelay, reply.begin() + kLastInterval, 0);
+    return reply;
+  }
 };
 
 /// A transmit thread whose timer is libevent's.
