@@ -97,9 +97,7 @@ thread_local std::uint64_t played_here = 0;
 /// In a signal handler: nothing but write(2).
 void name_the_seed(int signal) {
   std::array<char, 128> text{};
-  auto put = [at = text.begin()](std::string_view piece) mutable {
-    at = std::ranges::copy(piece, at).out;
-  };
+  auto put = [at = text.begin()](std::string_view piece) mutable { at = std::ranges::copy(piece, at).out; };
   std::array<char, 20> digits{};
   const auto end = std::to_chars(digits.begin(), digits.end(), played_here).ptr;
   const std::string_view seed(digits.data(), static_cast<std::size_t>(end - digits.data()));

@@ -47,7 +47,6 @@ class Chronyd {
   [[nodiscard]] const ChronydQuality& quality() const { return quality_; }
 
  private:
-  struct Figures;
   ChronydQuality quality_;
   SeededRandom random_;
   bool measured_ = false;

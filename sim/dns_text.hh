@@ -42,5 +42,9 @@ struct AnswerText {
 std::optional<AnswerText> read_answer(Bytes packet);
 /// The octets of the question of a query or a response; empty when it has none.
 Bytes question_of(Bytes packet);
+/// Octets as a key of tables.
+inline std::string key_text(Bytes octets) {
+  return std::string(as_text(octets));
+}
 
 }  // namespace flagfall::sim

@@ -13,7 +13,6 @@ Host::Host(World& world, HostId id, SiteId site, std::string name, const HostClo
            const ChronydQuality& chronyd)
     : world_(world),
       id_(id),
-      site_(site),
       name_(std::move(name)),
       clock_(clock),
       chronyd_(chronyd, world.fork(name_ + " chronyd")),

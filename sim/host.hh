@@ -57,7 +57,6 @@ class Host : public Receiver, public StreamUser {
   /// How often its process was started.
   [[nodiscard]] unsigned life() const { return life_; }
   [[nodiscard]] HostId id() const { return id_; }
-  [[nodiscard]] SiteId site() const { return site_; }
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] HostClock& clock() { return clock_; }
   [[nodiscard]] const HostClock& clock() const { return clock_; }
@@ -115,7 +114,6 @@ class Host : public Receiver, public StreamUser {
   }
 
   HostId id_;
-  SiteId site_;
   std::string name_;
   HostClock clock_;
   bool powered_ = true;

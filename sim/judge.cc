@@ -5,13 +5,9 @@
 namespace flagfall::sim {
 namespace {
 
-std::string text(Bytes bytes) {
-  return std::string(as_text(bytes));
-}
-
 /// The question in lower case: name and type.
 std::string folded(Bytes question) {
-  std::string out = text(question);
+  std::string out = key_text(question);
   for (char& c : out)
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c | 0x20);
   return out;
@@ -21,7 +17,7 @@ std::string readable(Bytes question) {
   std::string out;
   for (std::size_t i = 0; i < question.size() && question[i] != 0; i += std::size_t{question[i]} + 1) {
     if (!out.empty()) out += '.';
-    out += text(question.subspan(i + 1, question[i]));
+    out += key_text(question.subspan(i + 1, question[i]));
   }
   return out;
 }
@@ -30,7 +26,8 @@ std::string readable(Bytes question) {
 std::string ask_key(const Endpoint& client, Bytes dns) {
   const Bytes question = question_of(dns);
   if (question.empty()) return {};
-  return text(client.ip.bytes()) + std::to_string(client.port) + '/' + text(dns.first(2)) + text(question);
+  return key_text(client.ip.bytes()) + std::to_string(client.port) + '/' + key_text(dns.first(2)) +
+         key_text(question);
 }
 
 double ms(Nanos n) {
@@ -338,7 +335,6 @@ bool Judge::failed(std::uint64_t packet) const {
   return flights_.at(packet).fate != Flight::Fate::arrived;
 }
 
-/// A client may give up at any moment, when it believes an ICMP error.
 RefTime Judge::fires_before(const OrderRecord& o) const {
   return std::max(o.instant, o.arrived_at) + promises_.max_error + promises_.wake_up + promises_.slave_queue;
 }
@@ -348,6 +344,7 @@ bool Judge::excused(const OrderRecord& o) const {
   if (o.fired) return failed(o.answer);
   for (const Slave& s : slaves_)
     if (s.host->id() == o.slave)
+      // A client may give up before the instant, when it believes an ICMP error.
       return s.host->life() != o.life || !s.host->running() || world_.now() < fires_before(o) ||
              s.host->just_paused(kAfterPause);
   return false;

@@ -6,13 +6,9 @@
 namespace flagfall::sim {
 namespace {
 
-std::string text(Bytes bytes) {
-  return std::string(as_text(bytes));
-}
-
 /// What may never come twice under one key.
 std::string nonce_of(const net::SealKey& key, const Packet& packet) {
-  return text(key) + text(Bytes(packet.data).first(net::kSealHeader));
+  return key_text(key) + key_text(Bytes(packet.data).first(net::kSealHeader));
 }
 
 }  // namespace
@@ -112,7 +108,7 @@ bool Judge::race_started(Master& master, AskId id, const wire::Order& order) {
            *over);
     return false;
   }
-  const std::string question = text(order.client.ip.bytes()) + ask.name;
+  const std::string question = key_text(order.client.ip.bytes()) + ask.name;
   master.started.push_back({world_.now(), order.race, question});
   const auto [at, fresh] = master.raced.try_emplace(question, world_.now(), id);
   auto& [when, last] = at->second;

@@ -41,7 +41,6 @@ class LearningPlan {
   };
   LearningPlan(std::uint64_t seed, Who who);
 
-  [[nodiscard]] bool learns() const { return learns_; }
   [[nodiscard]] bool directs() const { return directs_; }
   /// No client asks again within 400 ms, and the operators know it.
   [[nodiscard]] bool patient() const { return patient_; }

@@ -122,10 +122,6 @@ void MasterHost::log(const master::RaceRecord& record) noexcept {
   process_->control->ring().log(record);
 }
 
-const master::RequestCounters* MasterHost::requests() const {
-  return process_ ? &process_->requests.counters() : nullptr;
-}
-
 // ---- queries
 
 bool MasterHost::listens(const Endpoint& at) const {

@@ -55,7 +55,6 @@ class MasterHost : public Host, protected master::RequestOutput, protected maste
 
   /// For `how_long` the process does nothing; what comes waits.
   void stall(Nanos how_long);
-  [[nodiscard]] const master::RequestCounters* requests() const;
   /// Of the process that runs, for operators; null: there is none, or it learns nothing.
   [[nodiscard]] Control* control_desk();
   [[nodiscard]] Disk& disk() { return disk_; }

@@ -214,7 +214,6 @@ void Network::send_icmp(HostId from, IcmpError error) {
   if (trace_.wanted())
     trace_.line(queue_.now(), "#{} ICMP {}/{} of {} for {}: about #{}", error.number, error.type, error.code,
                 to_string(error.offender), to_string(error.source), error.about);
-  for (Witness* w : witnesses_) w->icmp_sent(error);
   const auto to = host_of(error.source.ip);
   if (!to) return;
   const auto travel = icmp_travel(hosts_[from].site, hosts_[*to].site, error.quoted.size() + kIcmpOverhead);

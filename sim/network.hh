@@ -106,7 +106,6 @@ class Witness {
   virtual void packet_sent(const Packet& packet) = 0;
   virtual void packet_arrived(const Packet& packet, HostId at) = 0;
   virtual void packet_lost(const Packet& packet, Loss why) = 0;
-  virtual void icmp_sent(const IcmpError& /*error*/) {}
 
  protected:
   Witness() = default;

@@ -23,7 +23,7 @@ constexpr Nanos kSettle = seconds(25);
 constexpr Nanos kPatience = seconds(150);
 /// Within 5 s of a loss a slave races again, and may lose its session once more meanwhile.
 constexpr Nanos kBack = seconds(15);
-/// Later than this after a fault, slaves are back (issue: within 5 s), queries are answered.
+/// Queries and faults begin: clocks are measured and sessions made.
 constexpr Nanos kWarmUp = seconds(4);
 /// A clock that walks changes its rate by up to kWalk every second: chronyd measures it often enough that it
 /// has not left kWander by then, leap seconds and pauses included.

@@ -88,10 +88,6 @@ void SlaveHost::process_gone() {
   process_.reset();
 }
 
-const slave::OrderCounters* SlaveHost::counters() const {
-  return process_ ? &process_->desk.counters() : nullptr;
-}
-
 std::size_t SlaveHost::racing() const {
   if (!process_) return 0;
   return static_cast<std::size_t>(std::ranges::count_if(

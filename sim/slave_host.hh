@@ -50,7 +50,6 @@ class SlaveHost : public Host {
   void stream_bytes(StreamId id, Bytes bytes) override;
   void stream_closed(StreamId id, const std::string& why) override;
 
-  [[nodiscard]] const slave::OrderCounters* counters() const;
   /// Links that are registered and race.
   [[nodiscard]] std::size_t racing() const;
 

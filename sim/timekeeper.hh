@@ -17,7 +17,6 @@ class Timekeeper {
     poll();
   }
   [[nodiscard]] const clocksync::RefMap& map() const { return tracker_.map(); }
-  [[nodiscard]] RefTime ref() const { return map().to_ref(host_.mono()); }
 
  private:
   [[nodiscard]] clocksync::ClockPair clocks() const {
