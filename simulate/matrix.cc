@@ -8,31 +8,24 @@
 #include <unordered_set>
 
 #include "director/whole_file.hh"
+#include "simulate/fields.hh"
 
 namespace flagfall::simulate {
 namespace {
-
-constexpr std::string_view kBlank = " \t\r";
-
-std::string_view trimmed(std::string_view text) {
-  const auto from = text.find_first_not_of(kBlank);
-  if (from == std::string_view::npos) return {};
-  return text.substr(from, text.find_last_not_of(kBlank) - from + 1);
-}
 
 void split(std::string_view line, std::vector<std::string_view>& out) {
   out.clear();
   if (line.find(',') != std::string_view::npos) {
     for (std::size_t from = 0;;) {
       const auto comma = line.find(',', from);
-      out.push_back(trimmed(line.substr(from, comma == std::string_view::npos ? comma : comma - from)));
+      out.push_back(field(line.substr(from, comma == std::string_view::npos ? comma : comma - from)));
       if (comma == std::string_view::npos) return;
       from = comma + 1;
     }
   }
   for (std::size_t at = line.find_first_not_of(kBlank); at != std::string_view::npos;) {
     const auto end = line.find_first_of(kBlank, at);
-    out.push_back(line.substr(at, end == std::string_view::npos ? end : end - at));
+    out.push_back(field(line.substr(at, end == std::string_view::npos ? end : end - at)));
     at = end == std::string_view::npos ? end : line.find_first_not_of(kBlank, end);
   }
 }
@@ -79,9 +72,9 @@ class Reader {
   }
 
   [[nodiscard]] std::optional<Error> bad_name(std::string_view text) const {
-    const auto odd = [](unsigned char c) { return c < 0x21 || c == 0x7f; };
+    const auto odd = [](unsigned char c) { return c == ' ' || no_letter(c); };
     if (!text.empty() && text.size() <= kMostName && std::ranges::none_of(text, odd)) return std::nullopt;
-    return wrong(fmt::format("a name has 1 to {} characters, and no blank", kMostName));
+    return wrong(fmt::format("a name has 1 to {} characters, and no blank or quote", kMostName));
   }
 
   Status header() {
@@ -151,6 +144,7 @@ class Reader {
 
 Result<Matrix> parse_matrix(std::string_view text, const std::string& name) {
   Reader reader(name);
+  text = without_mark(text);
   while (!text.empty()) {
     const auto end = text.find('\n');
     if (const Status good = reader.line(text.substr(0, end)); !good) return Error{good.error()};

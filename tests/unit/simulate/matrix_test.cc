@@ -42,7 +42,29 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_is_said_with_its_line) {
   BOOST_TEST(error("ms a a\nx 1 2\n") == "f:1: column 'a' twice");
   BOOST_TEST(error("ms a b\nx 1 2\nx 1 2\n") == "f:3: row 'x' twice");
   BOOST_TEST(error("ms a b\nx 1 2\n\nms a c\nx 1 2\n").starts_with("f:4: other columns"));
+  BOOST_TEST(error("ms,\"a,b\"\nx,1\n") == "f:1: a name has 1 to 64 characters, and no blank or quote");
   BOOST_TEST(error("ms a\n\n").starts_with("f:2: names of columns, and no row"));
+}
+
+BOOST_AUTO_TEST_CASE(a_spreadsheets_quotes_and_mark_are_no_part_of_names_and_figures) {
+  const auto read =
+      parse_matrix("\xef\xbb\xbf\"ms\",\"fra\",\"iad\"\r\n\"berlin\",\"12.5\", \"98\"\r\n", "f");
+  BOOST_REQUIRE(read.ok());
+  BOOST_TEST(read->columns == (std::vector<std::string>{"fra", "iad"}), boost::test_tools::per_element());
+  BOOST_TEST(read->rows.front() == "berlin");
+  BOOST_TEST(read->at(0, 0, 1) == 98);
+  const auto figures = parse_matrix(
+      "\xef\xbb\xbf"
+      "0 1\n1 0\n",
+      "f");
+  BOOST_REQUIRE(figures.ok());
+  BOOST_TEST(figures->rows.size() == 2U);
+  const auto places =
+      parse_places("\xef\xbb\xbfsite,\"fra\",\"50\",8\n\"client\",\"new york\",40,-74\n", "p");
+  BOOST_REQUIRE(places.ok());
+  BOOST_TEST(places->sites.front().name == "fra");
+  BOOST_TEST(places->clients.front().name == "new york");
+  BOOST_TEST(parse_places("site,\"a,1\",0\n", "p").error().starts_with("p:1: a name has"));
 }
 
 BOOST_AUTO_TEST_CASE(another_file_must_have_the_same_rows_and_columns) {
