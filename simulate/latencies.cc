@@ -101,6 +101,11 @@ class OfPlaces final : public Latencies {
 
 Result<std::unique_ptr<Latencies>> of_matrix(Matrix matrix, const std::vector<std::size_t>& sites,
                                              const Places* coordinates) {
+  if (sites.empty()) return Error{"the matrix has no sites"};
+  if (sites.size() > kMostSites)
+    return Error{
+        fmt::format("the matrix has {} sites, and more than {} cannot be played: choose some by --site",
+                    sites.size(), kMostSites)};
   auto out = std::make_unique<OfMatrix>();
   std::unordered_map<std::string, std::size_t> row_of;
   for (std::size_t i = 0; i < matrix.rows.size(); ++i) row_of.emplace(matrix.rows[i], i);

@@ -1,7 +1,9 @@
 #include "simulate/matrix.hh"
 
 #include <boost/test/unit_test.hpp>
+#include <numeric>
 
+#include "simulate/latencies.hh"
 #include "simulate/places.hh"
 
 using namespace flagfall;
@@ -65,6 +67,31 @@ BOOST_AUTO_TEST_CASE(a_spreadsheets_quotes_and_mark_are_no_part_of_names_and_fig
   BOOST_TEST(places->sites.front().name == "fra");
   BOOST_TEST(places->clients.front().name == "new york");
   BOOST_TEST(parse_places("site,\"a,1\",0\n", "p").error().starts_with("p:1: a name has"));
+}
+
+BOOST_AUTO_TEST_CASE(more_columns_rows_or_sites_than_the_most_are_refused) {
+  const auto figures = [](std::size_t count, const char* between) {
+    std::string out = "1";
+    for (std::size_t i = 1; i < count; ++i) out += between + std::string("1");
+    return out + '\n';
+  };
+  for (const char* between : {" ", ","}) {
+    BOOST_TEST(parse_matrix(figures(kMostColumns, between), "f").ok());
+    BOOST_TEST(parse_matrix(figures(kMostColumns + 1, between), "f").error() ==
+               "f:1: more than 16384 columns");
+    BOOST_TEST(
+        parse_matrix(std::string("ms a\nx") + between + figures(kMostColumns + 1, between), "f").error() ==
+        "f:2: more than 16384 columns");
+  }
+  BOOST_TEST(parse_matrix(figures(kMostRows, "\n"), "f").ok());
+  BOOST_TEST(parse_matrix(figures(kMostRows + 1, "\n"), "f").error() == "f:1000001: more than 1000000 rows");
+  for (const std::size_t sites : {kMostSites, kMostSites + 1}) {
+    std::vector<std::size_t> all(sites);
+    std::iota(all.begin(), all.end(), std::size_t{0});
+    const auto world = of_matrix(*parse_matrix(figures(sites, " "), "f"), all, nullptr);
+    BOOST_TEST(world.ok() == (sites == kMostSites));
+    if (!world) BOOST_TEST(world.error().starts_with("the matrix has 4097 sites, and more than 4096"));
+  }
 }
 
 BOOST_AUTO_TEST_CASE(another_file_must_have_the_same_rows_and_columns) {
