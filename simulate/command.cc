@@ -5,147 +5,24 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <fstream>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <numeric>
 
-#include "common/config/types.hh"
 #include "simulate/report.hh"
 #include "simulate/run.hh"
 #include "simulate/svg.hh"
+#include "simulate/words.hh"
+#include "simulate/world.hh"
 
 namespace flagfall::simulate {
 namespace {
 
-struct Words {
-  std::vector<std::string> matrix;
-  std::string places;
-  std::string invented;
-  std::vector<std::string> site_names;
-  std::size_t sites = 10;
-  std::vector<std::string> policies{"race"};
-  std::string delay = "auto";
-  std::string at_most = "150ms";
-  std::string period = "1h";
-  std::string warm_up = "1h";
-  std::vector<std::string> delays, clock_errors;
-  std::string clock_error = "0.3ms";
-  std::string remember;
-  bool json = false;
-  std::string svg;
-  Options options;
-};
-
 int fail(const std::string& text, int status = 1) {
   std::cerr << "flagfall simulate: " << text << '\n';
   return status;
-}
-
-Result<std::vector<std::size_t>> choose_sites(const Words& words, const Matrix& matrix) {
-  std::vector<std::size_t> out;
-  for (const std::string& name : words.site_names) {
-    const auto at = std::ranges::find(matrix.columns, name);
-    if (at == matrix.columns.end())
-      return Error{fmt::format("--site {}: the matrix has no such column", name)};
-    const auto column = static_cast<std::size_t>(at - matrix.columns.begin());
-    if (std::ranges::find(out, column) == out.end()) out.push_back(column);
-  }
-  if (!out.empty()) return out;
-  out.resize(matrix.columns.size());
-  std::iota(out.begin(), out.end(), std::size_t{0});
-  // Of a matrix of sites by clients all columns are sites; of one of all by all, so many by lot.
-  if (matrix.rows != matrix.columns) return out;
-  SeededRandom lots(words.options.seed ^ 0x5173'5000U);
-  const std::size_t many = std::min(words.sites, out.size() - 1);
-  for (std::size_t i = 0; i < many; ++i) std::swap(out[i], out[i + lots.next() % (out.size() - i)]);
-  out.resize(many);
-  return out;
-}
-
-/// A count from 1 to `most`; 0: it is none.
-std::size_t count_of(std::string_view text, std::size_t most) {
-  std::size_t value = 0;
-  const auto [at, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc() && at == text.data() + text.size() && value <= most ? value : 0;
-}
-
-Result<Places> invent(const Words& words) {
-  const std::string_view text = words.invented;
-  const auto x = text.find('x');
-  const std::size_t sites = count_of(text.substr(0, x), kMostSites);
-  const std::size_t clients = x == std::string_view::npos ? 0 : count_of(text.substr(x + 1), kMostPlaces);
-  if (sites == 0 || clients == 0)
-    return Error{fmt::format("--random-places {}: write SITESxPLACES, such as 1000x25000", text)};
-  SeededRandom lots(words.options.seed ^ 0x91ace5U);
-  return random_places(sites, clients, lots);
-}
-
-Result<std::unique_ptr<Latencies>> make_world(const Words& words) {
-  std::optional<Places> places;
-  if (!words.places.empty()) {
-    auto read = load_places(words.places);
-    if (!read) return Error{read.error()};
-    places = std::move(*read);
-  }
-  if (!words.matrix.empty()) {
-    auto matrix = load_matrix(words.matrix);
-    if (!matrix) return Error{matrix.error()};
-    const auto sites = choose_sites(words, *matrix);
-    if (!sites) return Error{sites.error()};
-    return of_matrix(std::move(*matrix), *sites, places ? &*places : nullptr);
-  }
-  if (!words.invented.empty()) {
-    auto some = invent(words);
-    if (!some) return Error{some.error()};
-    places = std::move(*some);
-  }
-  if (!places) return Error{"write where sites and clients are: --matrix, --places or --random-places"};
-  return of_places(std::move(*places), {.seed = words.options.seed});
-}
-
-Result<Nanos> duration(const std::string& option, const std::string& text) {
-  const auto value = config::parse_duration(text);
-  if (!value || *value < Nanos(0) || *value > std::chrono::hours(24 * 365))
-    return Error{fmt::format("{} {}: a time such as 25ms, 10s or 1h", option, text)};
-  return *value;
-}
-
-Status read_options(Words& words) {
-  Options& o = words.options;
-  const auto set = [&](const char* option, const std::string& text, Nanos& out) -> Status {
-    const auto value = duration(option, text);
-    if (!value) return Error{value.error()};
-    out = *value;
-    return Ok{};
-  };
-  if (Status s = set("--period", words.period, o.period); !s) return s;
-  if (o.period <= Nanos(0)) return Error{"--period: longer than nothing"};
-  if (Status s = set("--warm-up", words.warm_up, o.warm_up); !s) return s;
-  if (Status s = set("--most-delay", words.at_most, o.most_delay); !s) return s;
-  if (Status s = set("--clock-error", words.clock_error, o.clock_error); !s) return s;
-  if (!words.remember.empty())
-    if (Status s = set("--remember", words.remember, o.book.remember); !s) return s;
-  if (words.delay != "auto") {
-    const auto value = duration("--delay", words.delay);
-    if (!value) return Error{value.error()};
-    o.delay = *value;
-  }
-  o.policies.clear();
-  for (const std::string& name : words.policies) {
-    const auto* const at = std::ranges::find(director::kPolicyNames, name);
-    const auto policy = static_cast<director::Policy>(at - director::kPolicyNames.begin());
-    using director::Policy;
-    if (at == director::kPolicyNames.end() || (policy != Policy::race && policy != Policy::ping &&
-                                               policy != Policy::geo && policy != Policy::round_robin))
-      return Error{fmt::format("--policy {}: there are race, ping, geo and round-robin", name)};
-    o.policies.push_back(policy);
-  }
-  return Ok{};
 }
 
 /// What this process has had of memory at most, MiB.

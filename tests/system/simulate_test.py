@@ -65,6 +65,24 @@ class Simulate(unittest.TestCase):
         self.assertGreater(short["late_orders"], 0.5)
         self.assertGreater(short["ratio"], good["ratio"])
 
+    def refused(self, status, words, *options):
+        """What is wrong with these options is said in one line, and nothing is printed."""
+        result = simulate(*options)
+        self.assertEqual(result.returncode, status, result.stderr)
+        self.assertRegex(result.stderr, words)
+        self.assertEqual(result.stdout, "")
+
+    def file(self, name, text):
+        path = pathlib.Path(self.folder.name) / name
+        path.write_text(text)
+        return str(path)
+
+    def test_a_matrix_of_all_by_all_takes_two_rows(self):
+        self.refused(1, "takes two rows at least", "--matrix", self.file("one.txt", "0\n"))
+        self.refused(1, "takes two rows at least", "--matrix", self.file("named.txt", "ms,a\na,0\n"))
+        two = simulate("--matrix", self.file("two.txt", "0 9\n9 0\n"), "--requests", "10", "--json")
+        self.assertEqual(json.loads(two.stdout)["sites"], 1)
+
     def test_what_is_wrong_in_a_file_is_said_with_its_line(self):
         path = pathlib.Path(self.folder.name) / "bad.txt"
         path.write_text("0 1\n1 x\n")

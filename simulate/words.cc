@@ -1,0 +1,52 @@
+#include "simulate/words.hh"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "common/config/types.hh"
+
+namespace flagfall::simulate {
+
+Result<Nanos> duration(const std::string& option, const std::string& text) {
+  const auto value = config::parse_duration(text);
+  if (!value || *value < Nanos(0) || *value > std::chrono::hours(24 * 365))
+    return Error{fmt::format("{} {}: a time such as 25ms, 10s or 1h", option, text)};
+  return *value;
+}
+
+Status read_options(Words& words) {
+  Options& o = words.options;
+  const auto set = [&](const char* option, const std::string& text, Nanos& out) -> Status {
+    const auto value = duration(option, text);
+    if (!value) return Error{value.error()};
+    out = *value;
+    return Ok{};
+  };
+  if (Status s = set("--period", words.period, o.period); !s) return s;
+  if (o.period <= Nanos(0)) return Error{"--period: longer than nothing"};
+  if (Status s = set("--warm-up", words.warm_up, o.warm_up); !s) return s;
+  if (Status s = set("--most-delay", words.at_most, o.most_delay); !s) return s;
+  if (Status s = set("--clock-error", words.clock_error, o.clock_error); !s) return s;
+  if (!words.remember.empty())
+    if (Status s = set("--remember", words.remember, o.book.remember); !s) return s;
+  if (words.delay != "auto") {
+    const auto value = duration("--delay", words.delay);
+    if (!value) return Error{value.error()};
+    o.delay = *value;
+  }
+  o.policies.clear();
+  for (const std::string& name : words.policies) {
+    const auto* const at = std::ranges::find(director::kPolicyNames, name);
+    const auto policy = static_cast<director::Policy>(at - director::kPolicyNames.begin());
+    using director::Policy;
+    if (at == director::kPolicyNames.end() || (policy != Policy::race && policy != Policy::ping &&
+                                               policy != Policy::geo && policy != Policy::round_robin))
+      return Error{fmt::format("--policy {}: there are race, ping, geo and round-robin", name)};
+    o.policies.push_back(policy);
+  }
+  return Ok{};
+}
+
+}  // namespace flagfall::simulate
