@@ -1,5 +1,8 @@
 #include "simulate/run.hh"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <queue>
@@ -32,6 +35,10 @@ struct Network {
   std::uint16_t server = 0xffff;
   bool asked = false, bound = false;
 };
+
+bool by_geo(const Options& options) {
+  return std::ranges::find(options.policies, director::Policy::geo) != options.policies.end();
+}
 
 class Run {
  public:
@@ -84,16 +91,14 @@ class Run {
 
   /// Policy "geo": an entry for each network.
   void place_geo() {
-    if (std::ranges::find(options_.policies, director::Policy::geo) == options_.policies.end()) return;
+    if (!by_geo(options_)) return;
     std::vector<director::PrefixOrders> orders(regions_.sites.size());
     for (std::size_t n = 0; n < networks_.size(); ++n) {
       const std::size_t place = population_.place_of(n);
       const auto& sites = regions_.sites[region_[place]];
       std::size_t best = 0;
       for (std::size_t i = 1; i < sites.size(); ++i)
-        if (world_.kilometres(place, sites[i]).value_or(1e9) <
-            world_.kilometres(place, sites[best]).value_or(1e9))
-          best = i;
+        if (world_.kilometres(place, sites[i]) < world_.kilometres(place, sites[best])) best = i;
       orders[region_[place]].push_back({{masked(population_.address(n, 0), 24), 24},
                                         director::Order::of(static_cast<director::ServerIndex>(best))});
     }
@@ -266,6 +271,9 @@ class Run {
 
 Result<Outcome> run(const Latencies& world, const Options& options,
                     const std::function<void(double)>& progress) {
+  if (by_geo(options) && !world.has_coordinates())
+    return Error{fmt::format("--policy geo: it is not known where site '{}' is: write --places, too",
+                             world.site_name(0))};
   SeededRandom random(options.seed);
   auto population = Population::make(options.population, world.places(), random);
   if (!population) return Error{population.error()};

@@ -84,7 +84,7 @@ BOOST_AUTO_TEST_CASE(by_coordinates_the_nearest_site_is_nearly_the_best_and_by_p
   places.sites = {{"fra", {50.1, 8.7}}, {"iad", {38.9, -77.4}}, {"sin", {1.3, 103.8}}};
   places.clients = {{"paris", {48.9, 2.4}}, {"denver", {39.7, -105}}, {"tokyo", {35.7, 139.7}}};
   const auto world = of_places(places, {});
-  BOOST_TEST(*world->kilometres(0, 0) == 479, boost::test_tools::tolerance(0.02));
+  BOOST_TEST(world->kilometres(0, 0) == 479, boost::test_tools::tolerance(0.02));
   BOOST_TEST(world->rtt(0, 0, 0) > 5);
   BOOST_TEST(world->rtt(0, 0, 0) < 25);
   Options options = small();
@@ -93,6 +93,23 @@ BOOST_AUTO_TEST_CASE(by_coordinates_the_nearest_site_is_nearly_the_best_and_by_p
   BOOST_TEST(out->races == 0U);
   BOOST_TEST(out->others[1].name == "GeoIP (great circle)");
   BOOST_TEST(out->all.mean() == out->others[1].ms.mean(), boost::test_tools::tolerance(1e-6));
+}
+
+BOOST_AUTO_TEST_CASE(coordinates_are_known_of_every_site_and_place_or_it_is_said_of_which_not) {
+  const auto matrix = parse_matrix("ms a b\nleft 10 50\nright 70 20\n", "f");
+  const auto with = [&](const char* text) { return of_matrix(*matrix, {0, 1}, &*parse_places(text, "p")); };
+  BOOST_TEST(with("site,a,1,1\nclient,left,1,1\n").error() ==
+             "--places: site 'b' of the matrix has no line 'site,b,NORTH,EAST'");
+  BOOST_TEST(with("site,a,1,1\nsite,b,1,2\nclient,Right,1,1\nclient,left,1,2\n").error() ==
+             "--places: client 'right' of the matrix has no line 'client,right,NORTH,EAST'");
+  const auto world = with("site,a,1,1\nsite,b,1,2\nsite,c,1,3\nclient,left,1,1\nclient,right,1,1.9\n");
+  BOOST_REQUIRE(world.ok());
+  Options options = small();
+  options.policies = {director::Policy::geo};
+  const auto out = simulate::run(**world, options);
+  BOOST_TEST(out->all.mean() == 15, boost::test_tools::tolerance(0.02));
+  BOOST_TEST(simulate::run(*two_sites(), options).error() ==
+             "--policy geo: it is not known where site 'a' is: write --places, too");
 }
 
 BOOST_AUTO_TEST_CASE(more_sites_than_a_service_has_room_for_are_services_of_64_at_most) {
