@@ -114,11 +114,14 @@ void add_simulate(CLI::App& app, int& status) {
       ->type_name("SITESxPLACES");
   sim->add_option("--site", w.site_names, "A column that is a site; otherwise some by lot")
       ->type_name("NAME");
-  sim->add_option("--sites", w.sites, "How many by lot")->check(CLI::Range(1, 4096))->capture_default_str();
+  sim->add_option("--sites", w.sites, "How many by lot")
+      ->check(CLI::Range(std::size_t{1}, kMostSites))
+      ->capture_default_str();
   sim->add_option("--policy", w.policies, "In order of preference: race, ping, geo, round-robin")
       ->delimiter(',');
   sim->add_option("--delay", w.delay, "Of a race: auto, or a time")->capture_default_str();
   sim->add_option("--nearest", o.nearest, "Of auto: so many sites are on time; 0: all")
+      ->check(CLI::Range(std::size_t{0}, director::kMostServers))
       ->capture_default_str();
   sim->add_option("--most-delay", w.at_most, "Of auto: no longer")->capture_default_str();
   sim->add_option("--delays", w.delays, "Show the effect of these delays, too")->delimiter(',');
@@ -131,10 +134,13 @@ void add_simulate(CLI::App& app, int& status) {
   sim->add_option("--rounds", o.rounds, "So often all slices come in turn")->check(CLI::Range(1, 1000));
   sim->add_option("--warm-up", w.warm_up, "Before it, it is not steady")->capture_default_str();
   sim->add_option("--networks", o.population.networks, "Client networks (/24) of each place")
+      ->check(CLI::Range(1U, kMostNetworks))
       ->capture_default_str();
   sim->add_option("--places-per-16", o.population.places_per_16, "Places that share a /16")
+      ->check(CLI::Range(1U, kMostNetworks))
       ->capture_default_str();
   sim->add_option("--resolvers", o.population.resolvers, "Addresses that ask, in a network")
+      ->check(CLI::Range(1U, kMostResolvers))
       ->capture_default_str();
   sim->add_option("--zipf", o.population.zipf, "Exponent of the networks' popularity")
       ->check(CLI::Range(0.0, 3.0))

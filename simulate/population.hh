@@ -10,6 +10,9 @@
 
 namespace flagfall::simulate {
 
+inline constexpr unsigned kMostNetworks = 256;   // that a /16 has room for
+inline constexpr unsigned kMostResolvers = 250;  // of a /24
+
 struct PopulationOptions {
   unsigned networks = 4;       // of each place, side by side
   unsigned places_per_16 = 1;  // that share a /16 of the address space

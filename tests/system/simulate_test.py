@@ -83,6 +83,14 @@ class Simulate(unittest.TestCase):
         two = simulate("--matrix", self.file("two.txt", "0 9\n9 0\n"), "--requests", "10", "--json")
         self.assertEqual(json.loads(two.stdout)["sites"], 1)
 
+    def test_a_figure_out_of_its_range_is_refused(self):
+        for option, values in (("--networks", ("0", "257", "4294967295")), ("--places-per-16", ("0", "257")),
+                               ("--resolvers", ("0", "251")), ("--nearest", ("65",)), ("--sites", ("0", "4097"))):
+            for value in values:
+                self.refused(2, f"{option}: .*not in range", *self.options, option, value)
+        self.refused(2, "6000 slices of 8760 hours are more than five years", *self.options, "--period", "8760h",
+                     "--rounds", "1000")
+
     def test_what_is_wrong_in_a_file_is_said_with_its_line(self):
         path = pathlib.Path(self.folder.name) / "bad.txt"
         path.write_text("0 1\n1 x\n")

@@ -125,6 +125,17 @@ BOOST_AUTO_TEST_CASE(more_sites_than_a_service_has_room_for_are_services_of_64_a
   BOOST_TEST(regions.sites.size() == 4U);
 }
 
+BOOST_AUTO_TEST_CASE(time_that_nanoseconds_cannot_count_is_not_played) {
+  Options options = small();
+  options.requests = 1;
+  options.period = 24h * 365;
+  options.rounds = 6;
+  BOOST_TEST(simulate::run(*two_sites(), options).error() ==
+             "6 slices of 8760 hours are more than five years");
+  options.rounds = 1000;
+  BOOST_TEST(!simulate::run(*two_sites(), options).ok());
+}
+
 BOOST_AUTO_TEST_CASE(networks_of_a_place_lie_side_by_side_and_their_addresses_lead_back) {
   SeededRandom random(3);
   const auto people = Population::make({.networks = 3, .places_per_16 = 5}, 100, random);
@@ -137,7 +148,16 @@ BOOST_AUTO_TEST_CASE(networks_of_a_place_lie_side_by_side_and_their_addresses_le
       BOOST_TEST(people->place_at(at) == people->place_of(n));
     }
   BOOST_TEST((masked(people->address(0, 0), 22) == masked(people->address(2, 1), 22)));
-  BOOST_TEST(!Population::make({.networks = 64, .places_per_16 = 5}, 100, random).ok());
+  for (const PopulationOptions& bad :
+       std::vector<PopulationOptions>{{.networks = 64, .places_per_16 = 5},
+                                      {.networks = 0},
+                                      {.networks = 257},
+                                      {.networks = 3'000'000'000},
+                                      {.networks = 1, .places_per_16 = 0},
+                                      {.networks = 1, .places_per_16 = 4'000'000'000},
+                                      {.resolvers = 0},
+                                      {.resolvers = 251}})
+    BOOST_TEST(!Population::make(bad, 100, random).ok());
 }
 
 BOOST_AUTO_TEST_CASE(the_picture_and_the_text_have_every_way_of_choosing) {
