@@ -106,15 +106,22 @@ void add_simulate(CLI::App& app, int& status) {
   const auto words = std::make_shared<Words>();
   Words& w = *words;
   Options& o = w.options;
-  sim->add_option("--matrix", w.matrix,
-                  "Round trips, ms: a row a client place, a column a site; more files: later")
-      ->type_name("FILE");
-  sim->add_option("--places", w.places, "Coordinates of sites and clients")->type_name("FILE");
+  auto* const matrix =
+      sim->add_option("--matrix", w.matrix,
+                      "Round trips, ms: a row a client place, a column a site; more files: later")
+          ->type_name("FILE");
+  auto* const places =
+      sim->add_option("--places", w.places, "Coordinates of sites and clients")->type_name("FILE");
   sim->add_option("--random-places", w.invented, "Invented ones: 1000x25000 sites and client places")
-      ->type_name("SITESxPLACES");
-  sim->add_option("--site", w.site_names, "A column that is a site; otherwise some by lot")
-      ->type_name("NAME");
+      ->type_name("SITESxPLACES")
+      ->excludes(matrix)
+      ->excludes(places);
+  auto* const site = sim->add_option("--site", w.site_names, "A column that is a site; otherwise some by lot")
+                         ->type_name("NAME")
+                         ->needs(matrix);
   sim->add_option("--sites", w.sites, "How many by lot")
+      ->needs(matrix)
+      ->excludes(site)
       ->check(CLI::Range(std::size_t{1}, kMostSites))
       ->capture_default_str();
   sim->add_option("--policy", w.policies, "In order of preference: race, ping, geo, round-robin")

@@ -3,11 +3,38 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 
 #include "common/config/types.hh"
+#include "simulate/places.hh"
 
 namespace flagfall::simulate {
+namespace {
+
+/// A count from 1 to `most`; 0: it is none.
+std::size_t count_of(std::string_view text, std::size_t most) {
+  std::size_t value = 0;
+  const auto [at, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && at == text.data() + text.size() && value <= most ? value : 0;
+}
+
+Status read_world(Words& words) {
+  const std::string_view text = words.invented;
+  if (text.empty()) {
+    if (!words.matrix.empty() || !words.places.empty()) return Ok{};
+    return Error{"write where sites and clients are: --matrix, --places or --random-places"};
+  }
+  const auto x = text.find('x');
+  words.invented_sites = count_of(text.substr(0, x), kMostSites);
+  words.invented_places = x == std::string_view::npos ? 0 : count_of(text.substr(x + 1), kMostPlaces);
+  if (words.invented_sites == 0 || words.invented_places == 0)
+    return Error{fmt::format("--random-places {}: write SITESxPLACES, such as 1000x25000; {}x{} at most",
+                             text, kMostSites, kMostPlaces)};
+  return Ok{};
+}
+
+}  // namespace
 
 Result<Nanos> duration(const std::string& option, const std::string& text) {
   const auto value = config::parse_duration(text);
@@ -17,6 +44,7 @@ Result<Nanos> duration(const std::string& option, const std::string& text) {
 }
 
 Status read_options(Words& words) {
+  if (Status s = read_world(words); !s) return s;
   Options& o = words.options;
   const auto set = [&](const char* option, const std::string& text, Nanos& out) -> Status {
     const auto value = duration(option, text);

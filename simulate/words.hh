@@ -13,6 +13,7 @@ struct Words {
   std::vector<std::string> matrix;
   std::string places;
   std::string invented;
+  std::size_t invented_sites = 0, invented_places = 0;
   std::vector<std::string> site_names;
   std::size_t sites = 10;
   std::vector<std::string> policies{"race"};

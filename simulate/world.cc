@@ -3,31 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <numeric>
 #include <optional>
 #include <vector>
 
 namespace flagfall::simulate {
 namespace {
-
-/// A count from 1 to `most`; 0: it is none.
-std::size_t count_of(std::string_view text, std::size_t most) {
-  std::size_t value = 0;
-  const auto [at, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc() && at == text.data() + text.size() && value <= most ? value : 0;
-}
-
-Result<Places> invent(const Words& words) {
-  const std::string_view text = words.invented;
-  const auto x = text.find('x');
-  const std::size_t sites = count_of(text.substr(0, x), kMostSites);
-  const std::size_t clients = x == std::string_view::npos ? 0 : count_of(text.substr(x + 1), kMostPlaces);
-  if (sites == 0 || clients == 0)
-    return Error{fmt::format("--random-places {}: write SITESxPLACES, such as 1000x25000", text)};
-  SeededRandom lots(words.options.seed ^ 0x91ace5U);
-  return random_places(sites, clients, lots);
-}
 
 /// Columns of the matrix: those that are named; otherwise all, or some by lot when it is one of all by all.
 Result<std::vector<std::size_t>> choose_sites(const Words& words, const Matrix& matrix) {
@@ -68,12 +49,10 @@ Result<std::unique_ptr<Latencies>> make_world(const Words& words) {
     if (!sites) return Error{sites.error()};
     return of_matrix(std::move(*matrix), *sites, places ? &*places : nullptr);
   }
-  if (!words.invented.empty()) {
-    auto some = invent(words);
-    if (!some) return Error{some.error()};
-    places = std::move(*some);
+  if (!places) {
+    SeededRandom lots(words.options.seed ^ 0x91ace5U);
+    places = random_places(words.invented_sites, words.invented_places, lots);
   }
-  if (!places) return Error{"write where sites and clients are: --matrix, --places or --random-places"};
   return of_places(std::move(*places), {.seed = words.options.seed});
 }
 

@@ -91,6 +91,16 @@ class Simulate(unittest.TestCase):
         self.refused(2, "6000 slices of 8760 hours are more than five years", *self.options, "--period", "8760h",
                      "--rounds", "1000")
 
+    def test_what_would_not_be_looked_at_is_refused(self):
+        self.refused(2, "write where sites and clients are")
+        for odd in ("10", "x", "0x9", "10x", "4097x9", "9x1000001", "1 x2", ""):
+            self.refused(2, "write", "--random-places", odd)
+        places = ["--places", self.file("places.txt", "site,a,1,1\nclient,b,2,2\n")]
+        invented = ["--random-places", "2x2"]
+        for words in ([*self.options, *invented], [*places, *invented], [*invented, "--site", "1"],
+                      [*places, "--sites", "3"], [*self.options, "--site", "1", "--sites", "3"]):
+            self.refused(2, "excludes|requires", *words)
+
     def test_what_is_wrong_in_a_file_is_said_with_its_line(self):
         path = pathlib.Path(self.folder.name) / "bad.txt"
         path.write_text("0 1\n1 x\n")
