@@ -41,61 +41,66 @@ Result<Outcome> play(const Latencies& world, const Options& options, const std::
   return out;
 }
 
+/// The same requests with other delays, and with other errors of clocks.
+Result<std::vector<Effect>> play_effects(const Latencies& world, const Words& words) {
+  std::vector<Effect> out;
+  const auto also = [&](const char* option, const std::string& value, const Options& options) -> Status {
+    auto one = play(world, options, fmt::format("{} {}: ", option, value));
+    if (!one) return Error{one.error()};
+    out.push_back({option, value, std::move(*one)});
+    return Ok{};
+  };
+  for (std::size_t i = 0; i < words.also_delays.size(); ++i) {
+    Options options = words.options;
+    options.delay = words.also_delays[i];
+    if (const Status s = also("delays", words.delays[i], options); !s) return Error{s.error()};
+  }
+  for (std::size_t i = 0; i < words.also_clock_errors.size(); ++i) {
+    Options options = words.options;
+    options.clock_error = words.also_clock_errors[i];
+    if (const Status s = also("clock-errors", words.clock_errors[i], options); !s) return Error{s.error()};
+  }
+  return out;
+}
+
 int run_command(Words& words) {
   if (const Status good = read_options(words); !good) return fail(good.error(), 2);
-  auto world = make_world(words);
+  const auto world = make_world(words);
   if (!world) return fail(world.error());
+  std::ofstream picture;  // opened before minutes are played
+  if (!words.svg.empty()) {
+    picture.open(words.svg, std::ios::binary | std::ios::trunc);
+    if (!picture) return fail(words.svg + ": cannot be written");
+  }
   const auto began = std::chrono::steady_clock::now();
-  auto outcome = play(**world, words.options, "");
+  const auto outcome = play(**world, words.options, "");
   if (!outcome) return fail(outcome.error(), 2);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   const double events_per_second = static_cast<double>(outcome->events) / seconds;
   const double requests_per_second = static_cast<double>(outcome->requests) / seconds;
-  std::vector<Named> effects;
-  const auto also = [&](const std::vector<std::string>& values, const char* option, auto change) -> Status {
-    for (const std::string& text : values) {
-      const auto value = duration(option, text);
-      if (!value) return Error{value.error()};
-      Options options = words.options;
-      change(options, *value);
-      const std::string what = fmt::format("{} {}", option + 2, text);
-      auto one = play(**world, options, what + ": ");
-      if (!one) return Error{one.error()};
-      effects.push_back({what, std::move(*one)});
-    }
-    return Ok{};
-  };
-  if (const Status s = also(words.delays, "--delays", [](Options& o, Nanos v) { o.delay = v; }); !s)
-    return fail(s.error(), 2);
-  if (const Status s =
-          also(words.clock_errors, "--clock-errors", [](Options& o, Nanos v) { o.clock_error = v; });
-      !s)
-    return fail(s.error(), 2);
-  if (!words.svg.empty()) {
-    std::ofstream file(words.svg, std::ios::binary | std::ios::trunc);
-    file << svg(*outcome);
-    file.close();
-    if (!file) return fail(words.svg + ": cannot be written");
-  }
+  const auto effects = play_effects(**world, words);
+  if (!effects) return fail(effects.error(), 2);
   if (words.json) {
     nlohmann::json out = to_json(*outcome, words.options);
     out["seconds"] = seconds;
     out["events_per_second"] = events_per_second;
     out["requests_per_second"] = requests_per_second;
     out["peak_memory_mib"] = peak_memory();
-    for (const auto& [what, one] : effects) out["effects"][what] = to_json(one, words.options);
+    for (const Effect& e : *effects)
+      out["effects"][e.option + ' ' + e.value] = to_json(e.outcome, words.options);
     std::cout << out.dump(-1, ' ', true) << '\n';
   } else {
     std::cout << to_text(*outcome, words.options);
-    if (!effects.empty()) {
-      effects.insert(effects.begin(), {"as above", std::move(*outcome)});
-      std::cout << '\n' << effect_text(effects);
-    }
+    if (!effects->empty()) std::cout << '\n' << effect_text(*outcome, *effects);
     std::cerr << fmt::format("{:.1f} s, {:.0f} requests and {:.0f} events a second, {:.0f} MiB of memory\n",
                              seconds, requests_per_second, events_per_second, peak_memory());
   }
   std::cout.flush();
-  return std::cout ? 0 : fail("the output cannot be written");
+  if (!std::cout) return fail("the output cannot be written");
+  if (words.svg.empty()) return 0;
+  picture << svg(*outcome);
+  picture.close();
+  return picture ? 0 : fail(words.svg + ": cannot be written");
 }
 
 }  // namespace

@@ -79,4 +79,10 @@ struct Outcome {
   }
 };
 
+/// The outcome of the same requests with another value of one option.
+struct Effect {
+  std::string option, value;  // "delays", "25ms": as it was asked for
+  Outcome outcome;
+};
+
 }  // namespace flagfall::simulate

@@ -145,15 +145,18 @@ nlohmann::json to_json(const Outcome& o, const Options& options) {
           {"events", o.events}};
 }
 
-std::string effect_text(const std::vector<Named>& outcomes) {
+std::string effect_text(const Outcome& outcome, const std::vector<Effect>& effects) {
   std::vector<std::vector<std::string>> table{{"effect of", ">bound", ">all", ">races per 1,000", ">verdicts",
                                                ">orders late", ">at the best", ">moves"}};
-  for (const auto& [what, o] : outcomes)
+  const auto line = [&](const std::string& what, const Outcome& o) {
     table.push_back({what, fmt::format("{:.3f}", o.ratio()), fmt::format("{:.3f}", o.ratio_all()),
                      fmt::format("{:.1f}", o.races_per_1000()),
                      fmt::format("{:.0f} %", 100 * share(o.verdicts, o.races)),
                      fmt::format("{:.1f} %", 100 * share(o.late_orders, o.orders)),
                      fmt::format("{:.1f} %", 100 * share(o.at_best, o.bound)), std::to_string(o.moves)});
+  };
+  line("as above", outcome);
+  for (const Effect& e : effects) line(e.option + ' ' + e.value, e.outcome);
   return tools::text_table(table);
 }
 

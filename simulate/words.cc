@@ -19,6 +19,23 @@ std::size_t count_of(std::string_view text, std::size_t most) {
   return error == std::errc() && at == text.data() + text.size() && value <= most ? value : 0;
 }
 
+Result<Nanos> duration(const std::string& option, const std::string& text) {
+  const auto value = config::parse_duration(text);
+  if (!value || *value < Nanos(0) || *value > std::chrono::hours(24 * 365))
+    return Error{fmt::format("{} {}: a time such as 25ms, 10s or 1h", option, text)};
+  return *value;
+}
+
+Result<std::vector<Nanos>> durations(const std::string& option, const std::vector<std::string>& texts) {
+  std::vector<Nanos> out;
+  for (const std::string& text : texts) {
+    const auto value = duration(option, text);
+    if (!value) return Error{value.error()};
+    out.push_back(*value);
+  }
+  return out;
+}
+
 Status read_world(Words& words) {
   const std::string_view text = words.invented;
   if (text.empty()) {
@@ -35,13 +52,6 @@ Status read_world(Words& words) {
 }
 
 }  // namespace
-
-Result<Nanos> duration(const std::string& option, const std::string& text) {
-  const auto value = config::parse_duration(text);
-  if (!value || *value < Nanos(0) || *value > std::chrono::hours(24 * 365))
-    return Error{fmt::format("{} {}: a time such as 25ms, 10s or 1h", option, text)};
-  return *value;
-}
 
 Status read_options(Words& words) {
   if (Status s = read_world(words); !s) return s;
@@ -64,6 +74,12 @@ Status read_options(Words& words) {
     if (!value) return Error{value.error()};
     o.delay = *value;
   }
+  auto delays = durations("--delays", words.delays);
+  if (!delays) return Error{delays.error()};
+  words.also_delays = std::move(*delays);
+  auto clock_errors = durations("--clock-errors", words.clock_errors);
+  if (!clock_errors) return Error{clock_errors.error()};
+  words.also_clock_errors = std::move(*clock_errors);
   o.policies.clear();
   for (const std::string& name : words.policies) {
     const auto* const at = std::ranges::find(director::kPolicyNames, name);

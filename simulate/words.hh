@@ -22,6 +22,7 @@ struct Words {
   std::string period = "1h";
   std::string warm_up = "1h";
   std::vector<std::string> delays, clock_errors;
+  std::vector<Nanos> also_delays, also_clock_errors;  // what they say
   std::string clock_error = "0.3ms";
   std::string remember;
   bool json = false;
@@ -29,7 +30,6 @@ struct Words {
   Options options;
 };
 
-Result<Nanos> duration(const std::string& option, const std::string& text);
 /// Makes `words.options` of the texts; an error says which of them is wrong.
 Status read_options(Words& words);
 

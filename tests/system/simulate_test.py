@@ -101,6 +101,18 @@ class Simulate(unittest.TestCase):
                       [*places, "--sites", "3"], [*self.options, "--site", "1", "--sites", "3"]):
             self.refused(2, "excludes|requires", *words)
 
+    def test_what_cannot_be_read_or_written_is_said_before_anything_is_played(self):
+        long = [*self.options, "--requests", "1000000000"]  # hours
+        self.refused(2, "--delays nonsense: a time such as", *long, "--delays", "25ms,nonsense")
+        self.refused(2, "--clock-errors -1ms: a time such as", *long, "--clock-errors=0ms,-1ms")
+        self.refused(1, "/none/it.svg: cannot be written", *long, "--svg", f"{self.folder.name}/none/it.svg")
+
+    def test_a_picture_that_finds_the_disk_full_costs_no_figures(self):
+        result = simulate(*self.options, "--requests", "1000", "--svg", "/dev/full")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("/dev/full: cannot be written", result.stderr)
+        self.assertEqual(json.loads(result.stdout)["requests"], 1000)
+
     def test_what_is_wrong_in_a_file_is_said_with_its_line(self):
         path = pathlib.Path(self.folder.name) / "bad.txt"
         path.write_text("0 1\n1 x\n")
