@@ -125,6 +125,17 @@ BOOST_AUTO_TEST_CASE(more_sites_than_a_service_has_room_for_are_services_of_64_a
   BOOST_TEST(regions.sites.size() == 4U);
 }
 
+BOOST_AUTO_TEST_CASE(a_spread_tells_times_apart_from_a_hundredth_of_a_millisecond_to_five_years_in_seconds) {
+  for (const double value : {0.011, 1.0, 500.0, 81'000.0, 600'000.0, 1.57e8}) {
+    Spread spread;
+    spread.add(value);
+    BOOST_TEST(spread.quantile(0.5) == value, boost::test_tools::tolerance(0.01));
+    BOOST_TEST(spread.mean() == value);
+    BOOST_TEST(spread.share_within(value * 1.02) == 1);
+    BOOST_TEST(spread.share_within(value / 1.02) == 0);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(time_that_nanoseconds_cannot_count_is_not_played) {
   Options options = small();
   options.requests = 1;
