@@ -34,6 +34,11 @@ struct Options {
   Nanos warm_up = std::chrono::hours(1);  // before it, it is not steady
 };
 
+/// To the oracle's. None: there were no requests, or they took it no time.
+inline std::optional<double> ratio_of(double ms, double oracle) {
+  return oracle > 0 ? std::optional(ms / oracle) : std::nullopt;
+}
+
 /// One way of choosing, over all requests.
 struct Choosing {
   std::string name;
@@ -44,6 +49,9 @@ struct SliceFigures {
   double requests = 0, races = 0;
   double all_ms = 0, all_oracle = 0;      // sums
   double bound_ms = 0, bound_oracle = 0;  // of bound requests
+
+  [[nodiscard]] std::optional<double> ratio() const { return ratio_of(bound_ms, bound_oracle); }
+  [[nodiscard]] std::optional<double> ratio_all() const { return ratio_of(all_ms, all_oracle); }
 };
 
 struct Outcome {
@@ -70,8 +78,12 @@ struct Outcome {
   std::vector<std::string> site_names;
   double virtual_seconds = 0;
 
-  [[nodiscard]] double ratio() const { return bound_only.sum() / oracle_of_bound.sum(); }
-  [[nodiscard]] double ratio_all() const { return all.mean() / others.front().ms.mean(); }
+  [[nodiscard]] std::optional<double> ratio() const {
+    return ratio_of(bound_only.sum(), oracle_of_bound.sum());
+  }
+  [[nodiscard]] std::optional<double> ratio_all() const {
+    return ratio_of(all.mean(), others.front().ms.mean());
+  }
   [[nodiscard]] double races_per_1000() const {
     return steady_requests == 0
                ? 0

@@ -105,8 +105,7 @@ text {{ font-family: system-ui, "Segoe UI", "DejaVu Sans", sans-serif; font-size
   void course() {
     const Frame& f = kCourse;
     double most = 1.2;
-    for (const SliceFigures& s : o_.slices)
-      if (s.all_oracle > 0) most = std::max(most, std::min(s.all_ms / s.all_oracle, 2.0));
+    for (const SliceFigures& s : o_.slices) most = std::max(most, std::min(s.ratio_all().value_or(1), 2.0));
     const auto n = static_cast<double>(o_.slices.size());
     const auto x = [&](double slice) { return f.left + slice / n * (f.right - f.left); };
     const auto y = [&](double ratio) {
@@ -128,9 +127,8 @@ text {{ font-family: system-ui, "Segoe UI", "DejaVu Sans", sans-serif; font-size
       points.pop_back();
       line(points, stroke, 2.2);
     };
-    steps([](const SliceFigures& s) { return s.all_oracle > 0 ? s.all_ms / s.all_oracle : 1; }, kOurs);
-    steps([](const SliceFigures& s) { return s.bound_oracle > 0 ? s.bound_ms / s.bound_oracle : 1; },
-          "#0072b2");
+    steps([](const SliceFigures& s) { return s.ratio_all().value_or(1); }, kOurs);
+    steps([](const SliceFigures& s) { return s.ratio().value_or(1); }, "#0072b2");
     rule(f.left, f.top - 14, f.left + 20, f.top - 14, kOurs, 2.2);
     text(f.left + 26, f.top - 9.5, "start", "all requests");
     rule(f.left + 140, f.top - 14, f.left + 160, f.top - 14, "#0072b2", 2.2);

@@ -22,6 +22,24 @@ def simulate(*options):
     return subprocess.run([str(FLAGFALL), "simulate", *options], capture_output=True, text=True, timeout=300)
 
 
+class Benchmark(unittest.TestCase):
+    def quality(self, *options):
+        return subprocess.run([sys.executable, "-B", ROOT / "bench/quality.py", *options], capture_output=True,
+                              env={**os.environ, "FLAGFALL_BIN": str(FLAGFALL.parent), "FLAGFALL_PLANETLAB": ""},
+                              text=True, timeout=300)
+
+    def test_a_draw_is_told_of_with_its_ratios(self):
+        result = self.quality("--requests", "20000", "--json")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertGreater(json.loads(result.stdout.splitlines()[-1])["ratio"], 1)
+
+    def test_too_few_requests_are_said_to_be_too_few(self):
+        result = self.quality("--requests", "1")
+        self.assertEqual(result.returncode, 1)
+        self.assertEqual(result.stderr,
+                         "bench quality: no request was answered by a binding: --requests are too few\n")
+
+
 class Simulate(unittest.TestCase):
     @classmethod
     def setUpClass(cls):

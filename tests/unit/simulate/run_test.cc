@@ -52,12 +52,30 @@ BOOST_AUTO_TEST_CASE(the_oracle_and_the_other_ways_are_what_the_matrix_says) {
 BOOST_AUTO_TEST_CASE(where_nothing_changes_bound_requests_go_to_the_nearest_and_races_pay_their_delay) {
   const auto world = two_sites();
   const auto out = simulate::run(*world, small());
-  BOOST_TEST(out->ratio() == 1, boost::test_tools::tolerance(1e-6));
+  BOOST_TEST(out->ratio().value() == 1, boost::test_tools::tolerance(1e-6));
   BOOST_TEST(out->at_best == out->bound);
   BOOST_TEST((out->delays == std::vector<Nanos>{34ms}));  // half of 60 ms, a tenth and 1 ms more
   const double races = static_cast<double>(out->races) / static_cast<double>(out->requests);
   BOOST_TEST((out->all.mean() - out->others[0].ms.mean()) == races * 34, boost::test_tools::tolerance(0.05));
   BOOST_TEST(out->moves == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(where_no_request_was_bound_there_is_no_ratio_and_no_figure_that_is_none) {
+  Options options = small();
+  options.requests = 1;
+  const auto out = simulate::run(*two_sites(), options);
+  BOOST_TEST(out->bound == 0U);
+  BOOST_TEST(!out->ratio());
+  BOOST_TEST(out->ratio_all().has_value());
+  const std::string text = to_text(*out, options);
+  BOOST_TEST(text.find("nan") == std::string::npos);
+  BOOST_TEST(text.find("worst slice, bound        - of the oracle") != std::string::npos);
+  const nlohmann::json json = to_json(*out, options);
+  BOOST_TEST(json["ratio"].is_null());
+  BOOST_TEST(json["ratio_worst_slice"].is_null());
+  BOOST_TEST(json["slices"][0]["ratio"].is_null());
+  BOOST_TEST(json["ratio_all"] == *out->ratio_all());
+  BOOST_TEST(svg(*out).find("nan") == std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(the_same_seed_gives_the_same_outcome) {
