@@ -56,7 +56,8 @@ struct SliceFigures {
 
 struct Outcome {
   std::uint64_t requests = 0, races = 0, steady_requests = 0, steady_races = 0;
-  std::uint64_t bound = 0, unraced = 0;  // answered by a binding; to be raced, and it could not be
+  std::uint64_t bound = 0;    // answered by what is known
+  std::uint64_t unraced = 0;  // neither that nor raced: the guard refused, or nothing was to be raced
   std::uint64_t verdicts = 0, late_orders = 0;
   std::uint64_t orders = 0, answers = 0, errors = 0;  // packets of races
   std::uint64_t events = 0;

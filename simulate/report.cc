@@ -88,8 +88,9 @@ std::string to_text(const Outcome& o, const Options& options) {
   line("at the best server", fmt::format("{:.1f} % of bound requests; within 10 % or 1 ms {:.1f} %",
                                          100 * share(o.at_best, o.bound), 100 * share(o.near_best, o.bound)));
   line("races per 1,000",
-       fmt::format("{:.1f} in all, {:.1f} in steady state (after {:g} h)", per_1000(o.races, o.requests),
-                   o.races_per_1000(), in_s(options.warm_up) / 3600));
+       fmt::format("{:.1f} in all, {:.1f} in steady state (after {:g} h); {:.1f} neither raced nor bound",
+                   per_1000(o.races, o.requests), o.races_per_1000(), in_s(options.warm_up) / 3600,
+                   per_1000(o.unraced, o.requests)));
   line("verdicts", fmt::format("{:.1f} % of races; {:.2f} % of orders late", 100 * share(o.verdicts, o.races),
                                100 * share(o.late_orders, o.orders)));
   line("extra packets", fmt::format("{:.3f} a request", extra_packets(o)));
@@ -129,6 +130,7 @@ nlohmann::json to_json(const Outcome& o, const Options& options) {
           {"ratio_worst_slice", json(worst_slice(o))},
           {"races_per_1000", o.races_per_1000()},
           {"races_per_1000_all", per_1000(o.races, o.requests)},
+          {"unraced", o.unraced},
           {"bound", spread_json(o.bound_only)},
           {"all", spread_json(o.all)},
           {"others", others},

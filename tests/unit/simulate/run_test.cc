@@ -1,5 +1,7 @@
 #include "simulate/run.hh"
 
+#include <fmt/format.h>
+
 #include <boost/test/unit_test.hpp>
 #include <set>
 
@@ -76,6 +78,19 @@ BOOST_AUTO_TEST_CASE(where_no_request_was_bound_there_is_no_ratio_and_no_figure_
   BOOST_TEST(json["slices"][0]["ratio"].is_null());
   BOOST_TEST(json["ratio_all"] == *out->ratio_all());
   BOOST_TEST(svg(*out).find("nan") == std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(what_the_guard_refuses_to_race_is_reported) {
+  Options options = small();
+  options.requests = 3'000;
+  options.period = 1s;  // one source asks hundreds of times before anything is learned
+  const auto out = simulate::run(*two_sites(), options);
+  BOOST_TEST(out->unraced > 0U);
+  BOOST_TEST(out->unraced == out->requests - out->races - out->bound);
+  BOOST_TEST(to_json(*out, options)["unraced"] == out->unraced);
+  const double share = 1000.0 * static_cast<double>(out->unraced) / static_cast<double>(out->requests);
+  BOOST_TEST(to_text(*out, options).find(fmt::format("; {:.1f} neither raced nor bound", share)) !=
+             std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(the_same_seed_gives_the_same_outcome) {
