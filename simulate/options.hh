@@ -22,8 +22,8 @@ struct Options {
   std::vector<director::Policy> policies{director::Policy::race};
   director::BookOptions book;
   double sample = director::ServiceOptions().sample;
-  unsigned max_slaves = 8;     // the master's defaults
-  double teach = 0.1;          //
+  unsigned max_slaves = 8;     // the master's default
+  double teach = 0.1;          // the master's default
   std::optional<Nanos> delay;  // none: chosen (delay_for)
   unsigned nearest = 0;        // then so many sites of a service must be on time; 0: all
   Nanos most_delay = std::chrono::milliseconds(150);   // and never more

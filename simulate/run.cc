@@ -154,7 +154,7 @@ class Run {
     const auto& sites = regions_.sites[service];
     const auto resolver = static_cast<unsigned>(random_.next() % options_.population.resolvers);
     const IpAddress client = population_.address(n, resolver);
-    const Yardsticks::Best best = yardsticks_.request(place);
+    const double best = yardsticks_.request(place);
     Network& network = networks_[n];
     if (!network.asked) {
       network.asked = true;
@@ -179,18 +179,18 @@ class Run {
       ++(decision.bound ? out_.bound : out_.unraced);
       if (decision.bound) {
         figures.bound_ms += ms;
-        figures.bound_oracle += best.ms;
+        figures.bound_oracle += best;
         out_.bound_only.add(ms);
-        out_.oracle_of_bound.add(best.ms);
-        if (ms <= best.ms * (1 + 1e-6)) ++out_.at_best;  // kept as a float
-        if (ms <= std::max(best.ms * 1.1, best.ms + 1)) ++out_.near_best;
+        out_.oracle_of_bound.add(best);
+        if (ms <= best * (1 + 1e-6)) ++out_.at_best;  // kept as a float
+        if (ms <= std::max(best * 1.1, best + 1)) ++out_.near_best;
         bound(network, static_cast<std::uint16_t>(decision.server), place, sites, ms);
       }
     }
     out_.all.add(ms);
-    out_.regret.add(ms - best.ms);
+    out_.regret.add(ms - best);
     figures.all_ms += ms;
-    figures.all_oracle += best.ms;
+    figures.all_oracle += best;
   }
 
   double race(const master::RacePlan& plan, std::size_t place, std::size_t service, const IpAddress& client) {

@@ -39,7 +39,7 @@ void Yardsticks::look(std::size_t place) {
   }
 }
 
-Yardsticks::Best Yardsticks::request(std::size_t place) {
+double Yardsticks::request(std::size_t place) {
   if (best_[place] < 0) look(place);
   ++asked_[slice_][place];
   const auto best = static_cast<double>(best_[place]);
@@ -47,7 +47,7 @@ Yardsticks::Best Yardsticks::request(std::size_t place) {
   if (geo_) geoip_.add(world_.rtt(slice_, place, nearest_[place]));
   in_turn_.add(world_.rtt(slice_, place, turn_++ % world_.sites()));
   random_.add(world_.rtt(slice_, place, lots_.next() % world_.sites()));
-  return {best};
+  return best;
 }
 
 std::vector<Choosing> Yardsticks::finish(std::string& best_single) {
