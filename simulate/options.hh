@@ -70,8 +70,8 @@ struct Outcome {
   Spread seconds_to_bind, races_to_bind;
   std::uint64_t networks = 0, networks_bound = 0;
   std::uint64_t rebound = 0, split = 0, merged = 0;
-  std::uint64_t moves = 0,
-                moves_worse = 0;  // a network's server became another one; a slower one at that time
+  std::uint64_t flaps = 0,
+                flaps_worse = 0;  // changes of a bound network's server; to a slower one at that time
   std::size_t clusters = 0;
   std::size_t services = 0, sites = 0, places = 0;
   std::vector<Nanos> delays;  // by service

@@ -99,7 +99,7 @@ std::string to_text(const Outcome& o, const Options& options) {
                    o.networks_bound, o.networks, o.seconds_to_bind.quantile(0.5),
                    o.races_to_bind.quantile(0.5), o.seconds_to_bind.quantile(0.95),
                    o.races_to_bind.quantile(0.95)));
-  line("moves", fmt::format("{} of a network's server, {} to a slower one", o.moves, o.moves_worse));
+  line("flaps", fmt::format("{} changes of a network's server, {} to a slower one", o.flaps, o.flaps_worse));
   line("clusters",
        fmt::format("{}; {} rebound, {} split, {} merged", o.clusters, o.rebound, o.split, o.merged));
   return out;
@@ -145,8 +145,8 @@ nlohmann::json to_json(const Outcome& o, const Options& options) {
           {"networks_bound", o.networks_bound},
           {"seconds_to_bind", spread_json(o.seconds_to_bind)},
           {"races_to_bind", spread_json(o.races_to_bind)},
-          {"moves", o.moves},
-          {"moves_worse", o.moves_worse},
+          {"flaps", o.flaps},
+          {"flaps_worse", o.flaps_worse},
           {"clusters", o.clusters},
           {"rebound", o.rebound},
           {"split", o.split},
@@ -157,12 +157,12 @@ nlohmann::json to_json(const Outcome& o, const Options& options) {
 
 std::string effect_text(const Outcome& outcome, const std::vector<Effect>& effects) {
   std::vector<std::vector<std::string>> table{{"effect of", ">bound", ">all", ">races per 1,000", ">verdicts",
-                                               ">orders late", ">at the best", ">moves"}};
+                                               ">orders late", ">at the best", ">flaps"}};
   const auto line = [&](const std::string& what, const Outcome& o) {
     table.push_back({what, words(o.ratio()), words(o.ratio_all()), fmt::format("{:.1f}", o.races_per_1000()),
                      fmt::format("{:.0f} %", 100 * share(o.verdicts, o.races)),
                      fmt::format("{:.1f} %", 100 * share(o.late_orders, o.orders)),
-                     fmt::format("{:.1f} %", 100 * share(o.at_best, o.bound)), std::to_string(o.moves)});
+                     fmt::format("{:.1f} %", 100 * share(o.at_best, o.bound)), std::to_string(o.flaps)});
   };
   line("as above", outcome);
   for (const Effect& e : effects) line(e.option + ' ' + e.value, e.outcome);

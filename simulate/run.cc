@@ -230,8 +230,8 @@ class Run {
       out_.seconds_to_bind.add(std::chrono::duration<double>(now_ - network.first).count());
       out_.races_to_bind.add(network.races);
     } else if (network.server != server) {
-      ++out_.moves;
-      if (ms > world_.rtt(slice_, place, sites[network.server])) ++out_.moves_worse;
+      ++out_.flaps;
+      if (ms > world_.rtt(slice_, place, sites[network.server])) ++out_.flaps_worse;
     }
     network.server = server;
   }

@@ -59,7 +59,7 @@ BOOST_AUTO_TEST_CASE(where_nothing_changes_bound_requests_go_to_the_nearest_and_
   BOOST_TEST((out->delays == std::vector<Nanos>{34ms}));  // half of 60 ms, a tenth and 1 ms more
   const double races = static_cast<double>(out->races) / static_cast<double>(out->requests);
   BOOST_TEST((out->all.mean() - out->others[0].ms.mean()) == races * 34, boost::test_tools::tolerance(0.05));
-  BOOST_TEST(out->moves == 0U);
+  BOOST_TEST(out->flaps == 0U);
 }
 
 BOOST_AUTO_TEST_CASE(where_no_request_was_bound_there_is_no_ratio_and_no_figure_that_is_none) {
