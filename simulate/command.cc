@@ -98,7 +98,7 @@ int run_command(Words& words) {
   std::cout.flush();
   if (!std::cout) return fail("the output cannot be written");
   if (words.svg.empty()) return 0;
-  picture << svg(*outcome);
+  picture << svg(*outcome, *effects);
   picture.close();
   return picture ? 0 : fail(words.svg + ": cannot be written");
 }

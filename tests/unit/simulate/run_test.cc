@@ -77,7 +77,7 @@ BOOST_AUTO_TEST_CASE(where_no_request_was_bound_there_is_no_ratio_and_no_figure_
   BOOST_TEST(json["ratio_worst_slice"].is_null());
   BOOST_TEST(json["slices"][0]["ratio"].is_null());
   BOOST_TEST(json["ratio_all"] == *out->ratio_all());
-  BOOST_TEST(svg(*out).find("nan") == std::string::npos);
+  BOOST_TEST(svg(*out, {}).find("nan") == std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(what_the_guard_refuses_to_race_is_reported) {
@@ -209,9 +209,28 @@ BOOST_AUTO_TEST_CASE(the_picture_and_the_text_have_every_way_of_choosing) {
   const Options options = small();
   const auto out = simulate::run(*world, options);
   for (const Choosing& c : out->others) {
-    BOOST_TEST(svg(*out).find(c.name) != std::string::npos);
+    BOOST_TEST(svg(*out, {}).find(c.name) != std::string::npos);
     BOOST_TEST(to_text(*out, options).find(c.name) != std::string::npos);
   }
+}
+
+BOOST_AUTO_TEST_CASE(effects_are_plotted_when_they_were_asked_for) {
+  const auto out = *simulate::run(*two_sites(), small());
+  const auto dots = [&](const std::vector<Effect>& effects) {
+    const std::string picture = svg(out, effects);
+    std::size_t count = 0;
+    for (auto at = picture.find("<circle"); at != std::string::npos; at = picture.find("<circle", at + 1))
+      ++count;
+    return count;
+  };
+  BOOST_TEST(dots({}) == 0U);
+  // Two for each value and two for what they are compared with.
+  BOOST_TEST(dots({{"delays", "9ms", out}, {"delays", "8ms", out}}) == 6U);
+  BOOST_TEST(dots({{"delays", "9ms", out}, {"clock-errors", "1ms", out}}) == 8U);
+  const std::string both = svg(out, {{"delays", "9ms", out}, {"clock-errors", "7ms", out}});
+  for (const char* words : {"Effect of the delay", "Effect of clock errors", ">9ms<", ">7ms<", ">as above<"})
+    BOOST_TEST(both.find(words) != std::string::npos, words);
+  BOOST_TEST(svg(out, {{"delays", "9ms", out}}).find("clock errors") == std::string::npos);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
