@@ -25,7 +25,8 @@ class Campaign(unittest.TestCase):
     def test_schedules_are_printed_alone_or_not_at_all(self):
         self.assertEqual(call(CAMPAIGN, "--schedules").returncode, 0)
         for others in (["--seeds", "2"], ["--from", "2"], ["--new"], ["--minutes", "1"], ["--jobs", "1"],
-                       ["--seconds", "20"], ["--queries", "5"], ["--seed", "1"], ["--seed", "1", "--trace"], ["--json"]):
+                       ["--seconds", "20"], ["--queries", "5"], ["--seed", "1"], ["--seed", "1", "--trace"],
+                       ["--json"]):
             result = call(CAMPAIGN, "--schedules", *others)
             self.assertNotEqual(result.returncode, 0, others)
             self.assertRegex(result.stderr, "excludes.*--schedules|--schedules excludes")
@@ -35,8 +36,8 @@ class Bench(unittest.TestCase):
     def test_a_benchmark_that_sends_asks_for_root_before_anything_is_built_and_quality_does_not(self):
         text = (ROOT / "scripts/bench").read_text()
         # As somebody else, and up to the first thing that would be installed or built.
-        text, ends = re.subn(r"^(scripts/install) .*", r"echo \1; exit 0", text.replace('cd "$(dirname "$0")/.."\n', ""),
-                             flags=re.MULTILINE)
+        text = text.replace('cd "$(dirname "$0")/.."\n', "")
+        text, ends = re.subn(r"^(scripts/install) .*", r"echo \1; exit 0", text, flags=re.MULTILINE)
         self.assertEqual(ends, 1)
         for name, status, words in (("forward", 1, "run as root"), ("quality", 0, "scripts/install")):
             result = call("bash", "-c", "id() { echo 1000; }\n" + text, "scripts/bench", name, cwd=ROOT)
