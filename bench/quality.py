@@ -17,13 +17,14 @@ import harness
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "scripts" / "lib"))
 import planetlab  # noqa: E402
+import played  # noqa: E402
 
 
 def measure(args):
     with tempfile.TemporaryDirectory(prefix="flagfall-bench-") as folder:
         paths, data = planetlab.matrix_files(folder, args.matrix)
-        out = json.loads(harness.run([harness.BIN / "flagfall", "simulate", "--json", "--matrix", *paths,
-                                      "--sites", args.sites, "--requests", args.requests, "--seed", args.seed]))
+        out = played.figures(harness.run([harness.BIN / "flagfall", "simulate", "--json", "--matrix", *paths,
+                                          "--sites", args.sites, "--requests", args.requests, "--seed", args.seed]))
     oracle = out["others"]["oracle"]["mean"]
     result = {"bench": "quality", "data": data, "seed": args.seed, "sites": out["sites"], "requests": out["requests"],
               "delay_ms": round(out["delay_ms"][0], 1)}

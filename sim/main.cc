@@ -148,7 +148,9 @@ int main(int argc, char** argv) {
     c.jobs = std::max(std::thread::hardware_concurrency(), 1U);
     double minutes = 0;
     double seconds = static_cast<double>(c.world.length.count()) * 1e-9;
-    app.add_option("--seeds", c.seeds, "How many worlds")->capture_default_str();
+    app.add_option("--seeds", c.seeds, "How many worlds")
+        ->capture_default_str()
+        ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1'000'000'000}));
     auto* const from = app.add_option("--from", c.from, "The first seed")->capture_default_str();
     const auto any = [&](std::int64_t /*times*/) {
       c.from = flagfall::SystemRandom().next() % 1'000'000'000;
@@ -170,7 +172,10 @@ int main(int argc, char** argv) {
         app.add_option("--seed", a.seed, "This one world only")->excludes(from)->excludes(fresh);
     app.add_flag("--trace", a.trace, "Print everything that happens in it")->needs(seed);
     app.add_flag("--json", a.json, "End with one line of JSON")->excludes(seed);
-    app.add_flag("--schedules", a.schedules, "Print when the modelled resolvers ask again, as JSON");
+    const auto others = app.get_options([&](const CLI::Option* o) { return o != app.get_help_ptr(); });
+    auto* const schedules =
+        app.add_flag("--schedules", a.schedules, "Print when the modelled resolvers ask again, as JSON");
+    for (CLI::Option* const other : others) schedules->excludes(other);
     CLI11_PARSE(app, argc, argv);
     if (a.schedules) {
       fmt::print("{}", flagfall::sim::schedules_json());

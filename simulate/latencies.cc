@@ -18,7 +18,7 @@ class OfMatrix final : public Latencies {
   std::vector<std::size_t> columns;                // by site
   std::vector<std::optional<std::size_t>> row_of;  // by site: the row of its name
   std::vector<std::size_t> rows;                   // by place
-  std::vector<std::optional<director::Place>> site_at, place_at;
+  std::vector<director::Place> site_at, place_at;  // empty without coordinates
 
   [[nodiscard]] std::size_t slices() const override { return matrix.slices; }
   [[nodiscard]] std::size_t places() const override { return rows.size(); }
@@ -35,9 +35,9 @@ class OfMatrix final : public Latencies {
     if (row_of[b]) return matrix.at(slice, *row_of[b], columns[a]);
     return std::nullopt;
   }
-  [[nodiscard]] std::optional<double> kilometres(std::size_t place, std::size_t site) const override {
-    if (place_at.empty() || !place_at[place] || !site_at[site]) return std::nullopt;
-    return director::kilometres(*place_at[place], *site_at[site]);
+  [[nodiscard]] bool has_coordinates() const override { return !place_at.empty(); }
+  [[nodiscard]] double kilometres(std::size_t place, std::size_t site) const override {
+    return director::kilometres(place_at[place], site_at[site]);
   }
 };
 
@@ -64,7 +64,8 @@ class OfPlaces final : public Latencies {
     if (a == b) return 0;
     return ms(distance(site_at_[a], site_at_[b]), kMostPlaces + std::min(a, b), kMostPlaces + std::max(a, b));
   }
-  [[nodiscard]] std::optional<double> kilometres(std::size_t place, std::size_t site) const override {
+  [[nodiscard]] bool has_coordinates() const override { return true; }
+  [[nodiscard]] double kilometres(std::size_t place, std::size_t site) const override {
     return distance(place_at_[place], site_at_[site]);
   }
 
@@ -97,10 +98,19 @@ class OfPlaces final : public Latencies {
   std::vector<Vector> site_at_, place_at_;
 };
 
+Error without_coordinates(const char* kind, const std::string& name) {
+  return Error{fmt::format("--places: {0} '{1}' of the matrix has no line '{0},{1},NORTH,EAST'", kind, name)};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Latencies>> of_matrix(Matrix matrix, const std::vector<std::size_t>& sites,
                                              const Places* coordinates) {
+  if (sites.empty()) return Error{"the matrix has no sites"};
+  if (sites.size() > kMostSites)
+    return Error{
+        fmt::format("the matrix has {} sites, and more than {} cannot be played: choose some by --site",
+                    sites.size(), kMostSites)};
   auto out = std::make_unique<OfMatrix>();
   std::unordered_map<std::string, std::size_t> row_of;
   for (std::size_t i = 0; i < matrix.rows.size(); ++i) row_of.emplace(matrix.rows[i], i);
@@ -122,13 +132,16 @@ Result<std::unique_ptr<Latencies>> of_matrix(Matrix matrix, const std::vector<st
     std::unordered_map<std::string, director::Place> site_at, place_at;
     for (const NamedPlace& p : coordinates->sites) site_at.emplace(p.name, p.at);
     for (const NamedPlace& p : coordinates->clients) place_at.emplace(p.name, p.at);
-    const auto look = [](const auto& among, const std::string& name) {
-      const auto at = among.find(name);
-      return at == among.end() ? std::nullopt : std::optional(at->second);
-    };
-    for (const std::size_t column : out->columns)
-      out->site_at.push_back(look(site_at, matrix.columns[column]));
-    for (const std::size_t row : out->rows) out->place_at.push_back(look(place_at, matrix.rows[row]));
+    for (const std::size_t column : out->columns) {
+      const auto at = site_at.find(matrix.columns[column]);
+      if (at == site_at.end()) return without_coordinates("site", matrix.columns[column]);
+      out->site_at.push_back(at->second);
+    }
+    for (const std::size_t row : out->rows) {
+      const auto at = place_at.find(matrix.rows[row]);
+      if (at == place_at.end()) return without_coordinates("client", matrix.rows[row]);
+      out->place_at.push_back(at->second);
+    }
   }
   out->matrix = std::move(matrix);
   return std::unique_ptr<Latencies>(std::move(out));

@@ -27,8 +27,10 @@ class Latencies {
   /// None: not known.
   [[nodiscard]] virtual std::optional<double> between(std::size_t slice, std::size_t a,
                                                       std::size_t b) const = 0;
-  /// By the great circle; none: without coordinates.
-  [[nodiscard]] virtual std::optional<double> kilometres(std::size_t place, std::size_t site) const = 0;
+  /// Whether it is known where all sites and places are.
+  [[nodiscard]] virtual bool has_coordinates() const = 0;
+  /// By the great circle. has_coordinates() must hold.
+  [[nodiscard]] virtual double kilometres(std::size_t place, std::size_t site) const = 0;
 
  protected:
   Latencies() = default;
@@ -37,7 +39,7 @@ class Latencies {
 };
 
 /// Columns `sites` of the matrix are the sites; rows that have no site's name are the client places.
-/// Coordinates of the same names, where there are.
+/// `coordinates`, if there are: of each of these sites and places by its name; others' are not looked at.
 Result<std::unique_ptr<Latencies>> of_matrix(Matrix matrix, const std::vector<std::size_t>& sites,
                                              const Places* coordinates);
 

@@ -8,31 +8,27 @@
 #include <unordered_set>
 
 #include "director/whole_file.hh"
+#include "simulate/fields.hh"
 
 namespace flagfall::simulate {
 namespace {
 
-constexpr std::string_view kBlank = " \t\r";
-
-std::string_view trimmed(std::string_view text) {
-  const auto from = text.find_first_not_of(kBlank);
-  if (from == std::string_view::npos) return {};
-  return text.substr(from, text.find_last_not_of(kBlank) - from + 1);
-}
-
+/// Ends when there are too many: a line may be as long as the file.
 void split(std::string_view line, std::vector<std::string_view>& out) {
+  constexpr std::size_t kEnough = kMostColumns + 2;  // a name in front, and one too many
   out.clear();
   if (line.find(',') != std::string_view::npos) {
     for (std::size_t from = 0;;) {
       const auto comma = line.find(',', from);
-      out.push_back(trimmed(line.substr(from, comma == std::string_view::npos ? comma : comma - from)));
-      if (comma == std::string_view::npos) return;
+      out.push_back(field(line.substr(from, comma == std::string_view::npos ? comma : comma - from)));
+      if (comma == std::string_view::npos || out.size() == kEnough) return;
       from = comma + 1;
     }
   }
-  for (std::size_t at = line.find_first_not_of(kBlank); at != std::string_view::npos;) {
+  for (std::size_t at = line.find_first_not_of(kBlank);
+       at != std::string_view::npos && out.size() < kEnough;) {
     const auto end = line.find_first_of(kBlank, at);
-    out.push_back(line.substr(at, end == std::string_view::npos ? end : end - at));
+    out.push_back(field(line.substr(at, end == std::string_view::npos ? end : end - at)));
     at = end == std::string_view::npos ? end : line.find_first_not_of(kBlank, end);
   }
 }
@@ -54,15 +50,17 @@ class Reader {
     if (text.starts_with('#')) return Ok{};
     if (text.empty()) return end_slice();
     split(text, fields_);
+    const bool words = in_slice_ ? named_ : !number(fields_.front());
+    if (fields_.size() - (words ? 1 : 0) > kMostColumns)
+      return wrong(fmt::format("more than {} columns", kMostColumns));
     if (!in_slice_) {
       in_slice_ = true;
       row_ = 0;
       if (out_.slices >= kMostSlices) return wrong(fmt::format("more than {} slices", kMostSlices));
-      const bool named = !number(fields_.front());
-      if (out_.slices > 0 && named != named_)
+      if (out_.slices > 0 && words != named_)
         return wrong("names of columns stand in front of all slices, or of none");
-      named_ = named;
-      if (named) return header();
+      named_ = words;
+      if (named_) return header();
     }
     return row();
   }
@@ -79,9 +77,9 @@ class Reader {
   }
 
   [[nodiscard]] std::optional<Error> bad_name(std::string_view text) const {
-    const auto odd = [](unsigned char c) { return c < 0x21 || c == 0x7f; };
+    const auto odd = [](unsigned char c) { return c == ' ' || no_letter(c); };
     if (!text.empty() && text.size() <= kMostName && std::ranges::none_of(text, odd)) return std::nullopt;
-    return wrong(fmt::format("a name has 1 to {} characters, and no blank", kMostName));
+    return wrong(fmt::format("a name has 1 to {} characters, and no blank or quote", kMostName));
   }
 
   Status header() {
@@ -111,6 +109,7 @@ class Reader {
     const std::string name = named_ ? std::string(fields_.front()) : std::to_string(row_ + 1);
     if (out_.slices == 0) {
       if (named_ && !row_names_.insert(name).second) return wrong(fmt::format("row '{}' twice", name));
+      if (out_.rows.size() >= kMostRows) return wrong(fmt::format("more than {} rows", kMostRows));
       out_.rows.push_back(name);
     } else if (row_ >= out_.rows.size() || out_.rows[row_] != name) {
       return wrong(fmt::format("row '{}' is not the first slice's", name));
@@ -151,6 +150,7 @@ class Reader {
 
 Result<Matrix> parse_matrix(std::string_view text, const std::string& name) {
   Reader reader(name);
+  text = without_mark(text);
   while (!text.empty()) {
     const auto end = text.find('\n');
     if (const Status good = reader.line(text.substr(0, end)); !good) return Error{good.error()};

@@ -16,7 +16,9 @@
 
 namespace flagfall::simulate {
 
-inline constexpr std::size_t kMostCells = 250'000'000;  // in all slices: 1 GB of memory
+inline constexpr std::size_t kMostCells = 250'000'000;  // in all slices: 1 GB of figures
+inline constexpr std::size_t kMostColumns = 16'384;     // more of all by all have too many cells anyway
+inline constexpr std::size_t kMostRows = 1'000'000;
 inline constexpr std::size_t kMostSlices = 1000;
 inline constexpr std::size_t kMostName = 64;                    // octets
 inline constexpr double kLongest = 60'000;                      // ms: longer is no round trip

@@ -11,19 +11,13 @@
 #include <unordered_set>
 
 #include "director/whole_file.hh"
+#include "simulate/fields.hh"
 #include "simulate/matrix.hh"
 
 namespace flagfall::simulate {
 namespace {
 
-constexpr std::string_view kBlank = " \t\r";
 constexpr std::size_t kMostPlacesFile = std::size_t{128} << 20;  // octets
-
-std::string_view trimmed(std::string_view text) {
-  const auto from = text.find_first_not_of(kBlank);
-  if (from == std::string_view::npos) return {};
-  return text.substr(from, text.find_last_not_of(kBlank) - from + 1);
-}
 
 std::optional<double> degrees(std::string_view text, double most) {
   double value = 0;
@@ -45,6 +39,7 @@ Result<Places> parse_places(std::string_view text, const std::string& name) {
   Places out;
   std::unordered_set<std::string> seen;
   std::size_t number = 0;
+  text = without_mark(text);
   while (!text.empty()) {
     const auto end = text.find('\n');
     std::string_view line = text.substr(0, end);
@@ -60,7 +55,7 @@ Result<Places> parse_places(std::string_view text, const std::string& name) {
     for (std::size_t from = 0; count < 5;) {
       const auto comma = line.find(',', from);
       if (count < 4)
-        fields.at(count) = trimmed(line.substr(from, comma == std::string_view::npos ? comma : comma - from));
+        fields.at(count) = field(line.substr(from, comma == std::string_view::npos ? comma : comma - from));
       ++count;
       if (comma == std::string_view::npos) break;
       from = comma + 1;
@@ -68,9 +63,8 @@ Result<Places> parse_places(std::string_view text, const std::string& name) {
     const bool site = fields[0] == "site";
     if (count != 4 || (!site && fields[0] != "client"))
       return wrong("write 'site,NAME,NORTH,EAST' or 'client,NAME,NORTH,EAST'");
-    const auto odd = [](unsigned char c) { return c < 0x20 || c == 0x7f; };
-    if (fields[1].empty() || fields[1].size() > kMostName || std::ranges::any_of(fields[1], odd))
-      return wrong(fmt::format("a name has 1 to {} characters", kMostName));
+    if (fields[1].empty() || fields[1].size() > kMostName || std::ranges::any_of(fields[1], no_letter))
+      return wrong(fmt::format("a name has 1 to {} characters, and no quote", kMostName));
     const auto north = degrees(fields[2], 90);
     const auto east = degrees(fields[3], 180);
     if (!north || !east) return wrong("degrees north are from -90 to 90, degrees east from -180 to 180");

@@ -22,11 +22,14 @@ void shuffle(std::vector<T>& list, SeededRandom& random) {
 
 Result<Population> Population::make(const PopulationOptions& options, std::size_t places,
                                     SeededRandom& random) {
-  const std::size_t room = std::bit_ceil(options.networks);  // of /24 networks for a place
-  if (options.networks == 0 || options.places_per_16 == 0 || room * options.places_per_16 > 256)
+  const auto fits = [](unsigned n) { return n >= 1 && n <= kMostNetworks; };
+  // A place has room for a power of two of /24 networks.
+  if (!fits(options.networks) || !fits(options.places_per_16) ||
+      std::bit_ceil(options.networks) * options.places_per_16 > kMostNetworks)
     return Error{fmt::format("{} networks for each of {} places do not fit into a /16", options.networks,
                              options.places_per_16)};
-  if (options.resolvers == 0 || options.resolvers > 250) return Error{"a network has 1 to 250 resolvers"};
+  if (options.resolvers == 0 || options.resolvers > kMostResolvers)
+    return Error{fmt::format("a network has 1 to {} resolvers", kMostResolvers)};
   if ((places + options.places_per_16 - 1) / options.places_per_16 > kMost16)
     return Error{fmt::format("{} places with {} in each /16 do not fit into IPv4: take more for each", places,
                              options.places_per_16)};

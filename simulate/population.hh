@@ -10,6 +10,9 @@
 
 namespace flagfall::simulate {
 
+inline constexpr unsigned kMostNetworks = 256;   // that a /16 has room for
+inline constexpr unsigned kMostResolvers = 250;  // of a /24
+
 struct PopulationOptions {
   unsigned networks = 4;       // of each place, side by side
   unsigned places_per_16 = 1;  // that share a /16 of the address space
@@ -23,13 +26,12 @@ class Population {
 
   [[nodiscard]] std::size_t networks() const { return places_ * options_.networks; }
   [[nodiscard]] std::size_t place_of(std::size_t network) const { return network / options_.networks; }
-  /// Of a network's resolver, 0 to options().resolvers - 1.
+  /// Of a network's resolver, 0 to PopulationOptions::resolvers - 1.
   [[nodiscard]] IpAddress address(std::size_t network, unsigned resolver) const;
   /// The place whose address this is.
   [[nodiscard]] std::size_t place_at(const IpAddress& address) const;
   /// Who asks next, by popularity.
   [[nodiscard]] std::size_t draw(SeededRandom& random) const;
-  [[nodiscard]] const PopulationOptions& options() const { return options_; }
 
  private:
   Population(const PopulationOptions& options, std::size_t places) : options_(options), places_(places) {}

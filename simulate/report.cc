@@ -18,13 +18,22 @@ double share(std::uint64_t n, std::uint64_t of) {
   return of == 0 ? 0 : static_cast<double>(n) / static_cast<double>(of);
 }
 
+std::string words(const std::optional<double>& ratio) {
+  return ratio ? fmt::format("{:.3f}", *ratio) : "-";
+}
+
+nlohmann::json json(const std::optional<double>& ratio) {
+  return ratio ? nlohmann::json(*ratio) : nlohmann::json();
+}
+
 std::vector<std::string> row(const std::string& name, const Spread& s, double oracle) {
+  if (s.count() <= 0) return {name, "-", "-", "-", "-", "-"};
   return {name,
           fmt::format("{:.2f}", s.mean()),
           fmt::format("{:.1f}", s.quantile(0.5)),
           fmt::format("{:.1f}", s.quantile(0.9)),
           fmt::format("{:.1f}", s.quantile(0.99)),
-          fmt::format("{:.3f}", oracle > 0 ? s.mean() / oracle : 0)};
+          words(ratio_of(s.mean(), oracle))};
 }
 
 std::pair<double, double> delays(const Outcome& o) {
@@ -39,10 +48,9 @@ double extra_packets(const Outcome& o) {
                                static_cast<double>(o.requests);
 }
 
-double worst_slice(const Outcome& o) {
-  double worst = 0;
-  for (const SliceFigures& s : o.slices)
-    if (s.bound_oracle > 0) worst = std::max(worst, s.bound_ms / s.bound_oracle);
+std::optional<double> worst_slice(const Outcome& o) {
+  std::optional<double> worst;
+  for (const SliceFigures& s : o.slices) worst = std::max(worst, s.ratio());  // none is less than any
   return worst;
 }
 
@@ -76,12 +84,13 @@ std::string to_text(const Outcome& o, const Options& options) {
   };
   out += '\n';
   line("regret of all, ms", fmt::format("mean {:.2f}, p99 {:.1f}", o.regret.mean(), o.regret.quantile(0.99)));
-  line("worst slice, bound", fmt::format("{:.3f} of the oracle", worst_slice(o)));
+  line("worst slice, bound", words(worst_slice(o)) + " of the oracle");
   line("at the best server", fmt::format("{:.1f} % of bound requests; within 10 % or 1 ms {:.1f} %",
                                          100 * share(o.at_best, o.bound), 100 * share(o.near_best, o.bound)));
   line("races per 1,000",
-       fmt::format("{:.1f} in all, {:.1f} in steady state (after {:g} h)", per_1000(o.races, o.requests),
-                   o.races_per_1000(), in_s(options.warm_up) / 3600));
+       fmt::format("{:.1f} in all, {:.1f} in steady state (after {:g} h); {:.1f} neither raced nor bound",
+                   per_1000(o.races, o.requests), o.races_per_1000(), in_s(options.warm_up) / 3600,
+                   per_1000(o.unraced, o.requests)));
   line("verdicts", fmt::format("{:.1f} % of races; {:.2f} % of orders late", 100 * share(o.verdicts, o.races),
                                100 * share(o.late_orders, o.orders)));
   line("extra packets", fmt::format("{:.3f} a request", extra_packets(o)));
@@ -90,7 +99,7 @@ std::string to_text(const Outcome& o, const Options& options) {
                    o.networks_bound, o.networks, o.seconds_to_bind.quantile(0.5),
                    o.races_to_bind.quantile(0.5), o.seconds_to_bind.quantile(0.95),
                    o.races_to_bind.quantile(0.95)));
-  line("moves", fmt::format("{} of a network's server, {} to a slower one", o.moves, o.moves_worse));
+  line("flaps", fmt::format("{} changes of a network's server, {} to a slower one", o.flaps, o.flaps_worse));
   line("clusters",
        fmt::format("{}; {} rebound, {} split, {} merged", o.clusters, o.rebound, o.split, o.merged));
   return out;
@@ -103,8 +112,8 @@ nlohmann::json to_json(const Outcome& o, const Options& options) {
   for (const SliceFigures& s : o.slices)
     slices.push_back({{"requests", s.requests},
                       {"races", s.races},
-                      {"ratio", s.bound_oracle > 0 ? s.bound_ms / s.bound_oracle : 0},
-                      {"ratio_all", s.all_oracle > 0 ? s.all_ms / s.all_oracle : 0}});
+                      {"ratio", json(s.ratio())},
+                      {"ratio_all", json(s.ratio_all())}});
   nlohmann::json delay_ms = nlohmann::json::array();
   for (const Nanos d : o.delays) delay_ms.push_back(in_ms(d));
   return {{"seed", options.seed},
@@ -116,11 +125,12 @@ nlohmann::json to_json(const Outcome& o, const Options& options) {
           {"hours", o.virtual_seconds / 3600},
           {"delay_ms", delay_ms},
           {"clock_error_ms", in_ms(options.clock_error)},
-          {"ratio", o.ratio()},
-          {"ratio_all", o.ratio_all()},
-          {"ratio_worst_slice", worst_slice(o)},
+          {"ratio", json(o.ratio())},
+          {"ratio_all", json(o.ratio_all())},
+          {"ratio_worst_slice", json(worst_slice(o))},
           {"races_per_1000", o.races_per_1000()},
           {"races_per_1000_all", per_1000(o.races, o.requests)},
+          {"unraced", o.unraced},
           {"bound", spread_json(o.bound_only)},
           {"all", spread_json(o.all)},
           {"others", others},
@@ -135,8 +145,8 @@ nlohmann::json to_json(const Outcome& o, const Options& options) {
           {"networks_bound", o.networks_bound},
           {"seconds_to_bind", spread_json(o.seconds_to_bind)},
           {"races_to_bind", spread_json(o.races_to_bind)},
-          {"moves", o.moves},
-          {"moves_worse", o.moves_worse},
+          {"flaps", o.flaps},
+          {"flaps_worse", o.flaps_worse},
           {"clusters", o.clusters},
           {"rebound", o.rebound},
           {"split", o.split},
@@ -145,15 +155,17 @@ nlohmann::json to_json(const Outcome& o, const Options& options) {
           {"events", o.events}};
 }
 
-std::string effect_text(const std::vector<Named>& outcomes) {
+std::string effect_text(const Outcome& outcome, const std::vector<Effect>& effects) {
   std::vector<std::vector<std::string>> table{{"effect of", ">bound", ">all", ">races per 1,000", ">verdicts",
-                                               ">orders late", ">at the best", ">moves"}};
-  for (const auto& [what, o] : outcomes)
-    table.push_back({what, fmt::format("{:.3f}", o.ratio()), fmt::format("{:.3f}", o.ratio_all()),
-                     fmt::format("{:.1f}", o.races_per_1000()),
+                                               ">orders late", ">at the best", ">flaps"}};
+  const auto line = [&](const std::string& what, const Outcome& o) {
+    table.push_back({what, words(o.ratio()), words(o.ratio_all()), fmt::format("{:.1f}", o.races_per_1000()),
                      fmt::format("{:.0f} %", 100 * share(o.verdicts, o.races)),
                      fmt::format("{:.1f} %", 100 * share(o.late_orders, o.orders)),
-                     fmt::format("{:.1f} %", 100 * share(o.at_best, o.bound)), std::to_string(o.moves)});
+                     fmt::format("{:.1f} %", 100 * share(o.at_best, o.bound)), std::to_string(o.flaps)});
+  };
+  line("as above", outcome);
+  for (const Effect& e : effects) line(e.option + ' ' + e.value, e.outcome);
   return tools::text_table(table);
 }
 

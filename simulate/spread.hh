@@ -1,4 +1,4 @@
-// A distribution of latencies: bins one percent wide, and an exact sum. Pure; a value.
+// A distribution of times or counts: bins one percent wide, and an exact sum. Pure; a value.
 #pragma once
 
 #include <algorithm>
@@ -10,8 +10,8 @@ namespace flagfall::simulate {
 
 class Spread {
  public:
-  static constexpr double kLeast = 0.01;  // ms
-  static constexpr std::size_t kBins = 1600;
+  static constexpr double kLeast = 0.01;
+  static constexpr std::size_t kBins = 2400;  // up to 2.3e8: more seconds than can be played (five years)
 
   void add(double ms, double weight = 1) {
     const double place = std::log(std::max(ms, kLeast) / kLeast) / kLogStep;

@@ -6,26 +6,28 @@
 #include <array>
 #include <cmath>
 #include <functional>
+#include <optional>
 #include <string_view>
 
 namespace flagfall::simulate {
 namespace {
 
-constexpr double kWidth = 900, kHeight = 760;
+constexpr double kWidth = 900, kHeight = 760, kWithEffects = 1020;
 /// A plot's place in the picture.
 struct Frame {
   double left, right, top, bottom;
 };
-constexpr Frame kShares{66, 876, 92, 420}, kCourse{66, 876, 520, 700};
+constexpr Frame kShares{66, 876, 92, 420}, kCourse{66, 876, 520, 700}, kDelays{66, 446, 840, 960},
+    kClockErrors{526, 876, 840, 960};
 
 /// Okabe and Ito's palette, as in tools/tune_svg.cc; ours is black.
 constexpr std::array<std::string_view, 6> kColours{"#009e73", "#0072b2", "#e69f00",
                                                    "#cc79a7", "#56b4e9", "#d55e00"};
-constexpr std::string_view kOurs = "#1a1a1a";
+constexpr std::string_view kOurs = "#1a1a1a", kBound = "#0072b2";
 
 class Picture {
  public:
-  explicit Picture(const Outcome& outcome) : o_(outcome) {}
+  Picture(const Outcome& outcome, const std::vector<Effect>& effects) : o_(outcome), effects_(effects) {}
 
   std::string draw() {
     out_ = fmt::format(
@@ -37,9 +39,11 @@ text {{ font-family: system-ui, "Segoe UI", "DejaVu Sans", sans-serif; font-size
 </style>
 <rect width="{0:g}" height="{1:g}" fill="#ffffff"/>
 )",
-        kWidth, kHeight);
+        kWidth, effects_.empty() ? kHeight : kWithEffects);
     shares();
     course();
+    effect("delays", "Effect of the delay", kDelays);
+    effect("clock-errors", "Effect of clock errors", kClockErrors);
     return out_ + "</svg>\n";
   }
 
@@ -105,8 +109,7 @@ text {{ font-family: system-ui, "Segoe UI", "DejaVu Sans", sans-serif; font-size
   void course() {
     const Frame& f = kCourse;
     double most = 1.2;
-    for (const SliceFigures& s : o_.slices)
-      if (s.all_oracle > 0) most = std::max(most, std::min(s.all_ms / s.all_oracle, 2.0));
+    for (const SliceFigures& s : o_.slices) most = std::max(most, std::min(s.ratio_all().value_or(1), 2.0));
     const auto n = static_cast<double>(o_.slices.size());
     const auto x = [&](double slice) { return f.left + slice / n * (f.right - f.left); };
     const auto y = [&](double ratio) {
@@ -128,24 +131,62 @@ text {{ font-family: system-ui, "Segoe UI", "DejaVu Sans", sans-serif; font-size
       points.pop_back();
       line(points, stroke, 2.2);
     };
-    steps([](const SliceFigures& s) { return s.all_oracle > 0 ? s.all_ms / s.all_oracle : 1; }, kOurs);
-    steps([](const SliceFigures& s) { return s.bound_oracle > 0 ? s.bound_ms / s.bound_oracle : 1; },
-          "#0072b2");
-    rule(f.left, f.top - 14, f.left + 20, f.top - 14, kOurs, 2.2);
-    text(f.left + 26, f.top - 9.5, "start", "all requests");
-    rule(f.left + 140, f.top - 14, f.left + 160, f.top - 14, "#0072b2", 2.2);
-    text(f.left + 166, f.top - 9.5, "start", "bound requests");
+    steps([](const SliceFigures& s) { return s.ratio_all().value_or(1); }, kOurs);
+    steps([](const SliceFigures& s) { return s.ratio().value_or(1); }, kBound);
+    legend(f);
     text((f.left + f.right) / 2, f.bottom + 24, "middle", fmt::format("{} slices of time", o_.slices.size()));
   }
 
+  /// The same ratio with other values of one option, in the order that they were asked for.
+  void effect(std::string_view option, const char* title, const Frame& f) {
+    std::vector<std::pair<std::string, const Outcome*>> columns{{"as above", &o_}};
+    for (const Effect& e : effects_)
+      if (e.option == option) columns.emplace_back(e.value, &e.outcome);
+    if (columns.size() == 1) return;
+    double most = 1.2;
+    for (const auto& column : columns)
+      most = std::max(most, std::min(column.second->ratio_all().value_or(1), 3.0));
+    const auto x = [&](std::size_t i) {
+      return f.left +
+             (static_cast<double>(i) + 0.5) / static_cast<double>(columns.size()) * (f.right - f.left);
+    };
+    const auto y = [&](double ratio) {
+      return f.bottom - (std::clamp(ratio, 1.0, most) - 1) / (most - 1) * (f.bottom - f.top);
+    };
+    text(f.left, f.top - 34, "start", title, "title");
+    for (const double ratio : {1.0, 1 + (most - 1) / 2, most}) {
+      rule(f.left, y(ratio), f.right, y(ratio), ratio <= 1 ? "#888" : "#e4e4e4");
+      text(f.left - 8, y(ratio) + 4.5, "end", fmt::format("{:.2f}", ratio));
+    }
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      text(x(i), f.bottom + 24, "middle", columns[i].first);
+      dot(x(i), y, columns[i].second->ratio_all(), kOurs);
+      dot(x(i), y, columns[i].second->ratio(), kBound);
+    }
+    legend(f);
+  }
+  void dot(double x, const std::function<double(double)>& y, std::optional<double> ratio,
+           std::string_view fill) {
+    if (ratio)
+      out_ +=
+          fmt::format(R"(<circle cx="{:.1f}" cy="{:.1f}" r="4.5" fill="{}"/>)", x, y(*ratio), fill) + "\n";
+  }
+  void legend(const Frame& f) {
+    rule(f.left, f.top - 14, f.left + 20, f.top - 14, kOurs, 2.2);
+    text(f.left + 26, f.top - 9.5, "start", "all requests");
+    rule(f.left + 140, f.top - 14, f.left + 160, f.top - 14, kBound, 2.2);
+    text(f.left + 166, f.top - 9.5, "start", "bound requests");
+  }
+
   const Outcome& o_;
+  const std::vector<Effect>& effects_;
   std::string out_;
 };
 
 }  // namespace
 
-std::string svg(const Outcome& outcome) {
-  return Picture(outcome).draw();
+std::string svg(const Outcome& outcome, const std::vector<Effect>& effects) {
+  return Picture(outcome, effects).draw();
 }
 
 }  // namespace flagfall::simulate

@@ -10,14 +10,6 @@ namespace {
 constexpr std::size_t kMostLooks = 20'000'000;
 constexpr std::uint16_t kUnknown = 0xffff;
 
-/// Whether distances are known; of a thousand places, when there are more.
-bool knows_places(const Latencies& world) {
-  for (std::size_t p = 0; p < world.places(); p += std::max<std::size_t>(world.places() / 1000, 1))
-    for (std::size_t s = 0; s < world.sites(); ++s)
-      if (!world.kilometres(p, s)) return false;
-  return true;
-}
-
 }  // namespace
 
 Yardsticks::Yardsticks(const Latencies& world, std::uint64_t seed)
@@ -26,7 +18,7 @@ Yardsticks::Yardsticks(const Latencies& world, std::uint64_t seed)
       best_(world.places(), -1),
       nearest_(world.places(), kUnknown),
       asked_(world.slices(), std::vector<std::uint32_t>(world.places())),
-      geo_(knows_places(world)) {}
+      geo_(world.has_coordinates()) {}
 
 void Yardsticks::set_slice(std::size_t slice) {
   slice_ = slice;
@@ -40,22 +32,22 @@ void Yardsticks::look(std::size_t place) {
   if (!geo_ || nearest_[place] != kUnknown) return;
   double km = std::numeric_limits<double>::max();
   for (std::size_t s = 0; s < world_.sites(); ++s) {
-    const double away = world_.kilometres(place, s).value_or(km);
+    const double away = world_.kilometres(place, s);
     if (away >= km) continue;
     km = away;
     nearest_[place] = static_cast<std::uint16_t>(s);
   }
 }
 
-Yardsticks::Best Yardsticks::request(std::size_t place) {
+double Yardsticks::request(std::size_t place) {
   if (best_[place] < 0) look(place);
   ++asked_[slice_][place];
   const auto best = static_cast<double>(best_[place]);
   oracle_.add(best);
-  if (geo_ && nearest_[place] != kUnknown) geoip_.add(world_.rtt(slice_, place, nearest_[place]));
+  if (geo_) geoip_.add(world_.rtt(slice_, place, nearest_[place]));
   in_turn_.add(world_.rtt(slice_, place, turn_++ % world_.sites()));
   random_.add(world_.rtt(slice_, place, lots_.next() % world_.sites()));
-  return {best};
+  return best;
 }
 
 std::vector<Choosing> Yardsticks::finish(std::string& best_single) {

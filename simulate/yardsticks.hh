@@ -14,14 +14,10 @@ namespace flagfall::simulate {
 
 class Yardsticks {
  public:
-  struct Best {
-    double ms = 0;
-  };
-
   Yardsticks(const Latencies& world, std::uint64_t seed);
   void set_slice(std::size_t slice);
-  /// A request from this place now; what the oracle gives it.
-  Best request(std::size_t place);
+  /// A request from this place now; what the oracle gives it, ms.
+  double request(std::size_t place);
   /// In this order: oracle, GeoIP where it is known, best single, round robin, random.
   std::vector<Choosing> finish(std::string& best_single);
 

@@ -4,7 +4,6 @@ options give the same page, octet for octet. See scripts/evaluate."""
 import argparse
 import concurrent.futures
 import hashlib
-import json
 import os
 import pathlib
 import subprocess
@@ -13,6 +12,7 @@ import tempfile
 
 import evaluation_page
 import planetlab
+import played
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FLAGFALL = pathlib.Path(os.environ.get("FLAGFALL_BIN", ROOT / "build/release/bin")) / "flagfall"
@@ -56,7 +56,7 @@ class Plays:
         result = subprocess.run([FLAGFALL, "simulate", "--json", *options], capture_output=True, text=True, check=False)
         if result.returncode != 0:
             raise Failed((result.stderr or result.stdout).strip())
-        return json.loads(result.stdout)
+        return played.figures(result.stdout)
 
 
 def arguments():

@@ -99,8 +99,8 @@ def costs(draws):
         line("the same, p90, s", lambda o: o["seconds_to_bind"]["p90"], 0),
         line("races to bind, median", lambda o: o["races_to_bind"]["p50"], 0),
         line("networks that were bound, %", lambda o: 100 * o["networks_bound"] / o["networks"], 1),
-        line("flaps: changes of a network's server, a network and day", lambda o: per_network_day(o, "moves"), 2),
-        line("of them to a server that is slower then", lambda o: per_network_day(o, "moves_worse"), 2)])
+        line("flaps: changes of a network's server, a network and day", lambda o: per_network_day(o, "flaps"), 2),
+        line("of them to a server that is slower then", lambda o: per_network_day(o, "flaps_worse"), 2)])
 
 
 def effects(draws, option, first, unit):
@@ -116,7 +116,7 @@ def effects(draws, option, first, unit):
                      f"{mean(ones, lambda o: 100 * o['late_orders']):.1f} %",
                      f"{mean(ones, lambda o: 100 * o['verdicts']):.1f} %",
                      f"{mean(ones, lambda o: 100 * o['at_best']):.1f} %",
-                     f"{mean(ones, lambda o: per_network_day(o, 'moves')):.2f}"])
+                     f"{mean(ones, lambda o: per_network_day(o, 'flaps')):.2f}"])
     return table([unit, "bound", "all", "races per 1,000", "orders late", "verdicts", "at the best",
                   "flaps a network and day"], rows)
 

@@ -57,6 +57,9 @@ class Evaluate(unittest.TestCase):
         self.assertEqual(result.returncode, 1)
         self.assertRegex(result.stderr, "scripts/evaluate: .*sites")
         self.assertEqual(evaluate("--draws", "0").returncode, 2)
+        few = evaluate("--draws", "1", "--deep", "0", "--requests", "1", "--out", str(out))
+        self.assertEqual((few.returncode, few.stderr.splitlines()[-1]),
+                         (1, "scripts/evaluate: no request was answered by a binding: --requests are too few"))
         missing = evaluate("--matrix", str(self.folder / "none.tar.xz"), "--out", str(out))
         self.assertEqual(missing.returncode, 1)
         self.assertIn("none.tar.xz", missing.stderr)
