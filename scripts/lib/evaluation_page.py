@@ -190,7 +190,7 @@ compares means, of bound requests with the oracle's for the same ones.
 """
     if "GeoIP (great circle)" not in first["others"]:
         text += "The nodes of this matrix have no names or places, so GeoIP cannot be played on it; see below.\n\n"
-    text += f"""![Shares of requests within a latency, and the course of time, of the first draw]({about.pictures}/first.svg)
+    text += f"""![Shares of requests within a latency, the course of time, and the effects of delay and clock error, of the first draw]({about.pictures}/first.svg)
 
 ## Draw by draw
 
