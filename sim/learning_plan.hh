@@ -43,6 +43,7 @@ class LearningPlan {
 
   /// Every master learns and directs, and all in the same way. Before anything else.
   void share() { learns_ = directs_ = shares_ = true; }
+
   [[nodiscard]] bool directs() const { return directs_; }
   /// No client asks again within 400 ms, and the operators know it.
   [[nodiscard]] bool patient() const { return patient_; }

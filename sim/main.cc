@@ -84,6 +84,7 @@ void print_json(const CampaignResult& r) {
                         {"misled", t.misled},
                         {"directed", t.told},
                         {"survived", t.survived},
+                        {"compared", t.compared},
                         {"attacks",
                          {{"spoofed", t.attacks.spoofed},
                           {"flooded", t.attacks.flooded},
