@@ -186,7 +186,7 @@ bool ClusterBook::restore(const Binding& binding, MonoTime now) {
   const bool hand = binding.reason.cause == Cause::by_hand;
   Cluster* c = tree_.find(binding.prefix);
   // An operator's word comes before what is learned, whichever is newer.
-  if (c != nullptr && c->bound() && (c->by_hand() == hand ? c->since >= binding.since : !hand)) return false;
+  if (c != nullptr && c->by_hand() && !hand) return false;
   if (!hand && binding.prefix.length > 0) {
     // What an operator has bound since is not learned any more.
     const Cluster* const outer = tree_.around(binding.prefix.ip, binding.prefix.length - 1U);

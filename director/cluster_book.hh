@@ -41,8 +41,8 @@ class ClusterBook {
   /// From the store: another master has forgotten what was learned at exactly this prefix, or an operator's
   /// word about it was taken back. The one does not take the other away. False: there is none.
   bool forget(const Prefix& prefix, bool by_hand, MonoTime now);
-  /// From the store: as good as learned, until evidence says otherwise; an operator's word stays one. Of what
-  /// is known already, the newer `since` stays. False: it was not taken.
+  /// From the store, which knows what is newer: as good as learned, until evidence says otherwise; an
+  /// operator's word stays one. False: what an operator has said here comes before it, or there is no room.
   bool restore(const Binding& binding, MonoTime now);
   /// Ages, merges and looks again at a bounded part of the table at each call. Called four times a second, it
   /// has seen 60,000 clusters in a minute, and a million in a quarter of an hour.

@@ -1,6 +1,7 @@
 #include "master/director_keeper.hh"
 
 #include <algorithm>
+#include <iterator>
 #include <string_view>
 #include <thread>
 #include <tuple>
@@ -32,19 +33,41 @@ bool DirectorKeeper::restore(Nanos patience) {
   return store_->restored();
 }
 
+RealTime DirectorKeeper::stamp() const {
+  return std::max(clock_.real(), latest_ + Nanos(1));
+}
+
 void DirectorKeeper::take() {
   const StoredChanges got = store_->take(kTurn);
-  // What has changed since, and the store has not been told yet, is newer.
+  for (const StoredChange& change : got.bindings) latest_ = std::max(latest_, change.binding.renewed);
+  for (const director::StoredDrain& drain : got.drains) latest_ = std::max(latest_, drain.since);
+  // What has changed since, and the store has not been told yet, is newer: for other masters, too.
   using About = std::tuple<std::string_view, Prefix, bool>;
   const auto about = [](const director::StoredBinding& b) { return About{b.service, b.prefix, b.by_hand()}; };
-  std::set<About> ours;
+  std::map<About, StoredChange*> ours;
   if (!got.bindings.empty())
-    for (const StoredChange& change : waiting_.bindings) ours.insert(about(change.binding));
-  for (const StoredChange& change : got.bindings)
-    if (!ours.contains(about(change.binding))) apply(change);
+    for (StoredChange& change : waiting_.bindings) ours.insert_or_assign(about(change.binding), &change);
+  for (const StoredChange& change : got.bindings) {
+    const auto at = ours.find(about(change.binding));
+    if (at == ours.end()) {
+      apply(change);
+    } else {
+      RealTime& renewed = at->second->binding.renewed;
+      renewed = std::max(renewed, change.binding.renewed + Nanos(1));
+    }
+  }
   for (const director::StoredDrain& drain : got.drains) {
-    if (std::ranges::count(waiting_.drains, drain.server, &director::StoredDrain::server) > 0) continue;
-    if (!desk_.drain(drain.server, !drain.gone)) ++foreign_;
+    const auto last = std::find_if(waiting_.drains.rbegin(), waiting_.drains.rend(),
+                                   [&](const auto& waits) { return waits.server == drain.server; });
+    if (last != waiting_.drains.rend()) {
+      last->since = std::max(last->since, drain.since + Nanos(1));
+    } else if (!desk_.drain(drain.server, !drain.gone)) {
+      ++foreign_;
+    } else if (drain.gone) {
+      drains_.erase(drain.server);
+    } else {
+      drains_.insert_or_assign(drain.server, drain);
+    }
   }
 }
 
@@ -107,7 +130,9 @@ StoredChange DirectorKeeper::stored(std::size_t service, const director::Change&
 }
 
 void DirectorKeeper::queue_all() {
-  // What is gone is in no table.
+  // What waits comes after it: some of that is gone, and in no table.
+  StoredChanges last;
+  if (!overflowed_) std::swap(last, waiting_);
   std::erase_if(waiting_.bindings, [](const StoredChange& c) { return !c.gone; });
   std::erase_if(waiting_.drains, [](const director::StoredDrain& d) { return !d.gone; });
   overflowed_ = false;
@@ -117,8 +142,10 @@ void DirectorKeeper::queue_all() {
       if (!b.order.empty()) waiting_.bindings.push_back(stored(s, {b, false}));
     });
   }
-  for (const std::string& server : desk_.drained())
-    waiting_.drains.push_back({.server = server, .by = "before", .since = clock_.real()});
+  // With their own times: another master may have taken one back since.
+  for (const auto& [server, drain] : drains_) waiting_.drains.push_back(drain);
+  std::ranges::move(last.bindings, std::back_inserter(waiting_.bindings));
+  std::ranges::move(last.drains, std::back_inserter(waiting_.drains));
 }
 
 void DirectorKeeper::tick() {
@@ -133,6 +160,8 @@ void DirectorKeeper::tick() {
       if (!change.gone && change.binding.reason.cause == Cause::restored) continue;
       if (!change.gone && change.binding.order.empty()) continue;  // learning: nothing to remember
       waiting_.bindings.push_back(stored(s, change));
+      RealTime& renewed = waiting_.bindings.back().binding.renewed;
+      renewed = std::max(renewed, latest_ + Nanos(1));
     }
   }
   if (!store_) return;
@@ -161,14 +190,20 @@ void DirectorKeeper::unbound(std::size_t service, const Prefix& prefix) {
     gone.binding.service = desk_.config().services[service].name;
     gone.binding.prefix = prefix;
     gone.binding.cause = cause;
-    gone.binding.renewed = clock_.real();
+    gone.binding.renewed = stamp();
   }
   unbound_.emplace(service, prefix);
 }
 
 void DirectorKeeper::drained(const std::string& server, bool drained, const std::string& by) {
-  if (store_)
-    waiting_.drains.push_back({.server = server, .by = by, .since = clock_.real(), .gone = !drained});
+  if (!store_) return;
+  director::StoredDrain drain{.server = server, .by = by, .since = stamp(), .gone = !drained};
+  if (drained) {
+    drains_.insert_or_assign(server, drain);
+  } else {
+    drains_.erase(server);
+  }
+  waiting_.drains.push_back(std::move(drain));
 }
 
 }  // namespace flagfall::master

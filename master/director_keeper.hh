@@ -2,6 +2,7 @@
 // kept, what other masters learn is taken over. Control thread only.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -41,14 +42,18 @@ class DirectorKeeper {
   void apply(const director::StoredChange& change);
   [[nodiscard]] director::StoredChange stored(std::size_t service, const director::Change& change) const;
   void queue_all();
+  /// Now, and later than all that the store has told: the clocks of masters differ.
+  [[nodiscard]] RealTime stamp() const;
 
   DirectorDesk& desk_;  // NOLINT(*-ref-data-members)
   std::unique_ptr<director::Store> store_;
   const Clock& clock_;  // NOLINT(*-ref-data-members)
   director::StoredChanges waiting_;
-  std::set<Key> taken_;      // from the store, and about to come back as changes
-  std::set<Key> unbound_;    // by operators, and the store does not know it yet
-  bool overflowed_ = false;  // more has changed than may wait
+  std::map<std::string, director::StoredDrain> drains_;  // by server; of those that are drained
+  RealTime latest_{};                                    // time of a record from the store
+  std::set<Key> taken_;                                  // from the store, and about to come back as changes
+  std::set<Key> unbound_;                                // by operators, and the store does not know it yet
+  bool overflowed_ = false;                              // more has changed than may wait
   std::uint64_t foreign_ = 0;
 };
 

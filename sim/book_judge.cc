@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "sim/disk.hh"
@@ -35,6 +36,27 @@ void BookJudge::drained(const std::string& server, bool drained, RefTime now) {
   now_.drains.insert_or_assign(server, Drain{drained, now});
 }
 
+void BookJudge::contested(const std::string& service, const Prefix& prefix) {
+  for (Memory* const m : {&now_, before_ ? &*before_ : nullptr}) {
+    if (m == nullptr) continue;
+    m->words.erase({service, prefix});
+    m->taken_back.erase({service, prefix});
+  }
+}
+
+void BookJudge::contested(const std::string& server) {
+  now_.drains.erase(server);
+  if (before_) before_->drains.erase(server);
+}
+
+void BookJudge::forgave() {
+  for (Memory* const m : {&now_, before_ ? &*before_ : nullptr}) {
+    if (m == nullptr) continue;
+    m->taken_back.clear();
+    std::erase_if(m->drains, [](const auto& one) { return !one.second.drained; });
+  }
+}
+
 BookJudge::Said BookJudge::look(const ShownBook& book, RefTime now) {
   std::map<Key, Known> words, learned;
   for (const ShownBinding& b : book.bindings)
@@ -50,11 +72,19 @@ BookJudge::Said BookJudge::look(const ShownBook& book, RefTime now) {
   if (before_ && book.restored)
     if (auto said = survived(book, now)) return said;
   looked_ = true;
+  const auto unlike = [](const auto& a, const auto& b) {
+    return a.first != b.first || a.second.server != b.second.server;
+  };
+  if (shares_ && (words.size() != shown_words_.size() ||
+                  !std::equal(words.begin(), words.end(), shown_words_.begin(), std::not_fn(unlike))))
+    commanded_ = now;
+  shown_words_ = words;
   for (auto& [key, known] : learned)
     if (const auto at = now_.learned.find(key); at != now_.learned.end() && at->second.server == known.server)
       known.since = at->second.since;
   now_.learned = std::move(learned);
-  if (!book.restored) return std::nullopt;
+  // What others have said they may take back.
+  if (!book.restored || shares_) return std::nullopt;
   // What came out of the store is as good as said in this process.
   for (const auto& [key, word] : words) now_.words.try_emplace(key, word);
   for (const std::string& server : book.drained) now_.drains.try_emplace(server, Drain{true, now});
@@ -101,6 +131,7 @@ BookJudge::Said BookJudge::survived(const ShownBook& book, RefTime now) {
     if (at == words.end() || at->second != word.server)
       return fmt::format("the operator's binding of {} to {} did not survive a restart",
                          to_string(key.second), word.server);
+    if (shares_) now_.words.emplace(key, word);
     ++survived_;
   }
   for (const auto& [key, when] : now_.taken_back)
@@ -113,11 +144,12 @@ BookJudge::Said BookJudge::survived(const ShownBook& book, RefTime now) {
     if (now_.drains.contains(server) || !kept(drain.since)) continue;
     if (book.drained.contains(server) != drain.drained)
       return fmt::format("{} is {}drained after a restart", server, drain.drained ? "not " : "");
+    if (shares_) now_.drains.emplace(server, drain);
     ++survived_;
   }
   // A full table makes room, around or at an operator's word nothing is learned, and what this process has
-  // learned before it could read may be better.
-  if (book.full || looked_) return std::nullopt;
+  // learned before it could read may be better; so may be what another master has learned.
+  if (book.full || looked_ || shares_) return std::nullopt;
   for (const auto& [key, known] : before.learned) {
     const auto covered = [&about = key](const auto& word) {
       return word.first.first == about.first && word.first.second.length <= about.second.length &&
@@ -137,7 +169,7 @@ std::optional<std::string> BookJudge::word_for(const std::string& service, const
                                                RefTime now, Nanos settled) const {
   if (now - commanded_ < settled || before_) return std::nullopt;
   const std::pair<const Key, Known>* best = nullptr;
-  for (const auto& word : now_.words)
+  for (const auto& word : shares_ ? shown_words_ : now_.words)
     if (word.first.first == service && word.first.second.contains(client) &&
         (best == nullptr || word.first.second.length > best->first.second.length))
       best = &word;

@@ -42,6 +42,15 @@ class BookJudge {
   void unbound(const std::string& service, const Prefix& prefix, RefTime now);
   void drained(const std::string& server, bool drained, RefTime now);
 
+  // Where masters share their records.
+  void share() { shares_ = true; }
+  /// Another master's operator has had a word about it, or nobody can say whose is later: nothing is promised
+  /// here any more, until the next command.
+  void contested(const std::string& service, const Prefix& prefix);
+  void contested(const std::string& server);
+  /// The others have forgotten something: what was taken back may come back.
+  void forgave();
+
   /// Every now and then, and after each command.
   [[nodiscard]] Said look(const ShownBook& book, RefTime now);
   /// The process has ended, with its machine or alone; `excuses`: when its disk or its host did not do what
@@ -49,7 +58,7 @@ class BookJudge {
   void died(RefTime now, bool power, std::vector<Span> excuses);
 
   /// Whom an operator has bound this client to, longest prefix first; nothing: nobody, or the last command is
-  /// younger than `settled`.
+  /// younger than `settled`. Where masters share, as this one shows it.
   [[nodiscard]] std::optional<std::string> word_for(const std::string& service, const IpAddress& client,
                                                     RefTime now, Nanos settled) const;
   /// What was looked for after restarts, and found.
@@ -75,13 +84,15 @@ class BookJudge {
   [[nodiscard]] bool kept(RefTime since) const;
   [[nodiscard]] Said survived(const ShownBook& book, RefTime now);
 
+  bool shares_ = false;
   Memory now_;
   std::optional<Memory> before_;  // of the former process, until the new one has read it all
   RefTime died_;
   bool power_ = false;
   std::vector<Span> excuses_;
   RefTime commanded_;
-  bool looked_ = false;  // at what this process shows
+  std::map<Key, Known> shown_words_;  // at the last look
+  bool looked_ = false;               // at what this process shows
   std::uint64_t survived_ = 0;
 };
 

@@ -139,6 +139,7 @@ void CampaignTotals::add(const Outcome& o) {
   misled += o.judge.misled;
   attacks += o.attacks;
   network += o.network;
+  compared += o.judge.compared;
   for (std::size_t i = 0; i < o.faults.size(); ++i) worlds_with.at(i) += o.faults.at(i) > 0 ? 1 : 0;
 }
 

@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "director/store/both_stores.hh"
+
 namespace flagfall::sim {
 namespace {
 
@@ -37,6 +39,7 @@ Control::Control(Host& host, Options options, Disk& disk, Judge& judge, Random& 
     : host_(host),
       config_(std::move(options.config)),
       store_options_(options.store),
+      shared_options_(options.shared),
       disk_(disk),
       judge_(judge),
       shell_(std::move(shell)),
@@ -45,7 +48,7 @@ Control::Control(Host& host, Options options, Disk& disk, Judge& judge, Random& 
       races_(config_, 1, clock_, random),
       desk_(open_desk(config_, clock_, random)) {
   if (has_director()) {
-    auto store = std::make_unique<KeptStore>(host_, disk_, store_options_, random);
+    auto store = open_store(random);
     store_ = store.get();
     keeper_.emplace(*desk_, std::move(store), clock_);
   } else {
@@ -56,6 +59,13 @@ Control::Control(Host& host, Options options, Disk& disk, Judge& judge, Random& 
 
 Control::~Control() = default;
 
+std::unique_ptr<director::Store> Control::open_store(Random& random) {
+  auto file = std::make_unique<KeptStore>(host_, disk_, store_options_, random);
+  if (shared_options_.server == nullptr) return file;
+  return std::make_unique<director::BothStores>(
+      std::move(file), std::make_unique<SharedStore>(host_, shared_options_, random));
+}
+
 bool Control::has_director() const {
   return std::ranges::any_of(config_.services, [](const auto& s) { return !s.director.policies.empty(); });
 }
@@ -63,8 +73,10 @@ bool Control::has_director() const {
 void Control::start() {
   races_.add(*desk_);
   races_.add(*this);
-  // Nothing can be waited for here: of a disk that hangs the bindings follow, as if those seconds were over.
-  if (store_ == nullptr || disk_.hangs_until() <= host_.world().now()) (void)keeper_->restore(kRestore);
+  // Nothing can be waited for here: of a disk that hangs, and of other masters, the bindings follow, as if
+  // those seconds were over.
+  const bool at_once = disk_.hangs_until() <= host_.world().now() && shared_options_.server == nullptr;
+  if (store_ == nullptr || at_once) (void)keeper_->restore(kRestore);
   (void)desk_->tick();
   judge_.sessions(host_, {});
   look();
@@ -170,8 +182,11 @@ void Control::look() {
   for (std::size_t s = 0; s < config_.services.size(); ++s)
     if (const auto* const director = std::as_const(*desk_).of(s))
       judge_.ceiling(host_, "clusters", director->book().size(), judge_.promises().clusters);
-  judge_.ceiling(host_, "records that wait for the disk", store_->health().waiting,
-                 judge_.promises().waiting_records);
+  const std::size_t stores = shared_options_.server != nullptr ? 2 : 1;
+  judge_.ceiling(host_, "records that wait for the store", store_->health().waiting,
+                 stores * judge_.promises().waiting_records);
+  if (const auto& troubles = disk_.troubles().all(); !troubles.empty())
+    judge_.sharing_trouble(troubles.back().until);
   const ShownBook now = shown();
   trace(now);
   judge_.book(host_, now);

@@ -15,6 +15,7 @@
 #include "master/race_keeper.hh"
 #include "sim/disk.hh"
 #include "sim/judge.hh"
+#include "sim/shared_store.hh"
 
 namespace flagfall::sim {
 
@@ -29,6 +30,7 @@ class Control final : private master::RaceObserver {
   struct Options {
     master::Config config;
     KeptStore::Options store;
+    SharedStore::Options shared;
   };
   /// All but `options` and `shell` outlive it. Its timers are the process's.
   Control(Host& host, Options options, Disk& disk, Judge& judge, Random& random, Shell shell);
@@ -74,10 +76,12 @@ class Control final : private master::RaceObserver {
   void trace(const ShownBook& book);
   [[nodiscard]] std::uint16_t index_of(const std::string& slave) const;
   [[nodiscard]] bool has_director() const;
+  std::unique_ptr<director::Store> open_store(Random& random);
 
   Host& host_;  // NOLINT(*-ref-data-members)
   master::Config config_;
   KeptStore::Options store_options_;
+  SharedStore::Options shared_options_;
   Disk& disk_;    // NOLINT(*-ref-data-members)
   Judge& judge_;  // NOLINT(*-ref-data-members)
   Shell shell_;
@@ -85,7 +89,7 @@ class Control final : private master::RaceObserver {
   std::vector<std::string> names_;  // of all slaves, by index
   master::RaceKeeper races_;
   std::unique_ptr<master::DirectorDesk> desk_;
-  KeptStore* store_ = nullptr;  // the keeper's; null without a director
+  director::Store* store_ = nullptr;  // the keeper's; null without a director
   std::optional<master::DirectorKeeper> keeper_;
   std::optional<master::DirectorRoutes> routes_;
   MonoTime counted_, pinged_;

@@ -20,6 +20,7 @@
 //   director  who is answered by what is known gets only servers that are fit as the
 //             master knows, and an operator's word is obeyed
 //   store     what was known for a second survives the process
+//   sharing   masters that share their records show the same
 #pragma once
 
 #include <deque>
@@ -40,6 +41,7 @@
 #include "sim/book_judge.hh"
 #include "sim/budget.hh"
 #include "sim/host.hh"
+#include "sim/sharing_judge.hh"
 #include "sim/window.hh"
 
 namespace flagfall::sim {
@@ -79,7 +81,7 @@ struct Directed {
 struct JudgeCounters {
   std::uint64_t asks = 0, forged_asks = 0, races = 0, orders = 0, fired = 0, fired_late = 0, refused = 0,
                 direct = 0, limited = 0, gave_up = 0, answered = 0, replays_seen = 0, echoed = 0,
-                verdicts = 0, certain = 0, told = 0, survived = 0, misled = 0;
+                verdicts = 0, certain = 0, told = 0, survived = 0, misled = 0, compared = 0;
 };
 
 class Judge final : public Witness {
@@ -91,6 +93,8 @@ class Judge final : public Witness {
   void add_master(const Host& host, std::vector<Endpoint> addresses);
   /// The last master added has directors for these of the two services; nothing for one that has none.
   void add_directors(std::vector<std::optional<Directed>> services);
+  /// The last master added shares its directors' records.
+  void add_sharing();
   /// `sources`: the only addresses it may send answers from; orders come to `orders`.
   void add_slave(const Host& host, std::vector<Endpoint> sources, const Endpoint& orders);
 
@@ -125,6 +129,12 @@ class Judge final : public Witness {
   void bound(const Host& host, const std::string& service, const Prefix& prefix, const std::string& server);
   void unbound(const Host& host, const std::string& service, const Prefix& prefix);
   void drained(const Host& host, const std::string& server, bool drained);
+  /// Where masters share their records, something is in trouble until then.
+  void sharing_trouble(RefTime until) { sharing_.trouble(until); }
+  /// And this is lost.
+  void records_lost();
+  /// How masters that share differ, at the last look of each; nothing: they do not.
+  [[nodiscard]] std::optional<std::string> sharing_differs() const { return sharing_.differs(); }
   /// What a master shows of its directors.
   void book(const Host& host, const ShownBook& book);
   /// A master's process is gone; `disk`: whenever its disk was in trouble.
@@ -248,6 +258,13 @@ class Judge final : public Witness {
 
   [[nodiscard]] Master& of(const Host& host);
   void forget();
+  /// Calls `f` with each other master that shares its records with this one.
+  template <class F>
+  void others(const Host& master, const F& f) {
+    if (sharing_.has(master.name()))
+      for (Master& other : masters_)
+        if (other.host != &master && sharing_.has(other.host->name())) f(other.book);
+  }
   /// A master looks four times a second whether there is something new to be published.
   static constexpr Nanos kSettled = std::chrono::milliseconds(300);
   void check_directed(Master& master, const Ask& ask, const Packet& packet);
@@ -284,6 +301,7 @@ class Judge final : public Witness {
 
   World& world_;  // NOLINT(*-ref-data-members)
   Promises promises_;
+  SharingJudge sharing_;
   std::vector<Master> masters_;
   std::vector<Slave> slaves_;
   Window<Ask> asks_;

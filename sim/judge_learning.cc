@@ -74,17 +74,38 @@ void Judge::sessions(const Host& host, std::set<std::string> live) {
   if (std::exchange(m.live, std::move(live)) != m.live) m.fit_changed = world_.now();
 }
 
+void Judge::add_sharing() {
+  sharing_.add_master(masters_.back().host->name());
+  masters_.back().book.share();
+}
+
+void Judge::records_lost() {
+  sharing_.lost(world_.now());
+  for (Master& m : masters_) m.book.forgave();
+}
+
 void Judge::bound(const Host& host, const std::string& service, const Prefix& prefix,
                   const std::string& server) {
   of(host).book.bound(service, prefix, server, world_.now());
+  if (!sharing_.has(host.name())) return;
+  others(host, [&](BookJudge& book) { book.contested(service, prefix); });
+  if (!sharing_.word(host.name(), {service, prefix}, server, world_.now()))
+    of(host).book.contested(service, prefix);
 }
 
 void Judge::unbound(const Host& host, const std::string& service, const Prefix& prefix) {
   of(host).book.unbound(service, prefix, world_.now());
+  if (!sharing_.has(host.name())) return;
+  others(host, [&](BookJudge& book) { book.contested(service, prefix); });
+  if (!sharing_.word(host.name(), {service, prefix}, {}, world_.now()))
+    of(host).book.contested(service, prefix);
 }
 
 void Judge::drained(const Host& host, const std::string& server, bool drained) {
   of(host).book.drained(server, drained, world_.now());
+  if (!sharing_.has(host.name())) return;
+  others(host, [&](BookJudge& book) { book.contested(server); });
+  if (!sharing_.drain(host.name(), server, drained, world_.now())) of(host).book.contested(server);
 }
 
 void Judge::book(const Host& host, const ShownBook& book) {
@@ -93,6 +114,10 @@ void Judge::book(const Host& host, const ShownBook& book) {
   const auto before = m.book.survived();
   if (const auto wrong = m.book.look(book, world_.now())) breach("store: at {} {}", host.name(), *wrong);
   counters_.survived += m.book.survived() - before;
+  if (!sharing_.has(host.name())) return;
+  if (host.just_paused(SharingJudge::kAgree)) sharing_.trouble(world_.now());
+  if (const auto wrong = sharing_.look(host.name(), book, world_.now())) breach("sharing: {}", *wrong);
+  counters_.compared = sharing_.compared();
 }
 
 void Judge::died(const Host& host, bool power, const Spans& disk) {
@@ -102,6 +127,11 @@ void Judge::died(const Host& host, bool power, const Spans& disk) {
   std::ranges::sort(excuses, {}, &Span::from);
   m.book.died(world_.now(), power, std::move(excuses));
   m.fit_changed = world_.now();
+  if (!sharing_.has(host.name())) return;
+  sharing_.died(
+      host.name(), world_.now(),
+      [&](const SharingJudge::Key& key) { m.book.contested(key.first, key.second); },
+      [&](const std::string& server) { m.book.contested(server); });
 }
 
 const Directed* Judge::directed(const Master& master, const Ask& ask) {

@@ -52,6 +52,8 @@ void LearningPlan::configure(master::Config& c, const Promises& promises) {
   c.director.sample = lots_.chance(0.5) ? 0.01 : 0.3;
   if (lots_.chance(0.3)) c.director.forget = lots_.between(seconds(5), seconds(30));
   if (lots_.chance(0.3)) c.director.remember = lots_.between(seconds(5), seconds(30));
+  if (shares_ && first_) c.director = *first_;
+  first_ = c.director;
   for (std::size_t s = 0; s < c.services.size(); ++s) {
     c.services[s].director.policies = policies_[s];
     c.services[s].director.all_down = all_down_[s];

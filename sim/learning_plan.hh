@@ -41,6 +41,9 @@ class LearningPlan {
   };
   LearningPlan(std::uint64_t seed, Who who);
 
+  /// Every master learns and directs, and all in the same way. Before anything else.
+  void share() { learns_ = directs_ = shares_ = true; }
+
   [[nodiscard]] bool directs() const { return directs_; }
   /// No client asks again within 400 ms, and the operators know it.
   [[nodiscard]] bool patient() const { return patient_; }
@@ -48,7 +51,9 @@ class LearningPlan {
   /// The ceilings of tables.
   void promise(Promises& promises);
   /// Is this master among those that learn? The last one always is, when some are.
-  [[nodiscard]] bool among(bool last) { return learns_ && (lots_.chance(0.5) || last || who_ == Who::all); }
+  [[nodiscard]] bool among(bool last) {
+    return learns_ && (lots_.chance(0.5) || last || shares_ || who_ == Who::all);
+  }
   /// Policies of these services; one without slaves has none.
   void choose_policies(const std::vector<master::ServiceConfig>& services);
   [[nodiscard]] const std::vector<std::vector<director::Policy>>& policies() const { return policies_; }
@@ -63,6 +68,8 @@ class LearningPlan {
   Lots lots_;
   Who who_;
   bool learns_, directs_, patient_;
+  bool shares_ = false;
+  std::optional<master::DirectorConfig> first_;          // where all direct in the same way
   std::vector<std::vector<director::Policy>> policies_;  // by service
   std::vector<director::AllDown> all_down_;
 };

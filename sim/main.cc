@@ -47,8 +47,8 @@ void print_totals(const CampaignResult& r) {
       t.asks, t.gave_up, t.races, t.orders, t.fired, t.echoed, t.replays);
   fmt::print(
       "{} verdicts, {} of them certain ({} misled); {} answers of directors; {} bindings "
-      "and drains survived restarts\n",
-      t.verdicts, t.certain, t.misled, t.told, t.survived);
+      "and drains survived restarts; masters that share compared {} times\n",
+      t.verdicts, t.certain, t.misled, t.told, t.survived, t.compared);
   const auto& a = t.attacks;
   fmt::print(
       "attacks: {} queries spoofed, {} datagrams of floods, {} replayed, {} changed, {} made up, {} answers "
@@ -84,6 +84,7 @@ void print_json(const CampaignResult& r) {
                         {"misled", t.misled},
                         {"directed", t.told},
                         {"survived", t.survived},
+                        {"compared", t.compared},
                         {"attacks",
                          {{"spoofed", t.attacks.spoofed},
                           {"flooded", t.attacks.flooded},

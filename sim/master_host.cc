@@ -99,7 +99,7 @@ master::RequestOptions MasterHost::request_options() const {
 }
 
 Control::Options MasterHost::control_options() const {
-  return {options_.config, {.most_waiting = judge_.promises().waiting_records}};
+  return {options_.config, {.most_waiting = judge_.promises().waiting_records}, options_.shared};
 }
 
 void MasterHost::power_gone() {

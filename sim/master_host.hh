@@ -26,6 +26,7 @@ struct MasterOptions {
   /// It learns who won, and has directors where its services have policies. Otherwise errors and evidence
   /// find nobody.
   bool learns = false;
+  SharedStore::Options shared{};  // its directors' records, with other masters
 };
 
 /// What all masters serve, loaded once: a zone as from a file, and the secrets of the cookies.

@@ -40,6 +40,23 @@ void Operators::command(Control& desk) {
   }
 }
 
+void Operators::contest() {
+  const std::size_t service = lots_.any(options_.services);
+  const Prefix prefix = bound_.empty() ? any_prefix() : lots_.any(bound_);
+  bound_.push_back(prefix);
+  const std::string server = lots_.any(options_.slaves);
+  const bool about_server = lots_.chance(0.3);
+  Nanos later{};
+  for (unsigned n = lots_.between(1, 4); n > 0; --n, later += lots_.between(Nanos(0), milliseconds(1500)))
+    world_.queue.after(later, [this, service, prefix, server, about_server] {
+      Control* const desk = lots_.any(options_.masters)->control_desk();
+      if (desk == nullptr) return;
+      if (about_server) return desk->drain(server, lots_.chance(0.4));
+      if (lots_.chance(0.5)) return desk->unbind(service, prefix);
+      desk->bind(service, prefix, lots_.any(options_.slaves));
+    });
+}
+
 void Operators::begin(Options options) {
   options_ = std::move(options);
   if (options_.masters.empty() || options_.services.empty()) return;
@@ -47,6 +64,9 @@ void Operators::begin(Options options) {
     world_.queue.after(some_time(seconds(1)), [this] {
       if (Control* const desk = lots_.any(options_.masters)->control_desk()) command(*desk);
     });
+  if (!options_.together) return;
+  for (unsigned n = lots_.between(1, 30); n > 0; --n)
+    world_.queue.after(lots_.between(seconds(1), options_.end - kStart - seconds(5)), [this] { contest(); });
 }
 
 void Operators::trouble(double likely, const std::function<void()>& count, void (Disk::*what)(RefTime, Nanos),

@@ -19,6 +19,7 @@ class Operators {
     std::vector<std::string> slaves{};
     std::vector<IpAddress> clients{};
     RefTime end{};
+    bool together = false;  // masters share their records: words about one thing at several of them
   };
   /// Outlives the play.
   Operators(World& world, std::uint64_t seed) : world_(world), lots_(seed) {}
@@ -31,6 +32,8 @@ class Operators {
  private:
   [[nodiscard]] Prefix any_prefix();
   void command(Control& desk);
+  /// About one thing that there may have been words about, at any master.
+  void contest();
   void trouble(double likely, const std::function<void()>& count, void (Disk::*what)(RefTime, Nanos),
                const char* word);
   [[nodiscard]] Nanos some_time(Nanos from) { return lots_.between(from, options_.end - kStart); }

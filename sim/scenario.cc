@@ -7,6 +7,7 @@
 
 #include "sim/operators.hh"
 #include "sim/sample_zone.hh"
+#include "sim/sharing_plan.hh"
 
 namespace flagfall::sim {
 namespace {
@@ -36,17 +37,19 @@ class Play {
         data_(data),
         random_(options.seed ^ 0x5eed),
         more_random_(options.seed ^ 0xfa11),
-        plan_(options.seed ^ 0x1ea2, learners(options)),
         masters_count_(1 + (options.overloaded ? 0 : pick(2))),
+        plan_(options.seed ^ 0x1ea2, learners(options)),
+        sharing_(options.seed ^ 0x5a4e, masters_count_, learners(options)),
         slaves_count_(1 + pick(5)),
         clients_count_(3 + pick(6)),
-        world_(options.seed, masters_count_ + slaves_count_ + clients_count_ + 1, options.text),
+        world_(options.seed, sites() + 1, options.text),
         judge_(world_, promises()),
         operators_(world_, options.seed ^ 0x0b5) {
     world_.network.watch(judge_);
     set_scale();
     lay_paths();
     narrow_paths();
+    if (sharing_.shares()) sharing_.make_server(world_, judge_, sites(), sites(), options_.faults);
     make_masters();
     make_slaves();
     make_clients();
@@ -69,6 +72,10 @@ class Play {
     const RefTime ended = world_.now();
     for (Nanos more = seconds(1); more < kBack && std::ranges::any_of(slaves_, lacks); more += seconds(1))
       play_until(ended + more);
+    for (Nanos more = seconds(1); more < kBack && judge_.sharing_differs(); more += seconds(1))
+      play_until(ended + more);
+    if (const auto differs = judge_.sharing_differs(); differs && !judge_.broken())
+      judge_.accuse("sharing: at the end " + *differs);
     for (const auto& slave : slaves_)
       if (!judge_.broken() && lacks(slave))
         judge_.accuse(fmt::format("session: {} races for {} of {} masters at the end, when all is well",
@@ -121,6 +128,7 @@ class Play {
   // ---- the cast
 
   const Promises& promises() {
+    if (sharing_.shares()) plan_.share();
     promises_.guard.total = {200, 400};
     if (chance(0.15)) promises_.guard.unverified = master::GuardOptions::Unverified::never;
     promises_.max_slaves = 1 + pick(4);
@@ -138,15 +146,14 @@ class Play {
   }
 
   void lay_paths() {
-    const std::size_t sites = masters_count_ + slaves_count_ + clients_count_ + 1;
     const bool loss = options_.faults && chance(0.5);
     const bool duplicate = options_.faults && chance(0.5);
     const bool reorder = options_.faults && chance(0.5);
     if (loss) count(Fault::loss);
     if (duplicate) count(Fault::duplication);
     if (reorder) count(Fault::reordering);
-    for (SiteId a = 0; a < sites; ++a)
-      for (SiteId b = 0; b < sites; ++b) {
+    for (SiteId a = 0; a < sites(); ++a)
+      for (SiteId b = 0; b < sites(); ++b) {
         Path& path = world_.network.path(a, b);
         path.delay = between(microseconds(200), milliseconds(40));
         path.jitter = chance(0.5) ? between(Nanos(1), milliseconds(3)) : Nanos(0);
@@ -156,6 +163,7 @@ class Play {
       }
   }
 
+  /// But for that of the records server, which is the last one.
   [[nodiscard]] SiteId sites() const { return masters_count_ + slaves_count_ + clients_count_ + 1; }
 
   void narrow_paths() {
@@ -181,8 +189,8 @@ class Play {
   void repeat_matrix() {
     const auto rows = static_cast<SiteId>(std::llround(std::sqrt(static_cast<double>(options_.rtt.size()))));
     std::vector<Nanos> rtt;
-    for (SiteId a = 0; a < sites(); ++a)
-      for (SiteId b = 0; b < sites(); ++b) rtt.push_back(options_.rtt.at(a % rows * rows + b % rows));
+    for (SiteId a = 0; a <= sites(); ++a)
+      for (SiteId b = 0; b <= sites(); ++b) rtt.push_back(options_.rtt.at(a % rows * rows + b % rows));
     world_.network.set_delays(rtt);
   }
 
@@ -267,12 +275,14 @@ class Play {
       }
       o.learns = plan_.among(i + 1 == masters_count_);
       if (o.learns) plan_.configure(c, promises_);
+      o.shared = sharing_.options(i);
       const auto make = options_.make_master ? options_.make_master : plain_master;
       masters_.push_back(make(world_, i, i, master_name(i), any_clock(), any_chronyd(), o, data_, judge_));
       judge_.add_master(*masters_.back(), o.config.dns.listen);
       if (o.learns && plan_.directs()) {
         judge_.add_directors(LearningPlan::directed(o.config));
         directors_.push_back(masters_.back().get());
+        if (sharing_.shares()) judge_.add_sharing();
       }
     }
   }
@@ -417,6 +427,7 @@ class Play {
   void split() {
     std::vector<bool> side(sites());
     for (SiteId site = 0; site < sites(); ++site) side[site] = also(0.5);
+    side.push_back(sharing_.side());
     world_.network.split(side, other(milliseconds(50), seconds(8)));
   }
 
@@ -471,9 +482,14 @@ class Play {
     for (unsigned i = 0; i < slaves_count_; ++i) o.slaves.push_back(slave_name(i));
     o.clients = networks_;
     o.end = kStart + options_.length;
+    o.together = sharing_.shares();
     operators_.begin(std::move(o));
     if (options_.faults)
       operators_.spoil_disks([this] { count(Fault::disk_hung); }, [this] { count(Fault::disk_full); });
+    if (options_.faults)
+      sharing_.befall(
+          kStart + options_.length, [this] { count(Fault::records_away); },
+          [this] { count(Fault::records_lost); });
   }
 
   void step(Host& host) { host.step_clock(between(-milliseconds(300), milliseconds(300))); }
@@ -482,8 +498,10 @@ class Play {
   const ServedData& data_;  // NOLINT(*-ref-data-members)
   SeededRandom random_;
   SeededRandom more_random_;  // for what came later: the worlds of known seeds stay as they are
+  unsigned masters_count_;
   LearningPlan plan_;
-  unsigned masters_count_, slaves_count_, clients_count_;
+  SharingPlan sharing_;
+  unsigned slaves_count_, clients_count_;
   Promises promises_;
   bool hogged_ = false;
   World world_;

@@ -45,8 +45,10 @@ enum class Fault : std::uint8_t {
   hogged_line,
   disk_hung,
   disk_full,
+  records_away,
+  records_lost,
 };
-inline constexpr std::array<const char*, 27> kFaultNames = {"slave killed",     "slave lost power",
+inline constexpr std::array<const char*, 29> kFaultNames = {"slave killed",     "slave lost power",
                                                             "master killed",    "master lost power",
                                                             "paths cut",        "clock stepped",
                                                             "clock wandered",   "chronyd stopped",
@@ -59,7 +61,8 @@ inline constexpr std::array<const char*, 27> kFaultNames = {"slave killed",     
                                                             "machine frozen",   "clock walked",
                                                             "leap second",      "flood",
                                                             "line hogged",      "disk hung",
-                                                            "disk full"};
+                                                            "disk full",        "records away",
+                                                            "records lost"};
 
 struct ScenarioOptions {
   std::uint64_t seed = 1;

@@ -2,28 +2,29 @@
 // know, and each is told what the other says. Control thread.
 #pragma once
 
+#include <memory>
 #include <utility>
 
-#include "director/store/redis_store.hh"
-#include "director/store/sqlite_store.hh"
+#include "director/store/shared_store.hh"
 
 namespace flagfall::director {
 
 class BothStores final : public Store {
  public:
-  BothStores(SqliteOptions file, RedisOptions shared) : file_(std::move(file)), shared_(std::move(shared)) {}
+  BothStores(std::unique_ptr<Store> file, std::unique_ptr<SharedStore> shared)
+      : file_(std::move(file)), shared_(std::move(shared)) {}
 
-  [[nodiscard]] bool ready() const override { return file_.ready() && shared_.ready(); }
+  [[nodiscard]] bool ready() const override { return file_->ready() && shared_->ready(); }
   void put(StoredChanges changes) override;
   StoredChanges take(std::size_t most) override;
-  [[nodiscard]] bool restored() const override { return file_.restored() && shared_.restored(); }
+  [[nodiscard]] bool restored() const override { return file_->restored() && shared_->restored(); }
   bool needs_all() override;
   /// Changes in the file; what goes wrong is of both.
   [[nodiscard]] store::Health health() const override;
 
  private:
-  SqliteStore file_;
-  RedisStore shared_;
+  std::unique_ptr<Store> file_;
+  std::unique_ptr<SharedStore> shared_;
 };
 
 }  // namespace flagfall::director

@@ -9,6 +9,8 @@
 #include <system_error>
 
 #include "director/store/both_stores.hh"
+#include "director/store/redis_store.hh"
+#include "director/store/sqlite_store.hh"
 #include "director/whole_file.hh"
 
 namespace flagfall::director {
@@ -111,7 +113,8 @@ Result<std::unique_ptr<Store>> open_store(const StoreConfig& config, const std::
     shared.address.password = std::move(*password);
   }
   if (file.path.empty()) return Opened(std::make_unique<RedisStore>(std::move(shared)));
-  return Opened(std::make_unique<BothStores>(std::move(file), std::move(shared)));
+  return Opened(std::make_unique<BothStores>(std::make_unique<SqliteStore>(std::move(file)),
+                                             std::make_unique<RedisStore>(std::move(shared))));
 }
 
 }  // namespace flagfall::director

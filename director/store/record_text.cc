@@ -94,6 +94,22 @@ bool sound(const Record& record) {
   return std::visit([](const auto& one) { return sound(one); }, record);
 }
 
+bool is_gone(const Record& record) {
+  return std::visit([](const auto& one) { return one.gone; }, record);
+}
+
+Record gone_record(const RecordKey& key, RealTime since) {
+  if (key.what == RecordKey::What::drain)
+    return StoredDrain{.server = key.name, .by = {}, .since = since, .gone = true};
+  StoredChange out;
+  out.gone = true;
+  out.binding.service = key.name;
+  out.binding.prefix = key.prefix;
+  out.binding.cause = key.what == RecordKey::What::by_hand ? Cause::by_hand : Cause::bound;
+  out.binding.renewed = since;
+  return out;
+}
+
 std::string field_of(const RecordKey& key) {
   if (key.what == RecordKey::What::drain) return "d," + key.name;
   return fmt::format("{},{},{}", key.what == RecordKey::What::by_hand ? 'h' : 'b', key.name,

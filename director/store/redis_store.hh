@@ -9,7 +9,7 @@
 
 #include "common/store/background.hh"
 #include "director/store/redis_link.hh"
-#include "director/store/store.hh"
+#include "director/store/shared_store.hh"
 
 namespace flagfall::director {
 
@@ -24,7 +24,7 @@ struct RedisOptions {
   Nanos patience = std::chrono::seconds(1);  // for a reply
 };
 
-class RedisStore final : public Store {
+class RedisStore final : public SharedStore {
  public:
   explicit RedisStore(RedisOptions options);
   /// Writes what waits, for at most kPatience.
@@ -43,10 +43,8 @@ class RedisStore final : public Store {
   bool needs_all() override;
   [[nodiscard]] store::Health health() const override;
 
-  /// put() of what another store has kept; what is left in `changes` is not older than what the server has.
-  void offer(StoredChanges& changes);
-  /// All that the server has was read, or it cannot be had for now.
-  [[nodiscard]] bool was_read() const;
+  void offer(StoredChanges& changes) override;
+  [[nodiscard]] bool was_read() const override;
 
  private:
   struct Shared;

@@ -19,6 +19,10 @@ std::uint64_t SharedRecords::content_of(const Record& record) const {
       hash_.mix(hash_.start(), Bytes(reinterpret_cast<const std::uint8_t*>(text.data()), text.size())));
 }
 
+SharedRecords::Known SharedRecords::known(const Record& record, const Version& version) const {
+  return {version, content_of(record), scan_, is_gone(record)};
+}
+
 SharedRecords::Put SharedRecords::put(Record record) {
   RecordKey key = key_of(record);
   const Version ours{time_of(record), master_};
@@ -64,9 +68,11 @@ bool SharedRecords::merge(std::string_view field, std::string_view value, RealTi
   }
   Known& known = at->second;
   known.scan = scan_;
-  if (shared->version <= known.version && known.content != 0) return true;
-  known.version = shared->version;
-  known.content = content_of(shared->record);
+  if (shared->version <= known.version && known.content != 0) {
+    if (scans_ && shared->version < known.version) put_again(key, known, *shared);
+    return true;
+  }
+  known = this->known(shared->record, shared->version);
   if (const auto ours = waiting_.find(key); ours != waiting_.end()) {
     const bool same =
         time_of(ours->second) == shared->version.at && content_of(ours->second) == known.content;
@@ -80,9 +86,16 @@ bool SharedRecords::merge(std::string_view field, std::string_view value, RealTi
   return true;
 }
 
+void SharedRecords::put_again(const RecordKey& key, Known& known, const SharedRecord& older) {
+  lost_ = true;  // who has the record puts it again; of one that is gone we are all that is left
+  if (known.gone && room() > 0) waiting_.try_emplace(key, gone_record(key, known.version.at));
+  known = this->known(older.record, older.version);
+}
+
 bool SharedRecords::end_scan() {
+  scans_ = false;
   // What was written during the scan may have been missed by it, but it has the scan's mark, too.
-  return std::erase_if(known_, [&](const auto& one) { return one.second.scan != scan_; }) > 0;
+  return std::erase_if(known_, [&](const auto& one) { return one.second.scan != scan_; }) > 0 || lost_;
 }
 
 std::vector<std::pair<std::string, std::string>> SharedRecords::batch(std::size_t most) {
@@ -103,7 +116,7 @@ void SharedRecords::written(std::size_t index, std::string_view instead, RealTim
   if (!instead.empty()) {
     merge(field_of(key), instead, latest);
   } else if (known_.size() < most_known_ || known_.contains(key)) {
-    known_.insert_or_assign(key, Known{{time_of(record), master_}, content_of(record), scan_});
+    known_.insert_or_assign(key, known(record, {time_of(record), master_}));
   }
   if (index + 1 == in_flight_.size()) in_flight_.clear();
 }

@@ -45,8 +45,12 @@ class SharedRecords {
   /// `latest` are of a clock that is wrong: they make no sense.
   bool merge(std::string_view field, std::string_view value, RealTime latest);
   /// Around merging everything that there is; end_scan(): whether we knew of records that are not there any
-  /// more.
-  void begin_scan() { ++scan_; }
+  /// more, or of newer ones: the server has lost something.
+  void begin_scan() {
+    ++scan_;
+    scans_ = true;
+    lost_ = false;
+  }
   bool end_scan();
   /// Fields and values to write, at most so many; they are in flight until written() or failed().
   std::vector<std::pair<std::string, std::string>> batch(std::size_t most);
@@ -61,6 +65,7 @@ class SharedRecords {
     Version version;
     std::uint64_t content = 0;
     std::uint32_t scan = 0;  // the last one that saw it
+    bool gone = false;
   };
   struct Incoming {
     Record record;
@@ -70,12 +75,17 @@ class SharedRecords {
   using Table = std::unordered_map<RecordKey, T, RecordHash>;
 
   [[nodiscard]] std::uint64_t content_of(const Record& record) const;
+  [[nodiscard]] Known known(const Record& record, const Version& version) const;
+  /// The server has an older one than we know of.
+  void put_again(const RecordKey& key, Known& known, const SharedRecord& older);
 
   std::uint64_t master_;
   std::size_t most_known_;
   std::size_t most_waiting_;
   SeededHash hash_;
   std::uint32_t scan_ = 0;
+  bool scans_ = false;  // one is under way, and
+  bool lost_ = false;   // has seen what is older than what we know
   Table<Known> known_;
   Table<Record> waiting_;
   Table<Incoming> incoming_;

@@ -225,6 +225,9 @@ BOOST_AUTO_TEST_CASE(a_master_that_takes_a_loser_for_the_winner_is_found) {
 BOOST_AUTO_TEST_CASE(a_master_that_writes_what_it_has_learned_too_rarely_is_found) {
   must_be_found(with_master<mutants::WritesRarely>, "did not survive a restart");
 }
+BOOST_AUTO_TEST_CASE(a_master_that_asks_too_rarely_what_others_have_changed_is_found) {
+  must_be_found(with_master<mutants::LooksRarely>, "differ");
+}
 BOOST_AUTO_TEST_CASE(a_table_above_its_ceiling_is_found) {
   must_be_found(with_master<mutants::BookGrowsTenfold>, "clusters of master");
 }

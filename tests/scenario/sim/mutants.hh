@@ -181,6 +181,16 @@ class WritesRarely : public MasterHost {
   }
 };
 
+/// Asks once in half a minute what other masters have changed.
+class LooksRarely : public MasterHost {
+  using MasterHost::MasterHost;
+  [[nodiscard]] Control::Options control_options() const override {
+    auto out = MasterHost::control_options();
+    out.shared.poll = std::chrono::seconds(30);
+    return out;
+  }
+};
+
 class BookGrowsTenfold : public MasterHost {
   using MasterHost::MasterHost;
   [[nodiscard]] Control::Options control_options() const override {

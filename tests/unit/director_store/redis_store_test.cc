@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "director/store/both_stores.hh"
+#include "director/store/sqlite_store.hh"
 #include "tests/unit/director_store/folder.hh"
 #include "tests/unit/director_store/real_redis.hh"
 
@@ -32,7 +33,8 @@ struct Master {
       SqliteOptions own;
       own.path = file;
       own.flush = std::chrono::milliseconds(20);
-      store = std::make_unique<BothStores>(own, options);
+      store = std::make_unique<BothStores>(std::make_unique<SqliteStore>(own),
+                                           std::make_unique<RedisStore>(options));
     }
     BOOST_REQUIRE(eventually([&] {
       known.add(store->take(1000));
