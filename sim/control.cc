@@ -115,8 +115,7 @@ void Control::sessions(const std::vector<const master::SlaveState*>& slaves) {
 
 void Control::finished(const race::FinishedRace& race) {
   if (!race.verdict || race.shadow) return;
-  judge_.verdict(host_, race.id, names_.at(race.verdict->winner),
-                 race.verdict->certainty == race::Certainty::certain);
+  judge_.verdict(host_, race, names_.at(race.verdict->winner));
 }
 
 void Control::bind(std::size_t service, const Prefix& prefix, const std::string& server) {

@@ -42,6 +42,8 @@ class Control final : private master::RaceObserver {
   void start();
   /// What the request core tells of races.
   [[nodiscard]] master::RecordRing& ring() { return races_.ring(0); }
+  /// Who else is told of finished races; outlives this.
+  void add(master::RaceObserver& observer) { races_.add(observer); }
   void report(const std::string& slave, const wire::Report& report);
   void evidence(const master::SlaveState& slave, const wire::Evidence& evidence);
   /// The sessions have changed.

@@ -17,6 +17,7 @@
 //   ceiling   tables stay within their limits
 //   session   when all faults are over, every slave races for every master
 //   verdict   one that is marked certain is true
+//   beacon    only who may be led to one is, it is answered, and told of as it was
 //   director  who is answered by what is known gets only servers that are fit as the
 //             master knows, and an operator's word is obeyed
 //   store     what was known for a second survives the process
@@ -36,7 +37,9 @@
 #include "common/wire/order.hh"
 #include "common/wire/session.hh"
 #include "director/health_rules.hh"
+#include "master/config.hh"
 #include "master/race_core.hh"
+#include "sim/beacon_judge.hh"
 #include "sim/book_judge.hh"
 #include "sim/budget.hh"
 #include "sim/host.hh"
@@ -79,7 +82,8 @@ struct Directed {
 struct JudgeCounters {
   std::uint64_t asks = 0, forged_asks = 0, races = 0, orders = 0, fired = 0, fired_late = 0, refused = 0,
                 direct = 0, limited = 0, gave_up = 0, answered = 0, replays_seen = 0, echoed = 0,
-                verdicts = 0, certain = 0, told = 0, survived = 0, misled = 0;
+                verdicts = 0, certain = 0, told = 0, survived = 0, misled = 0, beacons = 0, followed = 0,
+                by_beacons = 0;
 };
 
 class Judge final : public Witness {
@@ -91,12 +95,17 @@ class Judge final : public Witness {
   void add_master(const Host& host, std::vector<Endpoint> addresses);
   /// The last master added has directors for these of the two services; nothing for one that has none.
   void add_directors(std::vector<std::optional<Directed>> services);
+  /// And these services, some of which it may race with beacons.
+  void add_services(const std::vector<master::ServiceConfig>& services);
   /// `sources`: the only addresses it may send answers from; orders come to `orders`.
   void add_slave(const Host& host, std::vector<Endpoint> sources, const Endpoint& orders);
+  void add_name_server(const Host& slave, NameServer server);
 
   // Clients and the attacker: before a query is sent.
   AskId asked(const Endpoint& from, Bytes query, bool verified, bool forged);
   void answered(AskId ask);
+  /// A client believes this answer.
+  void took(std::uint64_t packet);
   /// A client has ended this try, since it believes an ICMP error that a forger has sent.
   void deceived(AskId ask);
   /// A client has closed this try's port.
@@ -115,10 +124,14 @@ class Judge final : public Witness {
   void handled(const Host& master, const std::vector<const Packet*>& queries);
   /// A slave refused an order, dropped it for being late, or could not send its answer.
   void refused(const Host& slave, std::uint64_t race);
+  /// A slave's process answers for its beacons from now on.
+  void serves_beacons(const Host& slave);
+  /// Its name server has dealt with this question; its answer, if there is one, has left.
+  void looked_up(const Host& slave, const Packet& question);
   /// A master has read a slave's report.
-  void told(const Host& master, const std::string& slave, const std::vector<wire::RaceOutcome>& outcomes);
+  void told(const Host& master, const std::string& slave, const wire::Report& report);
   /// A master says who won a race.
-  void verdict(const Host& master, std::uint64_t race, const std::string& winner, bool certain);
+  void verdict(const Host& master, const race::FinishedRace& race, const std::string& winner);
   /// A master has sessions with these slaves from now on.
   void sessions(const Host& master, std::set<std::string> live);
   /// A master has done an operator's command.
@@ -160,6 +173,7 @@ class Judge final : public Witness {
     bool forged = false;
     bool deceived = false;  // a forger has ended it
     bool closed = false;    // nobody waits for an answer any more
+    bool recursive = false;
     RefTime left = RefTime::max();
     unsigned handled = 0;
     unsigned races = 0;
@@ -199,6 +213,8 @@ class Judge final : public Witness {
     bool echo = false;    // and it may be sent a second time,
     bool echoed = false;  // which it was
     bool shadow = false;  // and it may never be sent
+    bool beacon = false;  // it leads to a beacon
+    bool taken = false;   // its client believes it
   };
   struct OrderDatagram {
     std::vector<std::uint8_t> bytes;
@@ -215,6 +231,7 @@ class Judge final : public Witness {
     std::uint64_t first = 0;  // the number of its first order's datagram
     RefTime began{};
     bool for_nobody = false;  // its client had closed the port before
+    bool beacon = false;
   };
   /// When a race started, to forget it in time.
   struct Started {
@@ -236,6 +253,7 @@ class Judge final : public Witness {
     GuardBudget guard;
     std::map<IpAddress, Budget> answers;            // by client network
     std::vector<std::optional<Directed>> directed;  // by service
+    std::vector<bool> beacons;                      // by service: its races may have them
     std::set<std::string> live, drained;
     RefTime fit_changed;  // one of these
     BookJudge book;
@@ -250,6 +268,9 @@ class Judge final : public Witness {
   static constexpr Nanos kSettled = std::chrono::milliseconds(300);
   void check_directed(Master& master, const Ask& ask, const Packet& packet);
   [[nodiscard]] static const Directed* directed(const Master& master, const Ask& ask);
+  /// Nothing for a name that is not raced.
+  [[nodiscard]] static std::optional<std::size_t> service_of(const Ask& ask);
+  [[nodiscard]] static std::uint16_t type_of(const Ask& ask);
   void sent_by_master(Master& master, const Packet& packet);
   void sent_by_slave(Slave& slave, const Packet& packet);
   void orders_sent(Master& master, Slave& slave, const Packet& packet);
@@ -262,6 +283,9 @@ class Judge final : public Witness {
   void fired(Slave& slave, OrderIndex index, const Packet& packet);
   void echoed(Slave& slave, OrderIndex index, const Packet& packet);
   void reached(const Flight& flight);
+  void beacon_ordered(const Master& master, const Ask& ask, const Race& race, const wire::Order& order);
+  void beacon_fired(const Slave& slave, const OrderRecord& order, const Packet& packet);
+  void name_server_sent(const Slave& slave, const Packet& packet);
   [[nodiscard]] bool misled(const Ask& ask, const Race& race, const OrderRecord& first) const;
   /// How long a master may not race this question again.
   [[nodiscard]] Nanos retry_window(const Master& master, const Ask& ask) const;
@@ -290,6 +314,7 @@ class Judge final : public Witness {
   std::deque<std::pair<RefTime, std::string>> sent_datagrams_;
   std::map<net::SealKey, Session> sessions_;
   std::unordered_map<std::uint64_t, Flight> flights_;  // answers, by packet
+  BeaconJudge beacons_;
   std::optional<std::string> broken_;
   JudgeCounters counters_;
 };

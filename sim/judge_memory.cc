@@ -8,6 +8,7 @@ namespace flagfall::sim {
 /// Each part before what it points at: a query, datagrams, races, and then orders.
 void Judge::forget() {
   const RefTime horizon = world_.now() - promises_.memory;
+  beacons_.forget(horizon);
   while (!asks_.empty() && asks_.front().asked < horizon) {
     for (const std::uint64_t packet : asks_.front().direct) flights_.erase(packet);
     ask_of_.erase(asks_.front().key);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "master/config.hh"
@@ -50,6 +51,10 @@ class LearningPlan {
   void promise(Promises& promises);
   /// Is this master among those that learn? The last one always is, when some are.
   [[nodiscard]] bool among(bool last) { return learns_ && (lots_.chance(0.5) || last || who_ == Who::all); }
+  /// Some of the masters that learn race with beacons.
+  [[nodiscard]] bool beacons() const { return beacons_; }
+  /// What a resolver's cache keeps everything for at least.
+  [[nodiscard]] Nanos least_ttl();
   /// Policies of these services; one without slaves has none.
   void choose_policies(const std::vector<master::ServiceConfig>& services);
   [[nodiscard]] const std::vector<std::vector<director::Policy>>& policies() const { return policies_; }
@@ -57,13 +62,19 @@ class LearningPlan {
   void configure(master::Config& config, const Promises& promises);
   /// What the judge is told of its directors.
   [[nodiscard]] static std::vector<std::optional<Directed>> directed(const master::Config& config);
+  /// Of a slave that has a zone for beacons.
+  [[nodiscard]] static NameServer name_server(unsigned number, const std::string& slave,
+                                              const std::vector<IpAddress>& answers,
+                                              const std::vector<master::ServiceConfig>& services);
   /// What is said when no server is fit, where all_down has addresses.
   [[nodiscard]] static std::vector<IpAddress> sorry();
 
  private:
+  void configure_beacons(master::Config& config);
   Lots lots_;
+  Lots beacon_lots_;  // worlds without beacons stay as they are
   Who who_;
-  bool learns_, directs_, patient_;
+  bool learns_, directs_, patient_, beacons_;
   std::vector<std::vector<director::Policy>> policies_;  // by service
   std::vector<director::AllDown> all_down_;
 };

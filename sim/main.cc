@@ -49,6 +49,8 @@ void print_totals(const CampaignResult& r) {
       "{} verdicts, {} of them certain ({} misled); {} answers of directors; {} bindings "
       "and drains survived restarts\n",
       t.verdicts, t.certain, t.misled, t.told, t.survived);
+  fmt::print("{} beacons, {} look-ups of clients answered, {} verdicts by them\n", t.beacons, t.followed,
+             t.by_beacons);
   for (std::size_t i = 0; i < kFaultNames.size(); ++i)
     fmt::print("  {:<18} in {:3.0f} % of the worlds{}\n", kFaultNames.at(i), 100 * t.share(i),
                t.share(i) < 0.2 ? ": LESS THAN A FIFTH" : "");
@@ -70,6 +72,9 @@ void print_json(const CampaignResult& r) {
                         {"verdicts", t.verdicts},
                         {"certain", t.certain},
                         {"misled", t.misled},
+                        {"beacons", t.beacons},
+                        {"beacon_look_ups", t.followed},
+                        {"beacon_verdicts", t.by_beacons},
                         {"directed", t.told},
                         {"survived", t.survived},
                         {"events_per_second", t.events_per_second()},
