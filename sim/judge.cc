@@ -134,6 +134,7 @@ void Judge::sent_by_master(Master& master, const Packet& packet) {
   if (master.life != master.host->life()) {  // a new process: full buckets, nothing remembered
     master.life = master.host->life();
     master.guard = GuardBudget(promises_.guard);
+    master.beacon_tries = BeaconBudget(promises_.guard);
     master.raced.clear();
     master.races.clear();
     master.answers.clear();

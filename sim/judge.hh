@@ -37,6 +37,7 @@
 #include "common/wire/order.hh"
 #include "common/wire/session.hh"
 #include "director/health_rules.hh"
+#include "master/beacon_wish.hh"
 #include "master/config.hh"
 #include "master/race_core.hh"
 #include "sim/beacon_judge.hh"
@@ -253,7 +254,8 @@ class Judge final : public Witness {
     GuardBudget guard;
     std::map<IpAddress, Budget> answers;            // by client network
     std::vector<std::optional<Directed>> directed;  // by service
-    std::vector<bool> beacons;                      // by service: its races may have them
+    std::vector<master::BeaconWish> beacons;        // by service: which races may have them
+    BeaconBudget beacon_tries;
     std::set<std::string> live, drained;
     RefTime fit_changed;  // one of these
     BookJudge book;
@@ -283,7 +285,8 @@ class Judge final : public Witness {
   void fired(Slave& slave, OrderIndex index, const Packet& packet);
   void echoed(Slave& slave, OrderIndex index, const Packet& packet);
   void reached(const Flight& flight);
-  void beacon_ordered(const Master& master, const Ask& ask, const Race& race, const wire::Order& order);
+  void beacon_race(Master& master, const Ask& ask);
+  void beacon_ordered(const Master& master, const Race& race, const wire::Order& order);
   void beacon_fired(const Slave& slave, const OrderRecord& order, const Packet& packet);
   void name_server_sent(const Slave& slave, const Packet& packet);
   [[nodiscard]] bool misled(const Ask& ask, const Race& race, const OrderRecord& first) const;

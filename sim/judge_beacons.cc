@@ -1,5 +1,6 @@
 // The judge's view of beacons: which races have them, and what comes to the slaves'
 // name servers. What they promise is in beacon_judge.hh.
+#include "master/snapshot_builder.hh"
 #include "sim/judge.hh"
 
 namespace flagfall::sim {
@@ -11,8 +12,7 @@ void Judge::add_name_server(const Host& slave, NameServer server) {
 void Judge::add_services(const std::vector<master::ServiceConfig>& services) {
   std::vector<std::uint32_t> ttls;
   for (const master::ServiceConfig& service : services) {
-    const auto* const word = std::get_if<master::BeaconWord>(&service.winner_beacon);
-    masters_.back().beacons.push_back(word == nullptr || *word == master::BeaconWord::unknown);
+    masters_.back().beacons.push_back(master::beacon_wish(service));
     ttls.push_back(service.ttl);
   }
   beacons_.promise(std::move(ttls), promises_.max_error);
@@ -22,17 +22,25 @@ void Judge::serves_beacons(const Host& slave) {
   beacons_.serving(slave.id(), slave.life());
 }
 
-/// All runners or none, for resolvers only, and where the operator wants it.
-void Judge::beacon_ordered(const Master& master, const Ask& ask, const Race& race, const wire::Order& order) {
+/// For resolvers only, and where the operator wants it.
+void Judge::beacon_race(Master& master, const Ask& ask) {
+  const auto why_not = [&](const std::string& why) {
+    breach("beacon: {} leads {} to one, {}", master.host->name(), to_string(ask.from), why);
+  };
+  const auto service = service_of(ask);
+  if (!service || *service >= master.beacons.size() || master.beacons[*service] == master::BeaconWish{})
+    return why_not("and no operator wants it");
+  if (ask.recursive) why_not("and it is a stub");
+  if (!master.beacons[*service].unknown) return;
+  if (const auto why = master.beacon_tries.race(*service, ask.from.ip, world_.now())) why_not(*why);
+}
+
+/// All runners or none.
+void Judge::beacon_ordered(const Master& master, const Race& race, const wire::Order& order) {
   if (order.beacon != race.beacon)
     return breach("beacon: {} wants it of some runners of a race only", master.host->name());
-  if (!order.beacon) return;
-  const auto service = service_of(ask);
-  if (!service || *service >= master.beacons.size() || !master.beacons[*service])
-    return breach("beacon: {} wants one for {}, and no operator does", master.host->name(),
-                  to_string(ask.from));
-  if (ask.recursive) breach("beacon: {} leads the stub {} to one", master.host->name(), to_string(ask.from));
-  if (order.echo || order.shadow) breach("beacon: {} wants an echo of one, too", master.host->name());
+  if (order.beacon && (order.echo || order.shadow))
+    breach("beacon: {} wants an echo of one, too", master.host->name());
 }
 
 void Judge::beacon_fired(const Slave& slave, const OrderRecord& order, const Packet& packet) {

@@ -31,10 +31,11 @@ void Judge::verdict(const Host& host, const race::FinishedRace& finished, const 
   const bool by_beacon = finished.verdict->way == race::Way::beacon;
   ++counters_.verdicts;
   if (by_beacon) ++counters_.by_beacons;
-  const Master& master = of(host);
+  Master& master = of(host);
   const auto race = master.races.find(id);
   if (race == master.races.end() || !asks_.holds(race->second.ask))
     return breach("verdict: {} judges a race that it did not run", host.name());
+  master.beacon_tries.verdict(finished.service, finished.client.ip);
   if (finished.verdict->certainty != race::Certainty::certain) return;
   ++counters_.certain;
   const OrderRecord* first = nullptr;

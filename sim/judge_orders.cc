@@ -72,7 +72,8 @@ void Judge::order_sent(Master& master, const Slave& slave, const wire::Order& or
   if (fresh) race.began = world_.now(), race.for_nobody = asks_[*ask].closed, race.beacon = order.beacon;
   if (race.instant != instant || race.ask != *ask)
     return breach("order: {} gave one race two instants or two clients", master.host->name());
-  beacon_ordered(master, asks_[*ask], race, order);
+  if (fresh && order.beacon) beacon_race(master, asks_[*ask]);
+  beacon_ordered(master, race, order);
   race.runners += order.echo ? 2 : 1;  // an echo is an answer more
   if (race.runners > promises_.max_slaves)
     return breach("guard: {} answers to one race of {}", race.runners, master.host->name());
