@@ -26,8 +26,12 @@ KnownNetworks::KnownNetworks(unsigned prefix_v4, unsigned prefix_v6, Random& ran
       hash_(random),
       slots_(std::bit_ceil(std::max(room, kWays))) {}
 
+IpAddress KnownNetworks::network(const IpAddress& client) const noexcept {
+  return masked(client, client.family == Family::v4 ? prefix_v4_ : prefix_v6_);
+}
+
 std::uint64_t KnownNetworks::key(std::uint16_t service, const IpAddress& client) const noexcept {
-  const IpAddress network = masked(client, client.family == Family::v4 ? prefix_v4_ : prefix_v6_);
+  const IpAddress network = this->network(client);
   const std::uint64_t state =
       hash_.mix(hash_.start(), std::uint64_t{service} << 8 | static_cast<std::uint64_t>(network.family));
   return hash_.finish(hash_.mix(state, network.bytes()));

@@ -24,6 +24,8 @@ class KnownNetworks final : public RaceObserver {
   /// A client network is as the guard has it. `room`: networks at once, about.
   KnownNetworks(unsigned prefix_v4, unsigned prefix_v6, Random& random, std::size_t room = 65536);
 
+  /// The network that a client is in. Any thread.
+  [[nodiscard]] IpAddress network(const IpAddress& client) const noexcept;
   /// Any thread.
   [[nodiscard]] bool knows(std::uint16_t service, const IpAddress& client, MonoTime now) const noexcept;
   /// Control thread.

@@ -18,12 +18,19 @@ Attacker::Attacker(World& world, HostId id, SiteId site, Options options, Judge&
     : Host(world, id, site, "attacker", HostClock(kStart, std::chrono::hours(1), Nanos(0), 0)),
       options_(std::move(options)),
       judge_(judge),
-      random_(world.fork("attacker")) {
+      random_(world.fork("attacker")),
+      beacon_random_(world.fork("attacker of beacons")) {
   world.network.route(options_.address, id);
+}
+
+void Attacker::process_started() {
+  attack();
+  if (!options_.name_servers.empty()) attack_beacons();
 }
 
 void Attacker::packet_sent(const Packet& packet) {
   if (packet.from == id()) return;
+  if (!options_.name_servers.empty()) hear_beacon(packet);
   if (std::ranges::find(options_.services, packet.destination) != options_.services.end()) {
     if (asked_.size() == kQueries) asked_.erase(asked_.begin());
     asked_.push_back(packet);
@@ -76,6 +83,7 @@ Attacker::Counters& Attacker::Counters::operator+=(const Counters& o) {
   flooded += o.flooded;
   answers += o.answers;
   errors += o.errors;
+  beacons += o.beacons;
   return *this;
 }
 
@@ -101,6 +109,8 @@ void Attacker::spoof_one(const Endpoint& to, std::uint8_t net) {
                   .type = random_.unit() < 0.5 ? kTypeA : kTypeAaaa,
                   .edns = random_.unit() < 0.7,
                   .cookie = {}};
+  // A stub's, or a resolver's.
+  if (!options_.name_servers.empty()) query.recursive = beacon_random_.unit() < 0.5;
   if (random_.unit() < 0.3)  // a cookie that it made up
     for (int octet = 0; octet < 24; ++octet)
       query.cookie.push_back(static_cast<std::uint8_t>(random_.next()));

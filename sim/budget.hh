@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "common/base/ip.hh"
@@ -63,6 +64,33 @@ class GuardBudget {
   master::GuardOptions options_;
   Budget total_, verified_total_;
   std::map<std::pair<IpAddress, bool>, Budget> prefixes_;
+};
+
+/// How often one process of a master leads clients to beacons where only networks without a verdict shall be.
+class BeaconBudget {
+ public:
+  BeaconBudget() = default;
+  explicit BeaconBudget(const master::GuardOptions& networks) : networks_(networks) {}
+
+  /// Nothing, or why it may not.
+  std::optional<const char*> race(std::size_t service, const IpAddress& client, RefTime now) {
+    const Key key = this->key(service, client);
+    if (known_.contains(key)) return "and has a verdict for that network";
+    // Three at once, and one in ten seconds.
+    if (!tries_.try_emplace(key, BucketLimit{0.1, 3}).first->second.take(now))
+      return "too often for its network";
+    return std::nullopt;
+  }
+  void verdict(std::size_t service, const IpAddress& client) { known_.insert(key(service, client)); }
+
+ private:
+  using Key = std::pair<std::size_t, IpAddress>;
+  [[nodiscard]] Key key(std::size_t service, const IpAddress& client) const {
+    return {service, masked(client, client.family == Family::v4 ? networks_.prefix_v4 : networks_.prefix_v6)};
+  }
+  master::GuardOptions networks_;
+  std::map<Key, Budget> tries_;
+  std::set<Key> known_;
 };
 
 }  // namespace flagfall::sim

@@ -140,6 +140,9 @@ void CampaignTotals::add(const Outcome& o) {
   attacks += o.attacks;
   network += o.network;
   compared += o.judge.compared;
+  beacons += o.judge.beacons;
+  followed += o.judge.followed;
+  by_beacons += o.judge.by_beacons;
   for (std::size_t i = 0; i < o.faults.size(); ++i) worlds_with.at(i) += o.faults.at(i) > 0 ? 1 : 0;
 }
 

@@ -25,7 +25,8 @@ struct CampaignOptions {
 /// Sums over worlds.
 struct CampaignTotals {
   std::uint64_t worlds = 0, events = 0, asks = 0, races = 0, orders = 0, fired = 0, gave_up = 0, replays = 0,
-                echoed = 0, verdicts = 0, certain = 0, told = 0, survived = 0, misled = 0, compared = 0;
+                echoed = 0, verdicts = 0, certain = 0, told = 0, survived = 0, misled = 0, compared = 0,
+                beacons = 0, followed = 0, by_beacons = 0;
   std::array<std::uint64_t, kFaultNames.size()> worlds_with{};
   Attacker::Counters attacks;
   NetworkCounters network;

@@ -126,10 +126,9 @@ void Control::sessions(const std::vector<const master::SlaveState*>& slaves) {
 }
 
 /// Directors learn from the first word, statistics from the last one.
-void Control::told(const race::FinishedRace& race) {
+void Control::told(const race::FinishedRace& race, bool last) {
   if (!race.verdict || race.shadow) return;
-  judge_.verdict(host_, race.id, names_.at(race.verdict->winner),
-                 race.verdict->certainty == race::Certainty::certain);
+  judge_.verdict(host_, race, names_.at(race.verdict->winner), last);
 }
 
 void Control::bind(std::size_t service, const Prefix& prefix, const std::string& server) {

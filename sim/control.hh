@@ -44,6 +44,8 @@ class Control final : private master::RaceObserver {
   void start();
   /// What the request core tells of races.
   [[nodiscard]] master::RecordRing& ring() { return races_.ring(0); }
+  /// Who else is told of finished races; outlives this.
+  void add(master::RaceObserver& observer) { races_.add(observer); }
   void report(const std::string& slave, const wire::Report& report);
   void evidence(const master::SlaveState& slave, const wire::Evidence& evidence);
   /// The sessions have changed.
@@ -67,9 +69,9 @@ class Control final : private master::RaceObserver {
    private:
     const Host& host_;  // NOLINT(*-ref-data-members)
   };
-  void settled(const race::FinishedRace& race) override { told(race); }
-  void finished(const race::FinishedRace& race) override { told(race); }
-  void told(const race::FinishedRace& race);
+  void settled(const race::FinishedRace& race) override { told(race, false); }
+  void finished(const race::FinishedRace& race) override { told(race, true); }
+  void told(const race::FinishedRace& race, bool last);
   void turn();
   void tick();
   void look();

@@ -69,6 +69,7 @@ AskId Judge::asked(const Endpoint& from, Bytes query, bool verified, bool forged
     ask.asked = world_.now();
     ask.name = folded(question_of(query));
     ask.forged = forged;
+    ask.recursive = (query[2] & 1U) != 0;
   }
   asks_[at->second].verified |= verified;
   return at->second;
@@ -133,6 +134,7 @@ void Judge::sent_by_master(Master& master, const Packet& packet) {
   if (master.life != master.host->life()) {  // a new process: full buckets, nothing remembered
     master.life = master.host->life();
     master.guard = GuardBudget(promises_.guard);
+    master.beacon_tries = BeaconBudget(promises_.guard);
     master.raced.clear();
     master.races.clear();
     master.answers.clear();
@@ -186,6 +188,7 @@ bool Judge::above_limit(const Host& host, const Ask& ask) {
 }
 
 void Judge::sent_by_slave(Slave& slave, const Packet& packet) {
+  if (beacons_.is_server(slave.host->id(), packet.source)) return name_server_sent(slave, packet);
   if (slave.life != slave.host->life()) {
     slave.life = slave.host->life();
     // What was accepted at the cap's rate may leave a little faster, since services' delays differ,
@@ -251,6 +254,7 @@ void Judge::fired(Slave& slave, OrderIndex index, const Packet& packet) {
   if (order.shadow) breach("order: {} sent the answer of a shadow", slave.host->name());
   order.answer = packet.number;
   flights_[packet.number].order = index;
+  if (beacons_.any()) beacon_fired(slave, order, packet);
   ++counters_.fired;
   const Nanos miss = world_.now() - order.instant;
   const Nanos allowed = promises_.max_error + promises_.wake_up + kRounding;
@@ -276,18 +280,19 @@ void Judge::refused(const Host& slave, std::uint64_t race) {
   }
 }
 
-void Judge::told(const Host& master, const std::string& slave,
-                 const std::vector<wire::RaceOutcome>& outcomes) {
+void Judge::told(const Host& master, const std::string& slave, const wire::Report& report) {
   using Fate = wire::RaceOutcome::Fate;
   const auto from = std::ranges::find_if(slaves_, [&](const Slave& s) { return s.host->name() == slave; });
   if (from == slaves_.end()) return breach("session: {} has a report of {}", master.name(), slave);
-  for (const wire::RaceOutcome& outcome : outcomes) {
+  for (const wire::RaceOutcome& outcome : report.outcomes) {
     if (outcome.fate != Fate::refused && outcome.fate != Fate::failed) continue;
     const auto order = std::find_if(orders_.rbegin(), orders_.rend(), [&](const OrderRecord& o) {
       return o.race == outcome.race && o.master == master.id() && o.slave == from->host->id();
     });
     if (order != orders_.rend()) order->told = true;
   }
+  for (const wire::BeaconWin& win : report.beacon_wins)
+    if (const auto wrong = beacons_.told(from->host->id(), win)) breach("{}", *wrong);
 }
 
 void Judge::packet_arrived(const Packet& packet, HostId at) {

@@ -17,6 +17,7 @@
 //   ceiling   tables stay within their limits
 //   session   when all faults are over, every slave races for every master
 //   verdict   one that is marked certain is true
+//   beacon    only who may be led to one is, it is answered, and told of as it was
 //   director  who is answered by what is known gets only servers that are fit as the
 //             master knows, and an operator's word is obeyed
 //   store     what was known for a second survives the process
@@ -37,7 +38,10 @@
 #include "common/wire/order.hh"
 #include "common/wire/session.hh"
 #include "director/health_rules.hh"
+#include "master/beacon_wish.hh"
+#include "master/config.hh"
 #include "master/race_core.hh"
+#include "sim/beacon_judge.hh"
 #include "sim/book_judge.hh"
 #include "sim/budget.hh"
 #include "sim/host.hh"
@@ -81,7 +85,8 @@ struct Directed {
 struct JudgeCounters {
   std::uint64_t asks = 0, forged_asks = 0, races = 0, orders = 0, fired = 0, fired_late = 0, refused = 0,
                 direct = 0, limited = 0, gave_up = 0, answered = 0, replays_seen = 0, echoed = 0,
-                verdicts = 0, certain = 0, told = 0, survived = 0, misled = 0, compared = 0;
+                verdicts = 0, certain = 0, told = 0, survived = 0, misled = 0, compared = 0, beacons = 0,
+                followed = 0, by_beacons = 0;
 };
 
 class Judge final : public Witness {
@@ -95,12 +100,17 @@ class Judge final : public Witness {
   void add_directors(std::vector<std::optional<Directed>> services);
   /// The last master added shares its directors' records.
   void add_sharing();
+  /// And these services, some of which it may race with beacons.
+  void add_services(const std::vector<master::ServiceConfig>& services);
   /// `sources`: the only addresses it may send answers from; orders come to `orders`.
   void add_slave(const Host& host, std::vector<Endpoint> sources, const Endpoint& orders);
+  void add_name_server(const Host& slave, NameServer server);
 
   // Clients and the attacker: before a query is sent.
   AskId asked(const Endpoint& from, Bytes query, bool verified, bool forged);
   void answered(AskId ask);
+  /// A client believes this answer.
+  void took(std::uint64_t packet);
   /// A client has ended this try, since it believes an ICMP error that a forger has sent.
   void deceived(AskId ask);
   /// A client has closed this try's port.
@@ -119,10 +129,15 @@ class Judge final : public Witness {
   void handled(const Host& master, const std::vector<const Packet*>& queries);
   /// A slave refused an order, dropped it for being late, or could not send its answer.
   void refused(const Host& slave, std::uint64_t race);
+  /// A slave's process answers for its beacons from now on.
+  void serves_beacons(const Host& slave);
+  /// Its name server has dealt with this question; its answer, if there is one, has left.
+  void looked_up(const Host& slave, const Packet& question);
   /// A master has read a slave's report.
-  void told(const Host& master, const std::string& slave, const std::vector<wire::RaceOutcome>& outcomes);
+  void told(const Host& master, const std::string& slave, const wire::Report& report);
   /// A master says who won a race.
-  void verdict(const Host& host, std::uint64_t race, const std::string& winner, bool certain);
+  /// `last`: its last word, which is counted; directors learn from the first one.
+  void verdict(const Host& host, const race::FinishedRace& race, const std::string& winner, bool last);
   /// A master has sessions with these slaves from now on.
   void sessions(const Host& host, std::set<std::string> live);
   /// A master has done an operator's command.
@@ -170,6 +185,7 @@ class Judge final : public Witness {
     bool forged = false;
     bool deceived = false;  // a forger has ended it
     bool closed = false;    // nobody waits for an answer any more
+    bool recursive = false;
     RefTime left = RefTime::max();
     unsigned handled = 0;
     unsigned races = 0;
@@ -210,6 +226,8 @@ class Judge final : public Witness {
     bool echo = false;    // and it may be sent a second time,
     bool echoed = false;  // which it was
     bool shadow = false;  // and it may never be sent
+    bool beacon = false;  // it leads to a beacon
+    bool taken = false;   // its client believes it
   };
   struct OrderDatagram {
     std::vector<std::uint8_t> bytes;
@@ -227,6 +245,7 @@ class Judge final : public Witness {
     RefTime began{};
     bool for_nobody = false;  // its client had closed the port before
     bool judged = false;      // by its master, once at least
+    bool beacon = false;
   };
   /// When a race started, to forget it in time.
   struct Started {
@@ -248,6 +267,8 @@ class Judge final : public Witness {
     GuardBudget guard;
     std::map<IpAddress, Budget> answers;            // by client network
     std::vector<std::optional<Directed>> directed;  // by service
+    std::vector<master::BeaconWish> beacons;        // by service: which races may have them
+    BeaconBudget beacon_tries;
     std::set<std::string> live, drained;
     RefTime fit_changed;  // one of these
     BookJudge book;
@@ -269,6 +290,9 @@ class Judge final : public Witness {
   static constexpr Nanos kSettled = std::chrono::milliseconds(300);
   void check_directed(Master& master, const Ask& ask, const Packet& packet);
   [[nodiscard]] static const Directed* directed(const Master& master, const Ask& ask);
+  /// Nothing for a name that is not raced.
+  [[nodiscard]] static std::optional<std::size_t> service_of(const Ask& ask);
+  [[nodiscard]] static std::uint16_t type_of(const Ask& ask);
   void sent_by_master(Master& master, const Packet& packet);
   void sent_by_slave(Slave& slave, const Packet& packet);
   void orders_sent(Master& master, Slave& slave, const Packet& packet);
@@ -282,6 +306,10 @@ class Judge final : public Witness {
   void echoed(Slave& slave, OrderIndex index, const Packet& packet);
   void reached(const Flight& flight);
   void look_for_lost_orders();
+  void beacon_race(Master& master, const Ask& ask);
+  void beacon_ordered(const Master& master, const Race& race, const wire::Order& order);
+  void beacon_fired(const Slave& slave, const OrderRecord& order, const Packet& packet);
+  void name_server_sent(const Slave& slave, const Packet& packet);
   [[nodiscard]] bool misled(const Ask& ask, const Race& race, const OrderRecord& first) const;
   /// How long a master may not race this question again.
   [[nodiscard]] Nanos retry_window(const Master& master, const Ask& ask) const;
@@ -312,6 +340,7 @@ class Judge final : public Witness {
   std::deque<std::pair<RefTime, std::string>> sent_datagrams_;
   std::map<net::SealKey, Session> sessions_;
   std::unordered_map<std::uint64_t, Flight> flights_;  // answers, by packet
+  BeaconJudge beacons_;
   std::optional<std::string> broken_;
   JudgeCounters counters_;
 };

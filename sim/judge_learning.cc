@@ -26,14 +26,19 @@ void Judge::add_directors(std::vector<std::optional<Directed>> services) {
 
 // ---- verdicts
 
-void Judge::verdict(const Host& host, std::uint64_t id, const std::string& winner, bool certain) {
+void Judge::verdict(const Host& host, const race::FinishedRace& finished, const std::string& winner,
+                    bool last) {
+  const std::uint64_t id = finished.id;
+  const bool by_beacon = finished.verdict->way == race::Way::beacon;
   Master& master = of(host);
   const auto race = master.races.find(id);
   if (race == master.races.end() || !asks_.holds(race->second.ask))
     return breach("verdict: {} judges a race that it did not run", host.name());
+  if (last) master.beacon_tries.verdict(finished.service, finished.client.ip);
   const bool again = std::exchange(race->second.judged, true);
   if (!again) ++counters_.verdicts;
-  if (!certain) return;
+  if (!again && by_beacon) ++counters_.by_beacons;
+  if (finished.verdict->certainty != race::Certainty::certain) return;
   if (!again) ++counters_.certain;
   const OrderRecord* first = nullptr;
   const OrderRecord* said = nullptr;
@@ -46,6 +51,11 @@ void Judge::verdict(const Host& host, std::uint64_t id, const std::string& winne
   }
   if (said == nullptr) return breach("verdict: {} names {}, who did not run", host.name(), winner);
   world_.trace.line(world_.now(), "{}: race {:x}: {} has won, certainly", host.name(), id, winner);
+  // Who follows an answer's beacon has taken that answer, and there is nothing to be misled by.
+  if (by_beacon && !said->taken)
+    return breach("beacon: {} is certain that {} has won for {}, who has not taken its answer", host.name(),
+                  winner, to_string(asks_[race->second.ask].from));
+  if (by_beacon) return;
   if (said->reached != RefTime::max() && said->reached <= first->reached) return;
   if (misled(asks_[race->second.ask], race->second, *first)) {
     if (!again) ++counters_.misled;
@@ -134,19 +144,27 @@ void Judge::died(const Host& host, bool power, const Spans& disk) {
       [&](const std::string& server) { m.book.contested(server); });
 }
 
-const Directed* Judge::directed(const Master& master, const Ask& ask) {
-  if (ask.name.size() < kTypeAndClass) return nullptr;
+std::uint16_t Judge::type_of(const Ask& ask) {
+  const std::size_t at = ask.name.size() - kTypeAndClass;
+  return static_cast<std::uint16_t>(static_cast<std::uint8_t>(ask.name[at]) << 8U |
+                                    static_cast<std::uint8_t>(ask.name[at + 1]));
+}
+
+std::optional<std::size_t> Judge::service_of(const Ask& ask) {
+  if (ask.name.size() < kTypeAndClass) return std::nullopt;
   const std::string_view name = std::string_view(ask.name).substr(0, ask.name.size() - kTypeAndClass);
-  const auto octet = [&](std::size_t i) {
-    return unsigned{static_cast<std::uint8_t>(ask.name[name.size() + i])};
-  };
-  const unsigned type = octet(0) << 8U | octet(1);
-  if (type != kTypeA && type != kTypeAaaa) return nullptr;
+  const std::uint16_t type = type_of(ask);
+  if (type != kTypeA && type != kTypeAaaa) return std::nullopt;
   const bool web = name == kWww || (name.ends_with(kWeb) && name.size() > kWeb.size());
   const bool api = name.ends_with(kApi) && name.size() > kApi.size();
-  const std::size_t service = web ? 0 : 1;
-  if ((!web && !api) || service >= master.directed.size() || !master.directed[service]) return nullptr;
-  return &*master.directed[service];
+  if (!web && !api) return std::nullopt;
+  return web ? 0 : 1;
+}
+
+const Directed* Judge::directed(const Master& master, const Ask& ask) {
+  const auto service = service_of(ask);
+  if (!service || *service >= master.directed.size() || !master.directed[*service]) return nullptr;
+  return &*master.directed[*service];
 }
 
 /// An answer of the master's own.

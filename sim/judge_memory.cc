@@ -9,6 +9,7 @@ namespace flagfall::sim {
 void Judge::forget() {
   look_for_lost_orders();
   const RefTime horizon = world_.now() - promises_.memory;
+  beacons_.forget(horizon);
   while (!asks_.empty() && asks_.front().asked < horizon) {
     for (const std::uint64_t packet : asks_.front().direct) flights_.erase(packet);
     ask_of_.erase(asks_.front().key);

@@ -67,9 +67,11 @@ void Judge::order_sent(Master& master, const Slave& slave, const wire::Order& or
   const auto [at, fresh] = master.races.try_emplace(order.race, Race{instant, *ask, 0, datagram.number});
   if (fresh && !race_started(master, *ask, order)) return;
   Race& race = at->second;
-  if (fresh) race.began = world_.now(), race.for_nobody = asks_[*ask].closed;
+  if (fresh) race.began = world_.now(), race.for_nobody = asks_[*ask].closed, race.beacon = order.beacon;
   if (race.instant != instant || race.ask != *ask)
     return breach("order: {} gave one race two instants or two clients", master.host->name());
+  if (fresh && order.beacon) beacon_race(master, asks_[*ask]);
+  beacon_ordered(master, race, order);
   race.runners += order.echo ? 2 : 1;  // an echo is an answer more
   if (race.runners > promises_.max_slaves)
     return breach("guard: {} answers to one race of {}", race.runners, master.host->name());
@@ -91,6 +93,7 @@ void Judge::order_sent(Master& master, const Slave& slave, const wire::Order& or
   record.ask = *ask;
   record.echo = order.echo;
   record.shadow = order.shadow;
+  record.beacon = order.beacon;
 }
 
 Nanos Judge::retry_window(const Master& master, const Ask& ask) const {

@@ -1,5 +1,9 @@
 #include "sim/learning_plan.hh"
 
+#include <fmt/format.h>
+
+#include "sim/sample_zone.hh"
+
 namespace flagfall::sim {
 namespace {
 
@@ -18,10 +22,12 @@ const std::vector<std::vector<Policy>> kPolicies = {{Policy::race},
 
 LearningPlan::LearningPlan(std::uint64_t seed, Who who)
     : lots_(seed),
+      beacon_lots_(seed ^ 0xbeac),
       who_(who),
       learns_((lots_.chance(0.8) && who != Who::nobody) || who == Who::all),
       directs_(lots_.chance(0.65) && learns_ && who != Who::all),
-      patient_((lots_.chance(0.5) && learns_) || who == Who::all) {}
+      patient_((lots_.chance(0.5) && learns_) || who == Who::all),
+      beacons_(beacon_lots_.chance(0.4) && learns_ && who != Who::all) {}
 
 void LearningPlan::promise(Promises& promises) {
   if (who_ == Who::all) promises.max_slaves = std::max(promises.max_slaves, 3U);
@@ -44,6 +50,7 @@ void LearningPlan::configure(master::Config& c, const Promises& promises) {
   c.verdicts.races = static_cast<unsigned>(promises.races);
   c.verdicts.teach = lots_.chance(0.3) && who_ != Who::all ? 0.1 : 1;
   c.verdicts.certain_within = promises.certain_within;
+  if (beacons_) configure_beacons(c);
   if (!directs_) return;
   c.director.clusters = static_cast<unsigned>(promises.clusters);
   c.director.coarsest_v4 = lots_.between(16, 25);
@@ -61,8 +68,32 @@ void LearningPlan::configure(master::Config& c, const Promises& promises) {
   }
 }
 
+void LearningPlan::configure_beacons(master::Config& c) {
+  for (const std::string& slave : master::slave_names(c))
+    c.slaves.push_back({slave, fmt::format("ns-{}.example.test", slave), slave + kBeacons});
+  for (master::ServiceConfig& service : c.services) {
+    const unsigned what = beacon_lots_.between(0, 4);
+    if (what == 0) service.winner_beacon = master::BeaconWord::unknown;
+    if (what > 1) service.winner_beacon = master::BeaconSample{what == 2 ? 1 : 0.3};
+  }
+}
+
+/// unbound's cache-min-ttl and the like; most have none.
+Nanos LearningPlan::least_ttl() {
+  return beacons_ && beacon_lots_.chance(0.3) ? beacon_lots_.between(seconds(1), seconds(10)) : Nanos(0);
+}
+
 std::vector<IpAddress> LearningPlan::sorry() {
   return {*parse_ip("203.0.113.250"), *parse_ip("2001:db8:ffff::250")};
+}
+
+NameServer LearningPlan::name_server(unsigned number, const std::string& slave,
+                                     const std::vector<IpAddress>& answers,
+                                     const std::vector<master::ServiceConfig>& services) {
+  NameServer out{slave, sim::name_server(number), slave + kBeacons, {}, answers};
+  for (const master::ServiceConfig& service : services)
+    out.serves.push_back(std::ranges::count(service.slaves, slave, &master::SlaveConfig::name) > 0);
+  return out;
 }
 
 std::vector<std::optional<Directed>> LearningPlan::directed(const master::Config& config) {

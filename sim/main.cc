@@ -49,12 +49,13 @@ void print_totals(const CampaignResult& r) {
       "{} verdicts, {} of them certain ({} misled); {} answers of directors; {} bindings "
       "and drains survived restarts; masters that share compared {} times\n",
       t.verdicts, t.certain, t.misled, t.told, t.survived, t.compared);
+  fmt::print("{} beacons, {} look-ups of clients answered, {} verdicts by them\n", t.beacons, t.followed,
+             t.by_beacons);
   const auto& a = t.attacks;
   fmt::print(
       "attacks: {} queries spoofed, {} datagrams of floods, {} replayed, {} changed, {} made up, {} answers "
-      "and "
-      "{} ICMP errors forged, {} connections\n",
-      a.spoofed, a.flooded, a.replayed, a.changed, a.made_up, a.answers, a.errors, a.pestered);
+      "and {} ICMP errors forged, {} beacons looked up, {} connections\n",
+      a.spoofed, a.flooded, a.replayed, a.changed, a.made_up, a.answers, a.errors, a.beacons, a.pestered);
   const auto& n = t.network;
   fmt::print("network: {} datagrams, {} doubled, {} held back", n.sent, n.duplicated, n.reordered);
   for (std::size_t i = 0; i < n.lost.size(); ++i)
@@ -82,6 +83,9 @@ void print_json(const CampaignResult& r) {
                         {"verdicts", t.verdicts},
                         {"certain", t.certain},
                         {"misled", t.misled},
+                        {"beacons", t.beacons},
+                        {"beacon_look_ups", t.followed},
+                        {"beacon_verdicts", t.by_beacons},
                         {"directed", t.told},
                         {"survived", t.survived},
                         {"compared", t.compared},
@@ -93,6 +97,7 @@ void print_json(const CampaignResult& r) {
                           {"made_up", t.attacks.made_up},
                           {"forged_answers", t.attacks.answers},
                           {"forged_errors", t.attacks.errors},
+                          {"beacons", t.attacks.beacons},
                           {"connections", t.attacks.pestered}}},
                         {"events_per_second", t.events_per_second()},
                         {"broken", nullptr}};

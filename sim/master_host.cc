@@ -24,7 +24,8 @@ constexpr Nanos kPingWithin = std::chrono::seconds(1);
 struct MasterHost::Process {
   SeededRandom random;
   dns::FrontEnd front_end;
-  std::unique_ptr<Control> control;  // null: it learns nothing
+  std::optional<master::KnownNetworks> known;  // what needs no beacon; nothing: none are wanted
+  std::unique_ptr<Control> control;            // null: it learns nothing
   master::RequestCore requests;
   master::HubCore hub;
   std::map<StreamId, std::shared_ptr<SessionReader>> readers;
@@ -40,11 +41,20 @@ struct MasterHost::Process {
           std::map<std::string, wire::Services> slaves, master::RaceLog* log)
       : random(seed),
         front_end(*data.zones, data.cookies, {.nsid = options.config.dns.nsid, .udp_size = kAnswerRoom}),
-        requests((request.epoch = epoch, request), front_end, random, log),
+        requests((request.epoch = epoch, request.race.known = know(options), request), front_end, random,
+                 log),
         hub({.heartbeat = options.config.control.heartbeat, .slaves = std::move(slaves)}, random),
         queues(options.config.dns.listen.size()),
         errors(queues.size()),
         waking(queues.size()) {}
+
+  /// A random stream of its own, so that worlds without beacons stay as they are.
+  const master::KnownNetworks* know(const MasterOptions& options) {
+    const master::Config& c = options.config;
+    if (c.slaves.empty()) return nullptr;
+    SeededRandom own(c.guard.prefix_v4);
+    return &known.emplace(c.guard.prefix_v4, c.guard.prefix_v6, own);
+  }
 };
 
 MasterHost::MasterHost(World& world, HostId id, SiteId site, const std::string& name, const HostClock& clock,
@@ -78,6 +88,7 @@ void MasterHost::process_started() {
     };
     process_->control = std::make_unique<Control>(*this, control_options(), disk_, judge_, process_->random,
                                                   std::move(shell));
+    if (process_->known) process_->control->add(*process_->known);
     process_->control->start();
   }
   process_->time = std::make_unique<Timekeeper>(*this, process_->random, [this] {
@@ -265,7 +276,7 @@ void MasterHost::apply(const master::HubCore::Actions& actions) {
                    [&](const Hub::Log& a) { world_.trace.line(world_.now(), "{}: {}", name(), a.text); },
                    [&](const Hub::Changed&) { changed = true; },
                    [&](const Hub::Reported& a) {
-                     judge_.told(*this, a.slave->name, a.report.outcomes);
+                     judge_.told(*this, a.slave->name, a.report);
                      if (process_->control) process_->control->report(a.slave->name, a.report);
                    },
                    [&](const Hub::Gathered& a) {

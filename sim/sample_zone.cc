@@ -1,5 +1,6 @@
 #include "sim/sample_zone.hh"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -10,7 +11,7 @@
 namespace flagfall::sim {
 namespace {
 
-constexpr std::string_view kZone = R"($TTL 300
+constexpr const char* kZone = R"($TTL 300
 @       SOA   ns hostmaster 1 7200 3600 604800 60
 @       NS    ns
 @       MX    10 mail
@@ -25,6 +26,16 @@ www     AAAA  2001:db8:ffff::1
 plain   A     203.0.113.1
 plain   AAAA  2001:db8:ffff::1
 )";
+
+/// And the slaves' zones for beacons, with their name servers.
+std::string zone_text() {
+  std::string out = kZone;
+  for (unsigned slave = 0; slave < kNameServers; ++slave) {
+    out += fmt::format("ns-slave{0} A {1}\nns-slave{0} AAAA {2}\nslave{0}.beacon NS ns-slave{0}\n", slave,
+                       to_string(name_server(slave)[0].ip), to_string(name_server(slave)[1].ip));
+  }
+  return out;
+}
 
 class TemporaryFile {
  public:
@@ -49,7 +60,7 @@ class TemporaryFile {
 }  // namespace
 
 ServedData serve_sample_zone() {
-  const TemporaryFile file(kZone);
+  const TemporaryFile file(zone_text());
   SeededRandom random(1);
   auto zone = dns::Zone::load(file.path(), "example.test",
                               {{kFirstWildcard, 0}, {kSecondWildcard, 1}, {kRacedName, 0}}, random);
@@ -58,6 +69,11 @@ ServedData serve_sample_zone() {
   zones.push_back(std::move(*zone));
   return {std::make_shared<const master::Zones>(std::move(zones)),
           dns::Cookies({{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}})};
+}
+
+std::vector<Endpoint> name_server(unsigned slave) {
+  return {*parse_endpoint(fmt::format("10.2.{}.1:53", slave)),
+          *parse_endpoint(fmt::format("[2001:db8:2::{}]:53", slave + 1))};
 }
 
 std::vector<IpAddress> zone_addresses() {

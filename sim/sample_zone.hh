@@ -16,6 +16,12 @@ inline constexpr const char* kFirstWildcard = "*.race.example.test";
 inline constexpr const char* kSecondWildcard = "*.api.example.test";
 inline constexpr const char* kRacedName = "www.example.test";
 
+/// Slaves that have a zone for beacons, SLAVE + kBeacons, with ns-SLAVE.example.test as its name server.
+inline constexpr unsigned kNameServers = 5;
+inline constexpr const char* kBeacons = ".beacon.example.test";
+/// Where slave number `slave` is one: IPv4, IPv6.
+std::vector<Endpoint> name_server(unsigned slave);
+
 /// What the zone itself says for raced names.
 std::vector<IpAddress> zone_addresses();
 

@@ -252,14 +252,14 @@ class Play {
   }
 
   void make_masters() {
-    const auto service_list = services();
-    plan_.choose_policies(service_list);
+    services_ = services();
+    plan_.choose_policies(services_);
     for (unsigned i = 0; i < masters_count_; ++i) {
       MasterOptions o;
       master::Config& c = o.config;
       c.dns.listen = service_addresses(i);
       c.control.listen.all = {control(i)};
-      c.services = service_list;
+      c.services = services_;
       c.race.max_slaves = promises_.max_slaves;
       c.race.retry_window = promises_.retry_window;
       if (chance(0.3)) c.race.timestamp = master::RaceOptions::Timestamp::dequeue;
@@ -279,6 +279,7 @@ class Play {
       const auto make = options_.make_master ? options_.make_master : plain_master;
       masters_.push_back(make(world_, i, i, master_name(i), any_clock(), any_chronyd(), o, data_, judge_));
       judge_.add_master(*masters_.back(), o.config.dns.listen);
+      judge_.add_services(c.services);
       if (o.learns && plan_.directs()) {
         judge_.add_directors(LearningPlan::directed(o.config));
         directors_.push_back(masters_.back().get());
@@ -307,16 +308,22 @@ class Play {
         for (const Endpoint& at : service_addresses(m)) o.sources.push_back(at);
         o.masters.push_back({master_name(m), control(m)});
       }
+      if (plan_.beacons()) o.dns = name_server(i);
       const HostId id = masters_count_ + i;
       const auto make = options_.make_slave ? options_.make_slave : plain_slave;
       slaves_.push_back(make(world_, id, id, slave_name(i), any_clock(), any_chronyd(), o, judge_));
       judge_.add_slave(*slaves_.back(), o.sources, o.orders);
+      if (plan_.beacons()) judge_.add_name_server(*slaves_.back(), name_server_of(i));
     }
   }
   static std::unique_ptr<SlaveHost> plain_slave(World& w, HostId id, SiteId site, const std::string& name,
                                                 const HostClock& clock, const ChronydQuality& chronyd,
                                                 const SlaveOptions& o, Judge& judge) {
     return std::make_unique<SlaveHost>(w, id, site, name, clock, chronyd, o, judge);
+  }
+
+  [[nodiscard]] NameServer name_server_of(unsigned slave) const {
+    return LearningPlan::name_server(slave, slave_name(slave), answers(slave), services_);
   }
 
   void make_clients() {
@@ -338,6 +345,7 @@ class Play {
       if (options_.overloaded) o.style = kResolverStyles.front();
       if (plan_.patient() && o.style.kind == ResolverStyle::Kind::unbound) o.style = kResolverStyles.back();
       o.may_be_refused = plan_.directs();
+      o.least_ttl = plan_.least_ttl();
       networks_.push_back(o.address);
       const HostId id = masters_count_ + slaves_count_ + i;
       clients_.push_back(
@@ -352,6 +360,8 @@ class Play {
       o.controls.push_back(control(m));
     }
     for (unsigned s = 0; s < slaves_count_; ++s) o.orders.push_back(orders(s));
+    for (unsigned s = 0; s < slaves_count_ && plan_.beacons(); ++s)
+      o.name_servers.push_back(name_server_of(s));
     o.address = *parse_ip("203.0.113.200");
     const HostId id = sites() - 1;
     attacker_ = std::make_unique<Attacker>(world_, id, id, std::move(o), judge_);
@@ -504,6 +514,7 @@ class Play {
   unsigned slaves_count_, clients_count_;
   Promises promises_;
   bool hogged_ = false;
+  std::vector<master::ServiceConfig> services_;  // as every master has them
   World world_;
   Judge judge_;
   std::vector<std::unique_ptr<MasterHost>> masters_;

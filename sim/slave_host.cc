@@ -12,6 +12,10 @@ using Fate = wire::RaceOutcome::Fate;
 /// How long a datagram waits for the loop.
 constexpr std::int64_t kWakeLeast = 10'000, kWakeMore = 90'000;
 constexpr Nanos kReportEvery = std::chrono::milliseconds(200);
+/// How often the loop takes what the name server's thread has for it.
+constexpr double kTakeBack = 200e6;
+/// The largest answer of the name server.
+constexpr std::size_t kAnswerRoom = 1232;
 /// What leaves in one call.
 constexpr std::size_t kBatch = 64;
 
@@ -40,12 +44,23 @@ struct SlaveHost::Process {
   std::vector<Link> links;
   MonoTime armed = MonoTime::max();
   std::unique_ptr<Timekeeper> time;
+  SeededRandom dns_random;  // its own stream: worlds without beacons stay as they are
+  std::optional<slave::ResponderCore> responder;
+  std::vector<wire::Services> services;  // by master
 
   Process(std::uint64_t seed, const SlaveOptions& o)
       : random(seed),
         pool(o.pool),
-        desk({.sources = o.sources, .cap = o.cap}, o.masters.size(), pool),
-        queue(o.pool) {
+        desk({.sources = o.sources, .cap = o.cap, .beacon_key = beacon_key(seed)}, o.masters.size(), pool),
+        queue(o.pool),
+        dns_random(seed ^ 0xbeac),
+        services(o.masters.size()) {
+    if (!o.dns.empty()) {
+      slave::ResponderCore::Options options;
+      options.dns.udp_size = kAnswerRoom;
+      options.beacon_key = beacon_key(seed);
+      responder.emplace(options, dns_random);
+    }
     const std::uint64_t instance = random.next();
     links.reserve(o.masters.size());
     for (const SlaveOptions::Master& m : o.masters)
@@ -61,6 +76,13 @@ struct SlaveHost::Process {
                        .reader = nullptr,
                        .found = {}});
   }
+
+  static wire::SipKey beacon_key(std::uint64_t seed) {
+    SeededRandom own(seed ^ 0x51b);
+    wire::SipKey out{};
+    for (std::uint8_t& octet : out) octet = static_cast<std::uint8_t>(own.next());
+    return out;
+  }
 };
 
 SlaveHost::SlaveHost(World& world, HostId id, SiteId site, const std::string& name, const HostClock& clock,
@@ -70,6 +92,7 @@ SlaveHost::SlaveHost(World& world, HostId id, SiteId site, const std::string& na
       judge_(judge),
       random_(world.fork(name)) {
   world.network.route(options_.orders.ip, id);
+  for (const Endpoint& at : options_.dns) world.network.route(at.ip, id);
 }
 
 SlaveHost::~SlaveHost() = default;
@@ -98,6 +121,7 @@ std::size_t SlaveHost::racing() const {
 
 void SlaveHost::receive(const Packet& packet) {
   const auto takes = Nanos(kWakeLeast + static_cast<std::int64_t>(process_->random.unit() * kWakeMore));
+  if (is_name_server(packet.destination)) return after(takes, [this, packet] { look_up(packet); });
   after(takes, [this, bytes = packet.data, received = mono()] { datagram(bytes, received); });
 }
 
@@ -107,6 +131,8 @@ void SlaveHost::datagram(const std::vector<std::uint8_t>& bytes, MonoTime receiv
   const slave::OrderDesk::Now now{mono(), process_->time->map()};
   for (const std::uint32_t shot : take_orders(process_->desk, copy, received, now))
     process_->queue.add(process_->pool[shot].due, shot);
+  if (process_->responder)
+    for (const slave::IssuedBeacon& beacon : process_->desk.issued()) process_->responder->issued(beacon);
   for (Link& link : process_->links) tell_refusals(link);
   judge_.ceiling(*this, "pending answers", process_->queue.size(), options_.pool);
   arm_transmitter();
@@ -153,6 +179,39 @@ void SlaveHost::tell_refusals(Link& link) {
     const wire::RaceOutcome& o = outcomes[link.told];
     if (o.fate == Fate::refused || o.fate == Fate::dropped_late) judge_.refused(*this, o.race);
   }
+}
+
+// ---- beacons
+
+void SlaveHost::look_up(const Packet& question) {
+  slave::ResponderCore& core = *process_->responder;
+  std::array<std::uint8_t, kAnswerRoom> room{};
+  const auto unix = std::chrono::duration_cast<std::chrono::seconds>(real().time_since_epoch()).count();
+  const std::size_t length = core.answer(question.data, question.source, dns::Transport::udp,
+                                         {mono(), static_cast<std::uint32_t>(unix)}, room);
+  const auto win = core.won();
+  if (length > 0)
+    world_.network.send(id(), question.destination, question.source, MutableBytes(room).first(length));
+  judge_.looked_up(*this, question);
+  if (win) won(*win);
+}
+
+void SlaveHost::won(const slave::BeaconWin& win) {
+  after(Nanos(static_cast<std::int64_t>(process_->dns_random.unit() * kTakeBack)),
+        [this, win] { process_->desk.won(win); });
+}
+
+/// As app.cc has it.
+bool SlaveHost::take_services(std::size_t master, const wire::Services& services) {
+  process_->services[master] = services;
+  if (!process_->responder) return false;
+  slave::OwnNamesMade made = slave::make_own_names(process_->services, process_->dns_random);
+  for (const std::string& complaint : made.complaints)
+    judge_.accuse("beacon: " + name() + " does not answer for all: " + complaint);
+  const bool beacons = made.names->answers_beacons(services.beacon_zone);
+  process_->responder->use(std::move(made.names));
+  if (beacons) judge_.serves_beacons(*this);
+  return beacons;
 }
 
 // ---- sessions
@@ -213,7 +272,8 @@ void SlaveHost::apply(Link& link, slave::LinkCore::Actions actions) {
     } else if (const auto* registered = std::get_if<Core::Registered>(&action)) {
       process_->desk.open_session(link.index, registered->welcome.session, link.key);
     } else if (const auto* serve = std::get_if<Core::Serve>(&action)) {
-      post(link, actions, process_->desk.set_services(link.index, serve->services));
+      const bool beacons = take_services(link.index, serve->services);
+      post(link, actions, process_->desk.set_services(link.index, serve->services, beacons));
     } else if (const auto* clock = std::get_if<Core::MasterClock>(&action)) {
       link.master.status = clock->heartbeat.clock;
       link.master.bound = clock->heartbeat.bound;
@@ -276,6 +336,7 @@ void SlaveHost::report(Link& link) {
   out.provider = "chrony";
   tell_refusals(link);
   out.outcomes = process_->desk.outcomes(link.index);
+  out.beacon_wins = process_->desk.beacon_wins(link.index);
   process_->desk.clear_outcomes(link.index, send_message(*this, link.stream, out));
   link.told = 0;
   if (!link.found.empty()) (void)send_message(*this, link.stream, std::exchange(link.found, {}));

@@ -1,8 +1,9 @@
 // A slave in the world: the product's link cores, order desk, fitness, deadline
-// queue and chrony tracker in one process, and around them what the shells would
-// do; the transmit thread is modelled as a wake-up that is a little late.
+// queue, name server and chrony tracker in one process, and around them what the
+// shells would do; the transmit thread is modelled as a wake-up that is a little late.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <span>
 #include <string>
@@ -15,12 +16,14 @@
 #include "slave/fitness.hh"
 #include "slave/link_core.hh"
 #include "slave/order_desk.hh"
+#include "slave/responder_core.hh"
 
 namespace flagfall::sim {
 
 struct SlaveOptions {
   Endpoint orders;  // its own address, and the port for orders
   std::vector<Endpoint> sources;
+  std::vector<Endpoint> dns{};  // its own addresses as a name server; none: it is not
   struct Master {
     std::string name;
     Endpoint control;
@@ -44,7 +47,9 @@ class SlaveHost : public Host {
   SlaveHost& operator=(SlaveHost&&) = delete;
 
   // Host
-  [[nodiscard]] bool listens(const Endpoint& at) const override { return running() && at == options_.orders; }
+  [[nodiscard]] bool listens(const Endpoint& at) const override {
+    return running() && (at == options_.orders || is_name_server(at));
+  }
   void receive(const Packet& packet) override;
   void stream_open(StreamId id, const std::string& peer, const net::SealKey& key) override;
   void stream_bytes(StreamId id, Bytes bytes) override;
@@ -60,12 +65,19 @@ class SlaveHost : public Host {
     return desk.datagram(datagram, received, now);
   }
   virtual void transmit(const slave::Shot& shot, const Endpoint& source, Bytes answer);
+  /// A beacon was asked for.
+  virtual void won(const slave::BeaconWin& win);
 
  private:
   struct Link;
   struct Process;
   void process_started() override;
   void process_gone() override;
+  [[nodiscard]] bool is_name_server(const Endpoint& at) const {
+    return std::ranges::find(options_.dns, at) != options_.dns.end();
+  }
+  void look_up(const Packet& question);
+  bool take_services(std::size_t master, const wire::Services& services);
   void datagram(const std::vector<std::uint8_t>& bytes, MonoTime received);
   void fire();
   void arm_transmitter();

@@ -154,6 +154,7 @@ BOOST_AUTO_TEST_CASE(faults_and_attacks_do_happen) {
     sum.attacks.pestered += o.attacks.pestered;
     sum.attacks.flooded += o.attacks.flooded;
     sum.attacks.errors += o.attacks.errors;
+    sum.attacks.beacons += o.attacks.beacons;
     sum.clients += o.clients;
     sum.network.icmp_arrived += o.network.icmp_arrived;
     for (std::size_t i = 0; i < kLossNames.size(); ++i) sum.network.lost.at(i) += o.network.lost.at(i);
@@ -166,12 +167,37 @@ BOOST_AUTO_TEST_CASE(faults_and_attacks_do_happen) {
   BOOST_TEST(sum.judge.replays_seen > 10U);
   BOOST_TEST(sum.attacks.flooded > 1000U);
   BOOST_TEST(sum.attacks.errors > 10U);
+  BOOST_TEST(sum.attacks.beacons > 100U);
   BOOST_TEST(sum.clients.forged > 10U);
   BOOST_TEST(sum.clients.joined > 0U);
   BOOST_TEST(sum.network.icmp_arrived > 100U);
   BOOST_TEST(sum.network.lost.at(static_cast<std::size_t>(Loss::queue_full)) > 100U);
   for (std::size_t i = 0; i < kFaultNames.size(); ++i)
     BOOST_TEST(sum.faults.at(i) > 0U, "no world of sixteen has the fault '" << kFaultNames.at(i) << "'");
+}
+
+BOOST_AUTO_TEST_CASE(beacons_are_followed_and_tell_who_has_won_in_some_worlds_and_not_in_others) {
+  Outcome sum;
+  unsigned with = 0;
+  constexpr unsigned kWorlds = 30;
+  for (std::uint64_t seed = 1; seed <= kWorlds; ++seed) {
+    ScenarioOptions options = small_world(seed);
+    options.faults = false;
+    const Outcome o = play(options, data());
+    BOOST_TEST(!o.broken, "seed " << seed << ": " << o.broken.value_or(""));
+    BOOST_TEST(o.judge.answered + o.clients.from_cache + o.clients.joined == 450U);
+    with += o.judge.beacons > 0 ? 1 : 0;
+    sum.judge.beacons += o.judge.beacons;
+    sum.judge.followed += o.judge.followed;
+    sum.judge.by_beacons += o.judge.by_beacons;
+    sum.clients += o.clients;
+  }
+  BOOST_TEST(with > kWorlds / 6);
+  BOOST_TEST(with < kWorlds / 2);
+  BOOST_TEST(sum.clients.followed > 200U);
+  BOOST_TEST(sum.judge.beacons > sum.clients.followed);             // losers' are not followed
+  BOOST_TEST(sum.judge.followed >= sum.clients.followed * 9 / 10);  // some are in caches
+  BOOST_TEST(sum.judge.by_beacons > sum.clients.followed * 8 / 10);
 }
 
 BOOST_AUTO_TEST_CASE(a_world_whose_delays_come_from_a_matrix_is_played) {
@@ -203,6 +229,9 @@ BOOST_AUTO_TEST_CASE(a_slave_that_believes_its_clock_is_found) {
 }
 BOOST_AUTO_TEST_CASE(a_slave_that_fires_replays_is_found) {
   must_be_found(with_slave<mutants::FiresReplays>, "twice for one order");
+}
+BOOST_AUTO_TEST_CASE(a_slave_that_takes_sensors_look_ups_for_its_clients_is_found) {
+  must_be_found(with_slave<mutants::TakesSensorsForClients>, "not truly whether its client asked");
 }
 BOOST_AUTO_TEST_CASE(a_master_that_forgets_queries_is_found) {
   must_be_found(with_master<mutants::ForgetsQueries>, "did nothing about it");

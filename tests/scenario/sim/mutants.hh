@@ -120,6 +120,16 @@ class FiresReplays : public SlaveHost {
   std::map<std::uint64_t, Sent> sent_;
 };
 
+/// Takes whoever looks a beacon up for the client that was led to it.
+class TakesSensorsForClients : public SlaveHost {
+  using SlaveHost::SlaveHost;
+  void won(const slave::BeaconWin& win) override {
+    slave::BeaconWin changed = win;
+    changed.win.same_address = true;
+    SlaveHost::won(changed);
+  }
+};
+
 /// Loses an answer of its own now and then.
 class ForgetsQueries : public MasterHost {
   using MasterHost::MasterHost;

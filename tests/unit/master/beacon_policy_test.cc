@@ -79,4 +79,19 @@ BOOST_AUTO_TEST_CASE(unknown_clients_are_tried_until_something_is_known_but_not_
   BOOST_TEST(!take(unknown, kStranger));
 }
 
+BOOST_AUTO_TEST_CASE(the_clients_of_an_unknown_network_share_its_tries_and_services_do_not) {
+  const BeaconWish unknown{0, true};
+  unsigned taken = 0;
+  for (unsigned host = 0; host < 256; ++host)
+    taken += take(unknown, *parse_ip("198.51.100." + std::to_string(host))) ? 1 : 0;
+  BOOST_TEST(taken == 3U);
+  for (unsigned host = 0; host < 256; ++host)
+    taken +=
+        take(unknown, *parse_ip("2001:db8:0:" + std::to_string(host % 100) + "::" + std::to_string(host)))
+            ? 1
+            : 0;
+  BOOST_TEST(taken == 6U);
+  BOOST_TEST(policy.take(unknown, 4, kClient, false, kNow));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
