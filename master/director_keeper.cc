@@ -33,8 +33,9 @@ bool DirectorKeeper::restore(Nanos patience) {
   return store_->restored();
 }
 
-RealTime DirectorKeeper::stamp() const {
-  return std::max(clock_.real(), latest_ + Nanos(1));
+RealTime DirectorKeeper::later(RealTime t) {
+  latest_ = std::max(t, latest_ + Nanos(1));
+  return latest_;
 }
 
 void DirectorKeeper::take() {
@@ -53,14 +54,14 @@ void DirectorKeeper::take() {
       apply(change);
     } else {
       RealTime& renewed = at->second->binding.renewed;
-      renewed = std::max(renewed, change.binding.renewed + Nanos(1));
+      renewed = later(renewed);
     }
   }
   for (const director::StoredDrain& drain : got.drains) {
     const auto last = std::find_if(waiting_.drains.rbegin(), waiting_.drains.rend(),
                                    [&](const auto& waits) { return waits.server == drain.server; });
     if (last != waiting_.drains.rend()) {
-      last->since = std::max(last->since, drain.since + Nanos(1));
+      last->since = later(last->since);
     } else if (!desk_.drain(drain.server, !drain.gone)) {
       ++foreign_;
     } else if (drain.gone) {
@@ -161,7 +162,7 @@ void DirectorKeeper::tick() {
       if (!change.gone && change.binding.order.empty()) continue;  // learning: nothing to remember
       waiting_.bindings.push_back(stored(s, change));
       RealTime& renewed = waiting_.bindings.back().binding.renewed;
-      renewed = std::max(renewed, latest_ + Nanos(1));
+      renewed = later(renewed);
     }
   }
   if (!store_) return;
@@ -190,14 +191,14 @@ void DirectorKeeper::unbound(std::size_t service, const Prefix& prefix) {
     gone.binding.service = desk_.config().services[service].name;
     gone.binding.prefix = prefix;
     gone.binding.cause = cause;
-    gone.binding.renewed = stamp();
+    gone.binding.renewed = later(clock_.real());
   }
   unbound_.emplace(service, prefix);
 }
 
 void DirectorKeeper::drained(const std::string& server, bool drained, const std::string& by) {
   if (!store_) return;
-  director::StoredDrain drain{.server = server, .by = by, .since = stamp(), .gone = !drained};
+  director::StoredDrain drain{.server = server, .by = by, .since = later(clock_.real()), .gone = !drained};
   if (drained) {
     drains_.insert_or_assign(server, drain);
   } else {

@@ -42,15 +42,16 @@ class DirectorKeeper {
   void apply(const director::StoredChange& change);
   [[nodiscard]] director::StoredChange stored(std::size_t service, const director::Change& change) const;
   void queue_all();
-  /// Now, and later than all that the store has told: the clocks of masters differ.
-  [[nodiscard]] RealTime stamp() const;
+  /// `t`, or later than all that the store has told and that this master has said: the clocks of masters
+  /// differ, and of two records with one time the later is not taken.
+  [[nodiscard]] RealTime later(RealTime t);
 
   DirectorDesk& desk_;  // NOLINT(*-ref-data-members)
   std::unique_ptr<director::Store> store_;
   const Clock& clock_;  // NOLINT(*-ref-data-members)
   director::StoredChanges waiting_;
   std::map<std::string, director::StoredDrain> drains_;  // by server; of those that are drained
-  RealTime latest_{};                                    // time of a record from the store
+  RealTime latest_{};                                    // of all times of records, told or said
   std::set<Key> taken_;                                  // from the store, and about to come back as changes
   std::set<Key> unbound_;                                // by operators, and the store does not know it yet
   bool overflowed_ = false;                              // more has changed than may wait

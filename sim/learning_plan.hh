@@ -8,30 +8,9 @@
 
 #include "master/config.hh"
 #include "sim/judge.hh"
+#include "sim/lots.hh"
 
 namespace flagfall::sim {
-
-/// Lengths of time and numbers out of one stream.
-class Lots {
- public:
-  explicit Lots(std::uint64_t seed) : random_(seed) {}
-  bool chance(double p) { return random_.unit() < p; }
-  /// From `least` to below `most`.
-  Nanos between(Nanos least, Nanos most) {
-    return least +
-           Nanos(static_cast<std::int64_t>(random_.unit() * static_cast<double>((most - least).count())));
-  }
-  unsigned between(unsigned least, unsigned most) {
-    return least + static_cast<unsigned>(random_.next() % (most - least));
-  }
-  template <class T>
-  const T& any(const std::vector<T>& of) {
-    return of[between(0, static_cast<unsigned>(of.size()))];
-  }
-
- private:
-  SeededRandom random_;
-};
 
 class LearningPlan {
  public:

@@ -3,9 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
+#include <optional>
 
+#include "sim/cast.hh"
+#include "sim/fault_plan.hh"
 #include "sim/operators.hh"
+#include "sim/paths_plan.hh"
 #include "sim/sample_zone.hh"
 #include "sim/sharing_plan.hh"
 
@@ -24,31 +27,30 @@ constexpr Nanos kSettle = seconds(25);
 constexpr Nanos kPatience = seconds(150);
 /// Within 5 s of a loss a slave races again, and may lose its session once more meanwhile.
 constexpr Nanos kBack = seconds(15);
-/// Queries and faults begin: clocks are measured and sessions made.
-constexpr Nanos kWarmUp = seconds(4);
-/// A clock that walks changes its rate by up to kWalk every second: chronyd measures it often enough that it
-/// has not left kWander by then, leap seconds and pauses included.
-constexpr std::int64_t kWalk = 60, kWander = 1200;
+/// Of a clock's rate, in parts per billion: more than one that walks (fault_plan.cc) has left between two
+/// measurements.
+constexpr std::int64_t kWander = 1200;
 
 class Play {
  public:
   Play(const ScenarioOptions& options, const ServedData& data)
       : options_(options),
         data_(data),
-        random_(options.seed ^ 0x5eed),
-        more_random_(options.seed ^ 0xfa11),
-        masters_count_(1 + (options.overloaded ? 0 : pick(2))),
+        lots_(options.seed ^ 0x5eed),
+        others_(options.seed ^ 0xfa11),
+        masters_count_(1 + (options.overloaded ? 0 : lots_.below(2))),
         plan_(options.seed ^ 0x1ea2, learners(options)),
         sharing_(options.seed ^ 0x5a4e, masters_count_, learners(options)),
-        slaves_count_(1 + pick(5)),
-        clients_count_(3 + pick(6)),
+        slaves_count_(1 + lots_.below(5)),
+        clients_count_(3 + lots_.below(6)),
         world_(options.seed, sites() + 1, options.text),
         judge_(world_, promises()),
         operators_(world_, options.seed ^ 0x0b5) {
     world_.network.watch(judge_);
-    set_scale();
-    lay_paths();
-    narrow_paths();
+    PathsPlan paths(world_, options_, lots_, others_, faults_, masters_count_, sites());
+    paths.set_scale();
+    paths.lay();
+    const bool hogged = paths.narrow();
     if (sharing_.shares()) sharing_.make_server(world_, judge_, sites(), sites(), options_.faults);
     make_masters();
     make_slaves();
@@ -57,7 +59,12 @@ class Play {
     for (auto& host : masters_) start_soon(*host);
     for (auto& host : slaves_) start_soon(*host);
     plan_queries();
-    if (options_.faults) plan_faults();
+    if (options_.faults) {
+      fault_plan_.emplace(world_,
+                          FaultPlan::Cast{masters_, slaves_, clients_count_, *attacker_, sharing_, hogged},
+                          lots_, others_, faults_, options_.length);
+      fault_plan_->plan();
+    }
     plan_operators();
   }
 
@@ -109,33 +116,17 @@ class Play {
     return options.overloaded ? Who::nobody : options.attentive ? Who::all : Who::drawn;
   }
 
-  // ---- drawing
-
-  std::uint32_t pick(std::uint32_t choices) { return static_cast<std::uint32_t>(random_.next() % choices); }
-  bool chance(double p) { return random_.unit() < p; }
-  Nanos between(Nanos least, Nanos most) { return between(least, most, random_); }
-  static Nanos between(Nanos least, Nanos most, SeededRandom& random) {
-    return least +
-           Nanos(static_cast<std::int64_t>(random.unit() * static_cast<double>((most - least).count())));
-  }
-  // Of the other stream.
-  bool also(double p) { return more_random_.unit() < p; }
-  Nanos other(Nanos least, Nanos most) { return between(least, most, more_random_); }
-  std::int64_t other(std::int64_t least, std::int64_t most) {
-    return other(Nanos(least), Nanos(most)).count();
-  }
-
   // ---- the cast
 
   const Promises& promises() {
     if (sharing_.shares()) plan_.share();
     promises_.guard.total = {200, 400};
-    if (chance(0.15)) promises_.guard.unverified = master::GuardOptions::Unverified::never;
-    promises_.max_slaves = 1 + pick(4);
+    if (lots_.chance(0.15)) promises_.guard.unverified = master::GuardOptions::Unverified::never;
+    promises_.max_slaves = 1 + lots_.below(4);
     // Too short for the far slaves on purpose, unless all is to go well.
     const Nanos least = options_.faults ? milliseconds(15) : milliseconds(60);
-    promises_.delays = {between(least, milliseconds(80)), between(least, milliseconds(80))};
-    promises_.slave_cap = chance(0.2) ? BucketLimit{20, 20} : BucketLimit{10000, 20000};
+    promises_.delays = {lots_.between(least, milliseconds(80)), lots_.between(least, milliseconds(80))};
+    promises_.slave_cap = lots_.chance(0.2) ? BucketLimit{20, 20} : BucketLimit{10000, 20000};
     promises_.queue = milliseconds(400);
     if (options_.overloaded) {
       promises_.guard = {.total = {2000, 4000}, .prefix = {2000, 4000}};
@@ -145,97 +136,22 @@ class Play {
     return promises_;
   }
 
-  void lay_paths() {
-    const bool loss = options_.faults && chance(0.5);
-    const bool duplicate = options_.faults && chance(0.5);
-    const bool reorder = options_.faults && chance(0.5);
-    if (loss) count(Fault::loss);
-    if (duplicate) count(Fault::duplication);
-    if (reorder) count(Fault::reordering);
-    for (SiteId a = 0; a < sites(); ++a)
-      for (SiteId b = 0; b < sites(); ++b) {
-        Path& path = world_.network.path(a, b);
-        path.delay = between(microseconds(200), milliseconds(40));
-        path.jitter = chance(0.5) ? between(Nanos(1), milliseconds(3)) : Nanos(0);
-        if (loss) path.loss = 0.1 * random_.unit() * random_.unit();
-        if (duplicate) path.duplicate = 0.1 * random_.unit();
-        if (reorder) path.reorder = 0.2 * random_.unit();
-      }
-  }
-
   /// But for that of the records server, which is the last one.
   [[nodiscard]] SiteId sites() const { return masters_count_ + slaves_count_ + clients_count_ + 1; }
 
-  void narrow_paths() {
-    const bool tail = options_.faults && also(0.4);
-    const bool narrow = options_.faults && also(0.4);
-    hogged_ = options_.faults && also(0.35);
-    const bool symmetric = also(0.4) && options_.rtt.empty();
-    if (tail) count(Fault::long_tail);
-    if (narrow) count(Fault::narrow_line);
-    if (!symmetric) count(Fault::asymmetry);
-    for (SiteId a = 0; a < sites(); ++a)
-      for (SiteId b = 0; b < sites(); ++b) {
-        Path& path = world_.network.path(a, b);
-        if (symmetric && b < a) path.delay = world_.network.path(b, a).delay;
-        if (tail && also(0.3)) path.tail = other(microseconds(50), milliseconds(1));
-        if (narrow && also(0.2)) path.line = Line(other(10'000, 200'000), other(4'000, 64'000));
-      }
-    for (SiteId m = 0; m < masters_count_; ++m)
-      if (hogged_) world_.network.door(m) = Line(other(50'000, 500'000), other(16'000, 128'000));
-    if (!options_.rtt.empty()) repeat_matrix();
-  }
-
-  void repeat_matrix() {
-    const auto rows = static_cast<SiteId>(std::llround(std::sqrt(static_cast<double>(options_.rtt.size()))));
-    std::vector<Nanos> rtt;
-    for (SiteId a = 0; a <= sites(); ++a)
-      for (SiteId b = 0; b <= sites(); ++b) rtt.push_back(options_.rtt.at(a % rows * rows + b % rows));
-    world_.network.set_delays(rtt);
-  }
-
-  /// In some worlds it is shortly before midnight, and a leap second comes.
-  void set_scale() {
-    if (!options_.faults || !also(0.3)) return;
-    count(Fault::leap_second);
-    TimeScale& scale = world_.scale;
-    scale.leap = kStart + other(seconds(2), options_.length);
-    const bool insert = also(0.7);
-    scale.leap_by = insert ? -seconds(1) : seconds(1);
-    const Nanos today = kStart.time_since_epoch() % std::chrono::hours(24);
-    const RefTime midnight = kStart - today + std::chrono::hours(24);
-    scale.shift = midnight - (insert ? seconds(0) : seconds(1)) - scale.leap;
-  }
-
   HostClock any_clock() {
-    return {kStart, between(seconds(10), seconds(1'000'000)), between(-milliseconds(200), milliseconds(200)),
-            static_cast<std::int64_t>(pick(100'001)) - 50'000 + 0};
+    return {kStart, lots_.between(seconds(10), seconds(1'000'000)),
+            lots_.between(-milliseconds(200), milliseconds(200)),
+            static_cast<std::int64_t>(lots_.below(100'001)) - 50'000 + 0};
   }
   ChronydQuality any_chronyd() {
     ChronydQuality out;
-    out.error = between(microseconds(5), microseconds(900));
-    out.poll = between(seconds(1), seconds(8));
-    out.first = between(milliseconds(100), milliseconds(2500));
-    out.steps_leaps = also(0.5);
+    out.error = lots_.between(microseconds(5), microseconds(900));
+    out.poll = lots_.between(seconds(1), seconds(8));
+    out.first = lots_.between(milliseconds(100), milliseconds(2500));
+    out.steps_leaps = others_.chance(0.5);
     out.wander_ppb = kWander;
     return out;
-  }
-
-  [[nodiscard]] static std::string master_name(unsigned i) { return fmt::format("master{}", i); }
-  [[nodiscard]] static std::string slave_name(unsigned i) { return fmt::format("slave{}", i); }
-  [[nodiscard]] static std::vector<Endpoint> service_addresses(unsigned master) {
-    return {*parse_endpoint(fmt::format("192.0.2.{}:53", 53 + master)),
-            *parse_endpoint(fmt::format("[2001:db8::{}]:53", 53 + master))};
-  }
-  [[nodiscard]] static Endpoint control(unsigned master) {
-    return *parse_endpoint(fmt::format("10.0.{}.1:4953", master));
-  }
-  [[nodiscard]] static Endpoint orders(unsigned slave) {
-    return *parse_endpoint(fmt::format("10.1.{}.1:4954", slave));
-  }
-  [[nodiscard]] static std::vector<IpAddress> answers(unsigned slave) {
-    return {*parse_ip(fmt::format("198.51.100.{}", slave + 1)),
-            *parse_ip(fmt::format("2001:db8:1::{}", slave + 1))};
   }
 
   std::vector<master::ServiceConfig> services() {
@@ -243,10 +159,11 @@ class Play {
     for (unsigned s = 0; s < 2; ++s) {
       out[s].name = s == 0 ? "web" : "api";
       out[s].delay = promises_.delays[s];
-      out[s].late = chance(0.5) || options_.overloaded ? wire::LatePolicy::send : wire::LatePolicy::drop;
-      out[s].ttl = static_cast<std::uint32_t>(other(2, 30));
+      out[s].late =
+          lots_.chance(0.5) || options_.overloaded ? wire::LatePolicy::send : wire::LatePolicy::drop;
+      out[s].ttl = static_cast<std::uint32_t>(others_.number(2, 30));
       for (unsigned i = 0; i < slaves_count_; ++i)
-        if (s == 0 || chance(0.7)) out[s].slaves.push_back({slave_name(i), answers(i)});
+        if (s == 0 || lots_.chance(0.7)) out[s].slaves.push_back({slave_name(i), answers(i)});
     }
     return out;
   }
@@ -262,16 +179,16 @@ class Play {
       c.services = services_;
       c.race.max_slaves = promises_.max_slaves;
       c.race.retry_window = promises_.retry_window;
-      if (chance(0.3)) c.race.timestamp = master::RaceOptions::Timestamp::dequeue;
+      if (lots_.chance(0.3)) c.race.timestamp = master::RaceOptions::Timestamp::dequeue;
       c.clock.max_error = promises_.max_error;
       c.guard.unverified = promises_.guard.unverified;
       c.guard.rate = promises_.guard.total.rate;
       c.guard.burst = promises_.guard.total.burst;
       c.guard.prefix_rate = promises_.guard.prefix.rate;
       c.guard.prefix_burst = promises_.guard.prefix.burst;
-      if (options_.faults && chance(0.3)) {
+      if (options_.faults && lots_.chance(0.3)) {
         o.refusals = 0.05;
-        count(Fault::send_refused);
+        count(faults_, Fault::send_refused);
       }
       o.learns = plan_.among(i + 1 == masters_count_);
       if (o.learns) plan_.configure(c, promises_);
@@ -300,9 +217,9 @@ class Play {
       o.orders = orders(i);
       o.cap = promises_.slave_cap;
       o.max_error = promises_.max_error;
-      if (options_.faults && more_random_.unit() < 0.3) {
-        o.refusals = more_random_.unit() < 0.3 ? 1 : 0.05;
-        count(Fault::answer_refused);
+      if (options_.faults && others_.unit() < 0.3) {
+        o.refusals = others_.unit() < 0.3 ? 1 : 0.05;
+        count(faults_, Fault::answer_refused);
       }
       for (unsigned m = 0; m < masters_count_; ++m) {
         for (const Endpoint& at : service_addresses(m)) o.sources.push_back(at);
@@ -334,14 +251,14 @@ class Play {
     for (const IpAddress& ip : LearningPlan::sorry()) right.insert(ip);
     for (unsigned i = 0; i < clients_count_; ++i) {
       Client::Options o;
-      const bool v6 = chance(0.4);
+      const bool v6 = lots_.chance(0.4);
       // Some share a network, and so its budget.
       o.address = *parse_ip(v6 ? fmt::format("2001:db8:c0de:{}00::{}", i / 2, i + 1)
                                : fmt::format("100.64.{}.{}", i / 2, i + 1));
       for (unsigned m = 0; m < masters_count_; ++m) o.servers.push_back(service_addresses(m)[v6 ? 1 : 0]);
       o.right_answers = right;
       o.forger = masters_count_ + slaves_count_ + clients_count_;
-      o.style = kResolverStyles[pick(static_cast<std::uint32_t>(kResolverStyles.size()))];
+      o.style = kResolverStyles[lots_.below(static_cast<std::uint32_t>(kResolverStyles.size()))];
       if (options_.overloaded) o.style = kResolverStyles.front();
       if (plan_.patient() && o.style.kind == ResolverStyle::Kind::unbound) o.style = kResolverStyles.back();
       o.may_be_refused = plan_.directs();
@@ -370,17 +287,17 @@ class Play {
   }
 
   void start_soon(Host& host) {
-    world_.queue.after(between(Nanos(0), seconds(1)), [&host] { host.start(); });
+    world_.queue.after(lots_.between(Nanos(0), seconds(1)), [&host] { host.start(); });
   }
 
   // ---- the play
 
   void plan_queries() {
     for (unsigned i = 0; i < options_.queries; ++i) {
-      Client& client = *clients_[pick(clients_count_)];
-      const double kind = random_.unit();
+      Client& client = *clients_[lots_.below(clients_count_)];
+      const double kind = lots_.unit();
       std::string name = fmt::format("q{}.race.example.test", i);
-      std::uint16_t type = chance(0.5) ? kTypeA : kTypeAaaa;
+      std::uint16_t type = lots_.chance(0.5) ? kTypeA : kTypeAaaa;
       if (kind < 0.15) name = kRacedName;
       if (kind >= 0.15 && kind < 0.3) {
         name = fmt::format("q{}.api.example.test", i);
@@ -392,96 +309,16 @@ class Play {
         type = kTypeMx;
       }
       if (kind >= 0.45 && kind < 0.5) type = kTypeTxt;
-      world_.queue.after(between(kWarmUp, options_.length),
+      world_.queue.after(lots_.between(kWarmUp, options_.length),
                          [&client, name, type] { client.ask(name, type); });
     }
     // Names that everybody asks for: caches see to it that few of these queries come to the masters.
     for (unsigned i = 0; i < options_.queries / 2 && !options_.overloaded; ++i) {
-      Client& client = *clients_[static_cast<std::size_t>(other(0, clients_count_))];
-      const std::string name = fmt::format("p{}.race.example.test", other(0, 20));
-      world_.queue.after(other(kWarmUp, options_.length), [&client, name] { client.ask(name, kTypeA); });
+      Client& client = *clients_[static_cast<std::size_t>(others_.number(0, clients_count_))];
+      const std::string name = fmt::format("p{}.race.example.test", others_.number(0, 20));
+      world_.queue.after(others_.between(kWarmUp, options_.length),
+                         [&client, name] { client.ask(name, kTypeA); });
     }
-  }
-
-  void count(Fault fault) { ++faults_.at(static_cast<std::size_t>(fault)); }
-
-  /// With `chance`, up to `most` times somewhere in the play.
-  void maybe(Fault fault, double likely, unsigned most, const std::function<void()>& cause) {
-    if (!chance(likely)) return;
-    for (unsigned n = 1 + pick(most); n > 0; --n) {
-      count(fault);
-      world_.queue.after(between(kWarmUp, options_.length), cause);
-    }
-  }
-  Host& any_slave() { return *slaves_[pick(slaves_count_)]; }
-  MasterHost& any_master() { return *masters_[pick(masters_count_)]; }
-  Host& any_server() { return chance(0.3) ? any_master() : any_slave(); }
-
-  void kill(Host& host) {
-    host.kill();
-    world_.queue.after(between(milliseconds(1), seconds(4)), [&host] { host.start(); });
-  }
-  void lose_power(Host& host) {
-    host.lose_power();
-    world_.queue.after(between(milliseconds(500), seconds(8)), [&host] {
-      host.restore_power();
-      host.start();
-    });
-  }
-
-  void walk(Host& host) {
-    host.clock().set_rate(world_.now(), host.clock().ppb() + other(-kWalk, kWalk + 1));
-    world_.queue.after(seconds(1), [this, &host] { walk(host); });
-  }
-
-  void split() {
-    std::vector<bool> side(sites());
-    for (SiteId site = 0; site < sites(); ++site) side[site] = also(0.5);
-    side.push_back(sharing_.side());
-    world_.network.split(side, other(milliseconds(50), seconds(8)));
-  }
-
-  void plan_pauses() {
-    maybe(Fault::slave_paused, 0.4, 3, [this] { any_slave().pause(other(milliseconds(1), seconds(6))); });
-    maybe(Fault::master_paused, 0.4, 2, [this] { any_master().pause(other(milliseconds(1), seconds(4))); });
-    maybe(Fault::frozen, 0.4, 2, [this] { any_server().freeze(other(milliseconds(1), seconds(6))); });
-  }
-
-  void plan_floods() {
-    const auto flood = [this](bool heavy) {
-      attacker_->flood({.length = other(milliseconds(100), milliseconds(1500)),
-                        .per_second = static_cast<unsigned>(other(300, 2500)),
-                        .heavy = heavy});
-    };
-    maybe(Fault::flood, 0.35, 2, [flood] { flood(false); });
-    if (hogged_) maybe(Fault::hogged_line, 1, 2, [flood] { flood(true); });
-  }
-
-  void plan_faults() {
-    maybe(Fault::slave_killed, 0.5, 4, [this] { kill(any_slave()); });
-    maybe(Fault::slave_lost_power, 0.35, 2, [this] { lose_power(any_slave()); });
-    maybe(Fault::master_killed, 0.4, 2, [this] { kill(any_master()); });
-    maybe(Fault::master_lost_power, 0.35, 1, [this] { lose_power(any_master()); });
-    maybe(Fault::cut, 0.5, 4, [this] {
-      const auto sites = static_cast<std::uint32_t>(masters_count_ + slaves_count_ + clients_count_);
-      world_.network.cut(pick(sites), pick(sites), between(milliseconds(50), seconds(8)));
-    });
-    maybe(Fault::clock_stepped, 0.3, 2, [this] { step(any_server()); });
-    maybe(Fault::clock_wandered, 0.5, 5, [this] {
-      Host& host = any_server();
-      host.clock().set_rate(world_.now(), host.clock().ppb() + static_cast<std::int64_t>(pick(2001)) - 1000);
-    });
-    maybe(Fault::chronyd_stopped, 0.4, 3,
-          [this] { any_server().stop_chronyd(between(milliseconds(100), seconds(8))); });
-    maybe(Fault::master_stalled, 0.4, 4,
-          [this] { any_master().stall(between(milliseconds(1), milliseconds(200))); });
-    maybe(Fault::split, 0.35, 2, [this] { split(); });
-    plan_pauses();
-    plan_floods();
-    if (!also(0.4)) return;
-    count(Fault::clock_walked);
-    for (auto& host : masters_) walk(*host);
-    for (auto& host : slaves_) walk(*host);
   }
 
   void plan_operators() {
@@ -495,25 +332,23 @@ class Play {
     o.together = sharing_.shares();
     operators_.begin(std::move(o));
     if (options_.faults)
-      operators_.spoil_disks([this] { count(Fault::disk_hung); }, [this] { count(Fault::disk_full); });
+      operators_.spoil_disks([this] { count(faults_, Fault::disk_hung); },
+                             [this] { count(faults_, Fault::disk_full); });
     if (options_.faults)
       sharing_.befall(
-          kStart + options_.length, [this] { count(Fault::records_away); },
-          [this] { count(Fault::records_lost); });
+          kStart + options_.length, [this] { count(faults_, Fault::records_away); },
+          [this] { count(faults_, Fault::records_lost); });
   }
-
-  void step(Host& host) { host.step_clock(between(-milliseconds(300), milliseconds(300))); }
 
   ScenarioOptions options_;
   const ServedData& data_;  // NOLINT(*-ref-data-members)
-  SeededRandom random_;
-  SeededRandom more_random_;  // for what came later: the worlds of known seeds stay as they are
+  Lots lots_;
+  Lots others_;  // for what came later: the worlds of known seeds stay as they are
   unsigned masters_count_;
   LearningPlan plan_;
   SharingPlan sharing_;
   unsigned slaves_count_, clients_count_;
   Promises promises_;
-  bool hogged_ = false;
   std::vector<master::ServiceConfig> services_;  // as every master has them
   World world_;
   Judge judge_;
@@ -524,7 +359,8 @@ class Play {
   std::vector<IpAddress> networks_;     // of clients
   Operators operators_;
   std::unique_ptr<Attacker> attacker_;
-  std::array<unsigned, kFaultNames.size()> faults_{};
+  FaultCounts faults_{};
+  std::optional<FaultPlan> fault_plan_;
 };
 
 }  // namespace

@@ -64,6 +64,13 @@ inline constexpr std::array<const char*, 29> kFaultNames = {"slave killed",     
                                                             "disk full",        "records away",
                                                             "records lost"};
 
+using FaultCounts = std::array<unsigned, kFaultNames.size()>;
+inline void count(FaultCounts& counts, Fault fault) {
+  ++counts.at(static_cast<std::size_t>(fault));
+}
+/// Queries and faults begin after so long: clocks are measured and sessions made.
+inline constexpr Nanos kWarmUp = std::chrono::seconds(4);
+
 struct ScenarioOptions {
   std::uint64_t seed = 1;
   Nanos length = std::chrono::seconds(60);  // then no more queries; the world runs on until all are settled
@@ -101,7 +108,7 @@ struct Outcome {
   NetworkCounters network;
   Attacker::Counters attacks;
   ClientCounters clients;
-  std::array<unsigned, kFaultNames.size()> faults{};
+  FaultCounts faults{};
 };
 
 /// Deterministic: the same options, the same outcome, byte for byte.

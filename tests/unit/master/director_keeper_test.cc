@@ -222,6 +222,10 @@ BOOST_AUTO_TEST_CASE(a_command_is_later_than_what_another_master_whose_clock_is_
     BOOST_TEST((change.binding.renewed > fast && change.binding.renewed < fast + 1s));
   BOOST_REQUIRE(seen.put.drains.size() == 1U);
   BOOST_TEST((seen.put.drains[0].since > fast));
+  keeper.drained("nyc", false, "an operator");
+  keeper.tick();
+  BOOST_REQUIRE(seen.put.drains.size() == 2U);
+  BOOST_TEST((seen.put.drains[1].since > seen.put.drains[0].since));
 }
 
 BOOST_AUTO_TEST_CASE(a_command_that_the_store_does_not_know_yet_is_later_than_what_it_tells) {
