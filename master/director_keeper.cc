@@ -85,7 +85,7 @@ void DirectorKeeper::apply(const StoredChange& change) {
   director::ServiceDirector& director = *desk_.of(s);
   const MonoTime now = clock_.mono();
   if (change.gone) {
-    if (director.forget(b.prefix, b.by_hand(), now)) taken_.emplace(s, b.prefix);
+    if (director.forget(b.prefix, b.by_hand(), now)) taken_.insert({s, b.prefix, b.by_hand(), true});
     return;
   }
   director::Binding out;
@@ -106,7 +106,7 @@ void DirectorKeeper::apply(const StoredChange& change) {
   const auto age = [&](RealTime t) { return std::max(real - t, Nanos(0)); };
   out.since = now - age(b.since);
   out.renewed = now - age(b.renewed);
-  if (director.restore(out, now)) taken_.emplace(s, b.prefix);
+  if (director.restore(out, now)) taken_.insert({s, b.prefix, b.by_hand(), false});
 }
 
 StoredChange DirectorKeeper::stored(std::size_t service, const director::Change& change) const {
@@ -157,7 +157,11 @@ void DirectorKeeper::tick() {
       overflowed_ = overflowed_ || waiting_.size() >= kMostWaiting;
       if (overflowed_) continue;
       // What came from the store is there already, until it goes.
-      if (taken_.erase({s, change.binding.prefix}) > 0) continue;
+      const bool hand = change.binding.reason.cause == Cause::by_hand;
+      if (const auto at = taken_.find({s, change.binding.prefix, hand, change.gone}); at != taken_.end()) {
+        taken_.erase(at);
+        continue;
+      }
       if (!change.gone && change.binding.reason.cause == Cause::restored) continue;
       if (!change.gone && change.binding.order.empty()) continue;  // learning: nothing to remember
       waiting_.bindings.push_back(stored(s, change));

@@ -6,6 +6,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "director/store/store.hh"
@@ -52,9 +53,11 @@ class DirectorKeeper {
   director::StoredChanges waiting_;
   std::map<std::string, director::StoredDrain> drains_;  // by server; of those that are drained
   RealTime latest_{};                                    // of all times of records, told or said
-  std::set<Key> taken_;                                  // from the store, and about to come back as changes
-  std::set<Key> unbound_;                                // by operators, and the store does not know it yet
-  bool overflowed_ = false;                              // more has changed than may wait
+  /// Service, prefix, by hand, gone.
+  using Told = std::tuple<std::size_t, Prefix, bool, bool>;
+  std::multiset<Told> taken_;  // from the store, and about to come back as changes
+  std::set<Key> unbound_;      // by operators, and the store does not know it yet
+  bool overflowed_ = false;    // more has changed than may wait
   std::uint64_t foreign_ = 0;
 };
 

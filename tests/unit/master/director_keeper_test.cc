@@ -165,6 +165,26 @@ BOOST_AUTO_TEST_CASE(a_record_that_was_not_taken_hides_no_change_of_its_network)
   BOOST_TEST(seen.put.bindings[0].binding.servers.front() == desk->name(0, 1));
 }
 
+BOOST_AUTO_TEST_CASE(words_that_the_store_tells_are_not_told_to_it_as_new_whatever_was_learned_there) {
+  const auto told = [&](const char* prefix, const char* server, director::Cause cause) {
+    director::StoredChange& kept = seen.to_take.bindings.emplace_back();
+    kept.binding.service = "web";
+    kept.binding.prefix = *parse_prefix(prefix);
+    kept.binding.servers = {server};
+    kept.binding.cause = cause;
+  };
+  told("10.1.0.0/20", "sin", director::Cause::bound);
+  told("10.1.0.0/19", "nyc", director::Cause::by_hand);
+  told("10.1.0.0/20", "nyc", director::Cause::by_hand);
+  keeper.tick();
+  (void)desk->tick();
+  keeper.tick();
+  // But what was learned below a word is told to be gone.
+  BOOST_REQUIRE(seen.put.bindings.size() == 1U);
+  BOOST_TEST(seen.put.bindings[0].gone);
+  BOOST_TEST(!seen.put.bindings[0].binding.by_hand());
+}
+
 BOOST_AUTO_TEST_CASE(a_store_that_needs_all_is_told_also_what_was_taken_back) {
   BOOST_TEST(desk->of(0)->bind(*parse_prefix("10.1.0.0/16"), 0, clock.mono()));
   keeper.unbound(0, *parse_prefix("10.2.0.0/16"));
