@@ -28,6 +28,7 @@ void BookJudge::bound(const std::string& service, const Prefix& prefix, const st
 void BookJudge::unbound(const std::string& service, const Prefix& prefix, RefTime now) {
   commanded_ = now;
   now_.words.erase({service, prefix});
+  if (before_) before_->words.erase({service, prefix});
   now_.taken_back.insert_or_assign({service, prefix}, now);
 }
 
