@@ -150,8 +150,11 @@ void ClusterBook::measure(const Measure& m, MonoTime now) {
 
 bool ClusterBook::bind(const Prefix& prefix, const Order& order, MonoTime now) {
   if (!enter(now)) return false;
-  Cluster* c = sane(prefix, order) ? tree_.find(prefix) : nullptr;
-  if (c == nullptr && sane(prefix, order)) c = make(prefix, nullptr);
+  Cluster* c = nullptr;
+  if (sane(prefix, order)) {
+    c = tree_.find(prefix);
+    if (c == nullptr) c = make(prefix, nullptr);
+  }
   if (c == nullptr) {
     ++counters_.refused;
     return false;

@@ -5,8 +5,9 @@
 #include <string_view>
 #include <thread>
 #include <tuple>
+#include <variant>
 
-#include "common/base/log.hh"
+#include "director/store/record_text.hh"
 
 namespace flagfall::master {
 namespace {
@@ -189,13 +190,10 @@ void DirectorKeeper::tick() {
 
 void DirectorKeeper::unbound(std::size_t service, const Prefix& prefix) {
   if (!store_) return;
-  for (const Cause cause : {Cause::by_hand, Cause::bound}) {  // the operator's word, and what was learned
-    StoredChange& gone = waiting_.bindings.emplace_back();
-    gone.gone = true;
-    gone.binding.service = desk_.config().services[service].name;
-    gone.binding.prefix = prefix;
-    gone.binding.cause = cause;
-    gone.binding.renewed = later(clock_.real());
+  using What = director::RecordKey::What;
+  for (const What what : {What::by_hand, What::learned}) {
+    const director::RecordKey key{what, desk_.config().services[service].name, prefix};
+    waiting_.bindings.push_back(std::get<StoredChange>(gone_record(key, later(clock_.real()))));
   }
   unbound_.emplace(service, prefix);
 }

@@ -42,6 +42,17 @@ class Shelf final : public director::Store {
 struct Fixture : master::TwoDirectors {
   Shelf::Seen seen;
   DirectorKeeper keeper{*desk, std::make_unique<Shelf>(seen), clock};
+
+  /// The store has this to tell, of service web.
+  director::StoredBinding& told(const Prefix& prefix, const std::string& server,
+                                director::Cause cause = director::Cause::bound) {
+    director::StoredBinding& out = seen.to_take.bindings.emplace_back().binding;
+    out.service = "web";
+    out.prefix = prefix;
+    out.servers = {server};
+    out.cause = cause;
+    return out;
+  }
 };
 
 }  // namespace
@@ -76,11 +87,7 @@ BOOST_AUTO_TEST_CASE(what_was_learned_meanwhile_comes_before_what_a_slow_disk_te
   (void)desk->tick();
   director::Binding learned;
   BOOST_REQUIRE(desk->of(0)->book().find(client, learned));
-  director::StoredChange& kept = seen.to_take.bindings.emplace_back();
-  kept.binding.service = "web";
-  kept.binding.prefix = learned.prefix;
-  kept.binding.servers = {desk->name(0, 1)};
-  kept.binding.since = clock.real() + 1h;  // its clock was wrong
+  told(learned.prefix, desk->name(0, 1)).since = clock.real() + 1h;  // its clock was wrong
   keeper.tick();
   (void)desk->tick();
   director::Binding now;
@@ -92,11 +99,7 @@ BOOST_AUTO_TEST_CASE(what_was_learned_meanwhile_comes_before_what_a_slow_disk_te
 
 BOOST_AUTO_TEST_CASE(what_an_operator_has_taken_back_does_not_come_back_from_a_slow_disk) {
   for (const char* prefix : {"10.1.0.0/16", "10.2.0.0/16"}) {
-    director::StoredChange& kept = seen.to_take.bindings.emplace_back();
-    kept.binding.service = "web";
-    kept.binding.prefix = *parse_prefix(prefix);
-    kept.binding.servers = {"nyc"};
-    kept.binding.cause = director::Cause::by_hand;
+    told(*parse_prefix(prefix), "nyc", director::Cause::by_hand);
   }
   desk->of(0)->asked(*parse_ip("10.1.2.3"), 1, clock.mono());  // only learning: no news by itself
   BOOST_TEST(desk->of(0)->unbind(*parse_prefix("10.1.0.0/16"), clock.mono()));
@@ -114,10 +117,7 @@ BOOST_AUTO_TEST_CASE(what_an_operator_has_taken_back_does_not_come_back_from_a_s
 BOOST_AUTO_TEST_CASE(what_was_learned_and_is_taken_back_goes_from_the_store_with_its_parts) {
   const std::map<std::string, std::string> before{{"10.1.0.0/16", "nyc"}, {"10.1.2.0/24", "sin"}};
   for (const auto& [prefix, server] : before) {
-    director::StoredChange& kept = seen.to_take.bindings.emplace_back();
-    kept.binding.service = "web";
-    kept.binding.prefix = *parse_prefix(prefix);
-    kept.binding.servers = {server};
+    told(*parse_prefix(prefix), server);
   }
   keeper.tick();
   (void)desk->tick();
@@ -152,10 +152,7 @@ BOOST_AUTO_TEST_CASE(a_record_that_was_not_taken_hides_no_change_of_its_network)
   BOOST_TEST(desk->of(0)->bind(network, 0, clock.mono()));
   (void)desk->tick();
   keeper.tick();
-  director::StoredChange& learned = seen.to_take.bindings.emplace_back();
-  learned.binding.service = "web";
-  learned.binding.prefix = network;
-  learned.binding.servers = {desk->name(0, 2)};
+  told(network, desk->name(0, 2));
   keeper.tick();
   seen.put = {};
   BOOST_TEST(desk->of(0)->bind(network, 1, clock.mono()));
@@ -166,16 +163,9 @@ BOOST_AUTO_TEST_CASE(a_record_that_was_not_taken_hides_no_change_of_its_network)
 }
 
 BOOST_AUTO_TEST_CASE(words_that_the_store_tells_are_not_told_to_it_as_new_whatever_was_learned_there) {
-  const auto told = [&](const char* prefix, const char* server, director::Cause cause) {
-    director::StoredChange& kept = seen.to_take.bindings.emplace_back();
-    kept.binding.service = "web";
-    kept.binding.prefix = *parse_prefix(prefix);
-    kept.binding.servers = {server};
-    kept.binding.cause = cause;
-  };
-  told("10.1.0.0/20", "sin", director::Cause::bound);
-  told("10.1.0.0/19", "nyc", director::Cause::by_hand);
-  told("10.1.0.0/20", "nyc", director::Cause::by_hand);
+  told(*parse_prefix("10.1.0.0/20"), "sin", director::Cause::bound);
+  told(*parse_prefix("10.1.0.0/19"), "nyc", director::Cause::by_hand);
+  told(*parse_prefix("10.1.0.0/20"), "nyc", director::Cause::by_hand);
   keeper.tick();
   (void)desk->tick();
   keeper.tick();
@@ -223,12 +213,8 @@ BOOST_AUTO_TEST_CASE(a_drain_that_is_told_anew_is_as_old_as_it_was) {
 
 BOOST_AUTO_TEST_CASE(a_command_is_later_than_what_another_master_whose_clock_is_fast_has_told) {
   const RealTime fast = clock.real() + 1min;
-  director::StoredChange& theirs = seen.to_take.bindings.emplace_back();
-  theirs.binding.service = "web";
-  theirs.binding.prefix = *parse_prefix("10.1.0.0/16");
-  theirs.binding.servers = {"nyc"};
-  theirs.binding.cause = director::Cause::by_hand;
-  theirs.binding.renewed = theirs.binding.since = fast;
+  director::StoredBinding& theirs = told(*parse_prefix("10.1.0.0/16"), "nyc", director::Cause::by_hand);
+  theirs.renewed = theirs.since = fast;
   keeper.tick();
   BOOST_TEST(desk->of(0)->bind(*parse_prefix("10.1.0.0/16"), 2, clock.mono()));
   (void)desk->tick();
@@ -254,12 +240,8 @@ BOOST_AUTO_TEST_CASE(a_command_that_the_store_does_not_know_yet_is_later_than_wh
   (void)desk->tick();
   BOOST_TEST(desk->drain("nyc", false));
   keeper.drained("nyc", false, "an operator");
-  director::StoredChange& theirs = seen.to_take.bindings.emplace_back();
-  theirs.binding.service = "web";
-  theirs.binding.prefix = *parse_prefix("10.1.0.0/16");
-  theirs.binding.servers = {"nyc"};
-  theirs.binding.cause = director::Cause::by_hand;
-  theirs.binding.renewed = theirs.binding.since = fast;
+  director::StoredBinding& theirs = told(*parse_prefix("10.1.0.0/16"), "nyc", director::Cause::by_hand);
+  theirs.renewed = theirs.since = fast;
   seen.to_take.drains = {{.server = "nyc", .by = "another", .since = fast}};
   keeper.tick();
   BOOST_REQUIRE(seen.put.bindings.size() == 1U);
@@ -274,10 +256,7 @@ BOOST_AUTO_TEST_CASE(what_was_restored_and_is_forgotten_goes_from_the_store) {
   config.director.clusters = 1;
   const auto small = std::move(*master::DirectorDesk::open(config, clock, random));
   DirectorKeeper its(*small, std::make_unique<Shelf>(seen), clock);
-  director::StoredChange& kept = seen.to_take.bindings.emplace_back();
-  kept.binding.service = "web";
-  kept.binding.prefix = *parse_prefix("10.1.0.0/16");
-  kept.binding.servers = {"nyc"};
+  told(*parse_prefix("10.1.0.0/16"), "nyc");
   its.tick();
   (void)small->tick();
   its.tick();
