@@ -21,6 +21,7 @@ using director::StoredChanges;
 constexpr std::size_t kTurn = 20'000;
 /// Changes that wait here while the store is full; then all is written anew once it has room.
 constexpr std::size_t kMostWaiting = 1'000'000;
+constexpr std::size_t kMostHeldBack = 10'000;
 
 }  // namespace
 
@@ -82,11 +83,14 @@ void DirectorKeeper::apply(const StoredChange& change) {
     ++foreign_;
     return;
   }
+  if (!b.by_hand()) held_back_.erase({s, b.prefix});
   if (unbound_.contains({s, b.prefix})) return;
   director::ServiceDirector& director = *desk_.of(s);
   const MonoTime now = clock_.mono();
   if (change.gone) {
     if (director.forget(b.prefix, b.by_hand(), now)) taken_.insert({s, b.prefix, b.by_hand(), true});
+    if (b.by_hand())
+      for (const StoredChange& learned : held_back(s, b.prefix)) apply(learned);
     return;
   }
   director::Binding out;
@@ -107,7 +111,22 @@ void DirectorKeeper::apply(const StoredChange& change) {
   const auto age = [&](RealTime t) { return std::max(real - t, Nanos(0)); };
   out.since = now - age(b.since);
   out.renewed = now - age(b.renewed);
-  if (director.restore(out, now)) taken_.insert({s, b.prefix, b.by_hand(), false});
+  if (director.restore(out, now)) {
+    taken_.insert({s, b.prefix, b.by_hand(), false});
+  } else if (!b.by_hand() && held_back_.size() < kMostHeldBack) {
+    held_back_.emplace(Key{s, b.prefix}, change);
+  }
+}
+
+std::vector<StoredChange> DirectorKeeper::held_back(std::size_t service, const Prefix& prefix) {
+  std::vector<StoredChange> out;
+  std::erase_if(held_back_, [&](auto& one) {
+    const auto& [s, part] = one.first;
+    const bool inside = s == service && part.length >= prefix.length && prefix.contains(part.ip);
+    if (inside) out.push_back(std::move(one.second));
+    return inside;
+  });
+  return out;
 }
 
 StoredChange DirectorKeeper::stored(std::size_t service, const director::Change& change) const {
@@ -195,6 +214,9 @@ void DirectorKeeper::unbound(std::size_t service, const Prefix& prefix) {
     const director::RecordKey key{what, desk_.config().services[service].name, prefix};
     waiting_.bindings.push_back(std::get<StoredChange>(gone_record(key, later(clock_.real()))));
   }
+  for (const StoredChange& learned : held_back(service, prefix))
+    waiting_.bindings.push_back(
+        std::get<StoredChange>(gone_record(key_of(learned.binding), later(clock_.real()))));
   unbound_.emplace(service, prefix);
 }
 

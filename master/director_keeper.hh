@@ -8,6 +8,7 @@
 #include <string>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 #include "director/store/store.hh"
 #include "master/director_desk.hh"
@@ -41,6 +42,8 @@ class DirectorKeeper {
   using Key = std::pair<std::size_t, Prefix>;
   void take();
   void apply(const director::StoredChange& change);
+  /// Takes out what is held back of `prefix` and its parts.
+  std::vector<director::StoredChange> held_back(std::size_t service, const Prefix& prefix);
   [[nodiscard]] director::StoredChange stored(std::size_t service, const director::Change& change) const;
   void queue_all();
   /// `t`, or later than all that the store has told and that this master has said: the clocks of masters
@@ -57,7 +60,10 @@ class DirectorKeeper {
   using Told = std::tuple<std::size_t, Prefix, bool, bool>;
   std::multiset<Told> taken_;  // from the store, and about to come back as changes
   std::set<Key> unbound_;      // by operators, and the store does not know it yet
-  bool overflowed_ = false;    // more has changed than may wait
+  /// What was learned within an operator's word, and is not taken while that holds: records come in no order,
+  /// and the next one may be that the word is gone.
+  std::map<Key, director::StoredChange> held_back_;
+  bool overflowed_ = false;  // more has changed than may wait
   std::uint64_t foreign_ = 0;
 };
 

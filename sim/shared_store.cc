@@ -98,7 +98,7 @@ void SharedStore::read_page(const std::string& cursor, Next next) {
         }
         const Next go_on = [this, next, cursor = page.cursor] {
           if (!cursor.empty()) return read_page(cursor, next);
-          if (records_.end_scan()) lacks_ = true;
+          if (records_.end_scan(host_.real() - kRemember)) lacks_ = true;
           next();
         };
         if (expired.empty()) return go_on();

@@ -116,13 +116,15 @@ std::string field_of(const RecordKey& key) {
                      to_string(key.prefix));
 }
 
-std::string value_of(const Record& record, std::uint64_t master) {
-  std::string out = fmt::format("{:020} {:016x} ", to_ns(time_of(record)), master);
-  if (const auto* change = std::get_if<StoredChange>(&record)) {
-    return out + (change->gone ? "-" : "+" + figures(change->binding));
-  }
+std::string state_of(const Record& record) {
+  if (const auto* change = std::get_if<StoredChange>(&record))
+    return change->gone ? "-" : "+" + figures(change->binding);
   const auto& drain = std::get<StoredDrain>(record);
-  return out + (drain.gone ? "-" : "+") + drain.by;
+  return (drain.gone ? "-" : "+") + drain.by;
+}
+
+std::string value_of(const Version& version, std::string_view state) {
+  return fmt::format("{:020} {:016x} {}", to_ns(version.at), version.master, state);
 }
 
 std::optional<SharedRecord> parse_record(std::string_view field, std::string_view value) {

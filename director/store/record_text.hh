@@ -33,8 +33,10 @@ Record gone_record(const RecordKey& key, RealTime since);
 
 /// "b,web,192.0.2.0/24" (learned), "h,web,192.0.2.0/24" (by hand), "d,fra" (a drained server)
 std::string field_of(const RecordKey& key);
-/// The version, a blank, '-' when it is gone, else '+' and figures between tabulators.
-std::string value_of(const Record& record, std::uint64_t master);
+/// '-' when it is gone, else '+' and figures between tabulators.
+std::string state_of(const Record& record);
+/// The version, a blank, and the state.
+std::string value_of(const Version& version, std::string_view state);
 
 struct SharedRecord {
   Record record;

@@ -163,7 +163,8 @@ bool RedisStore::Shared::read_all() {
     records.begin_scan();
   }
   const std::string count = std::to_string(kPage);
-  const std::string old = fmt::format("{:020}", to_ns(SystemClock().real() - kRemember));
+  const RealTime forgotten = SystemClock().real() - kRemember;
+  const std::string old = fmt::format("{:020}", to_ns(forgotten));
   std::vector<std::string> expired;
   std::string cursor = "0";
   std::uint64_t pages = 0;
@@ -187,7 +188,7 @@ bool RedisStore::Shared::read_all() {
     if (++pages > options.most_known) cursor.clear();
   } while (cursor != "0" && !cursor.empty());
   const std::scoped_lock lock(mutex);
-  if (records.end_scan()) lacks = true;
+  if (records.end_scan(forgotten)) lacks = true;
   return true;
 }
 

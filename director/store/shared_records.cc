@@ -8,27 +8,16 @@ SharedRecords::SharedRecords(std::uint64_t master, std::size_t known, std::size_
     : master_(master),
       most_known_(known),
       most_waiting_(waiting),
-      hash_(random),
       known_(0, RecordHash(random)),
       waiting_(0, RecordHash(random)),
       incoming_(0, RecordHash(random)) {}
-
-std::uint64_t SharedRecords::content_of(const Record& record) const {
-  const std::string text = value_of(record, 0);
-  return hash_.finish(
-      hash_.mix(hash_.start(), Bytes(reinterpret_cast<const std::uint8_t*>(text.data()), text.size())));
-}
-
-SharedRecords::Known SharedRecords::known(const Record& record, const Version& version) const {
-  return {version, content_of(record), scan_, is_gone(record)};
-}
 
 SharedRecords::Put SharedRecords::put(Record record) {
   RecordKey key = key_of(record);
   const Version ours{time_of(record), master_};
   if (const auto at = known_.find(key); at != known_.end()) {
     const Known& known = at->second;
-    if (known.version.at == ours.at && known.content == content_of(record)) {
+    if (known.version.at == ours.at && known.state == state_of(record)) {
       incoming_.erase(key);
       return Put::same;
     }
@@ -67,15 +56,13 @@ bool SharedRecords::merge(std::string_view field, std::string_view value, RealTi
     at = known_.emplace(key, Known{}).first;
   }
   Known& known = at->second;
-  known.scan = scan_;
-  if (shared->version <= known.version && known.content != 0) {
-    if (scans_ && shared->version < known.version) put_again(key, known, *shared);
+  if (!known.state.empty() && shared->version <= known.version) {
+    if (shared->version == known.version) known.scan = scan_;
     return true;
   }
-  known = this->known(shared->record, shared->version);
+  known = {shared->version, state_of(shared->record), scan_};
   if (const auto ours = waiting_.find(key); ours != waiting_.end()) {
-    const bool same =
-        time_of(ours->second) == shared->version.at && content_of(ours->second) == known.content;
+    const bool same = time_of(ours->second) == shared->version.at && state_of(ours->second) == known.state;
     if (!same && Version{time_of(ours->second), master_} > shared->version) return true;
     waiting_.erase(ours);
     ++settled_;
@@ -86,16 +73,18 @@ bool SharedRecords::merge(std::string_view field, std::string_view value, RealTi
   return true;
 }
 
-void SharedRecords::put_again(const RecordKey& key, Known& known, const SharedRecord& older) {
-  lost_ = true;  // who has the record puts it again; of one that is gone we are all that is left
-  if (known.gone && room() > 0) waiting_.try_emplace(key, gone_record(key, known.version.at));
-  known = this->known(older.record, older.version);
+void SharedRecords::begin_scan() {
+  ++scan_;
+  lost_.clear();
 }
 
-bool SharedRecords::end_scan() {
-  scans_ = false;
-  // What was written during the scan may have been missed by it, but it has the scan's mark, too.
-  return std::erase_if(known_, [&](const auto& one) { return one.second.scan != scan_; }) > 0 || lost_;
+bool SharedRecords::end_scan(RealTime forgotten) {
+  std::erase_if(known_, [&](const auto& one) {
+    return one.second.scan != scan_ && one.second.state.front() == '-' && one.second.version.at < forgotten;
+  });
+  for (const auto& one : known_)
+    if (one.second.scan != scan_) lost_.push_back(&one);
+  return !lost_.empty() && known_.size() >= most_known_;
 }
 
 std::vector<std::pair<std::string, std::string>> SharedRecords::batch(std::size_t most) {
@@ -103,33 +92,38 @@ std::vector<std::pair<std::string, std::string>> SharedRecords::batch(std::size_
   std::vector<std::pair<std::string, std::string>> out;
   while (!waiting_.empty() && out.size() < most) {
     auto node = waiting_.extract(waiting_.begin());
-    out.emplace_back(field_of(node.key()), value_of(node.mapped(), master_));
-    in_flight_.push_back(std::move(node.mapped()));
+    const Record& ours = node.mapped();
+    out.emplace_back(field_of(node.key()), value_of({time_of(ours), master_}, state_of(ours)));
+    in_flight_.push_back({node.key(), std::move(node.mapped())});
+  }
+  for (; !lost_.empty() && out.size() < most; lost_.pop_back()) {
+    const auto& [key, known] = *lost_.back();
+    out.emplace_back(field_of(key), value_of(known.version, known.state));
+    in_flight_.push_back({key, std::nullopt});
   }
   return out;
 }
 
 void SharedRecords::written(std::size_t index, std::string_view instead, RealTime latest) {
-  const Record& record = in_flight_.at(index);
-  const RecordKey key = key_of(record);
-  ++settled_;
+  const auto& [key, ours] = in_flight_.at(index);
+  if (ours) ++settled_;
   if (!instead.empty()) {
     merge(field_of(key), instead, latest);
-  } else if (known_.size() < most_known_ || known_.contains(key)) {
-    known_.insert_or_assign(key, known(record, {time_of(record), master_}));
+  } else if (ours && (known_.size() < most_known_ || known_.contains(key))) {
+    known_.insert_or_assign(key, Known{{time_of(*ours), master_}, state_of(*ours), scan_});
   }
   if (index + 1 == in_flight_.size()) in_flight_.clear();
 }
 
 void SharedRecords::failed() {
-  for (Record& record : in_flight_) {
-    RecordKey key = key_of(record);
+  for (auto& [key, ours] : in_flight_) {
+    if (!ours) continue;  // the next scan finds it missing
     const auto at = known_.find(key);
-    if (at != known_.end() && at->second.version > Version{time_of(record), master_}) {
+    if (at != known_.end() && at->second.version > Version{time_of(*ours), master_}) {
       ++settled_;
       continue;
     }
-    waiting_.try_emplace(std::move(key), std::move(record));
+    waiting_.try_emplace(std::move(key), std::move(*ours));
   }
   in_flight_.clear();
 }

@@ -1,9 +1,10 @@
-// What several masters agree on: of each record the greatest version. Knows which version of each the others
-// have (by way of Redis), what of ours they lack, and what of theirs our control thread lacks. Pure; under
-// its owner's lock.
+// What several masters agree on: of each record the greatest version. Knows what the others have (by way of
+// Redis), what of ours they lack, what of theirs our control thread lacks, and what the server has lost.
+// Pure; under its owner's lock.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -16,7 +17,7 @@ namespace flagfall::director {
 
 class SharedRecords {
  public:
-  /// `known`: records of all masters at most, about 140 octets each; `waiting`: those that the others lack.
+  /// `known`: records of all masters at most, about 290 octets each; `waiting`: those that the others lack.
   SharedRecords(std::uint64_t master, std::size_t known, std::size_t waiting, Random& random);
 
   // The control thread's side.
@@ -44,14 +45,11 @@ class SharedRecords {
   /// A record as the others have it. False: it makes no sense, or there is no room. Versions later than
   /// `latest` are of a clock that is wrong: they make no sense.
   bool merge(std::string_view field, std::string_view value, RealTime latest);
-  /// Around merging everything that there is; end_scan(): whether we knew of records that are not there any
-  /// more, or of newer ones: the server has lost something.
-  void begin_scan() {
-    ++scan_;
-    scans_ = true;
-    lost_ = false;
-  }
-  bool end_scan();
+  /// Around merging everything that there is. What we know of and the server has not, or has an older one of,
+  /// is written again as it was, but for what is gone since before `forgotten`: that is forgotten. True: more
+  /// than that may be lost, for there was no room to know of all.
+  void begin_scan();
+  bool end_scan(RealTime forgotten);
   /// Fields and values to write, at most so many; they are in flight until written() or failed().
   std::vector<std::pair<std::string, std::string>> batch(std::size_t most);
   /// One of those in flight is there now, in the order of batch(). `instead`: what is there, because it is
@@ -63,9 +61,8 @@ class SharedRecords {
  private:
   struct Known {
     Version version;
-    std::uint64_t content = 0;
-    std::uint32_t scan = 0;  // the last one that saw it
-    bool gone = false;
+    std::string state;       // state_of() the record; empty: not known yet
+    std::uint32_t scan = 0;  // the last one that saw this version
   };
   struct Incoming {
     Record record;
@@ -74,22 +71,20 @@ class SharedRecords {
   template <class T>
   using Table = std::unordered_map<RecordKey, T, RecordHash>;
 
-  [[nodiscard]] std::uint64_t content_of(const Record& record) const;
-  [[nodiscard]] Known known(const Record& record, const Version& version) const;
-  /// The server has an older one than we know of.
-  void put_again(const RecordKey& key, Known& known, const SharedRecord& older);
+  struct InFlight {
+    RecordKey key;
+    std::optional<Record> ours;  // nothing: it is written again
+  };
 
   std::uint64_t master_;
   std::size_t most_known_;
   std::size_t most_waiting_;
-  SeededHash hash_;
   std::uint32_t scan_ = 0;
-  bool scans_ = false;  // one is under way, and
-  bool lost_ = false;   // has seen what is older than what we know
   Table<Known> known_;
+  std::vector<const Table<Known>::value_type*> lost_;  // by the server; of known_, which only scans shrink
   Table<Record> waiting_;
   Table<Incoming> incoming_;
-  std::vector<Record> in_flight_;
+  std::vector<InFlight> in_flight_;
   std::uint64_t settled_ = 0;
 };
 

@@ -31,8 +31,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!shared) return 0;
   // What is read is written so that it is read as the same.
   const auto key = director::key_of(shared->record);
-  const auto again = director::parse_record(director::field_of(key),
-                                            director::value_of(shared->record, shared->version.master));
+  const auto again = director::parse_record(
+      director::field_of(key), director::value_of(shared->version, director::state_of(shared->record)));
   if (!again || again->version != shared->version || again->record != shared->record) std::abort();
   return 0;
 }
