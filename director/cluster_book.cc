@@ -187,14 +187,9 @@ bool ClusterBook::restore(const Binding& binding, MonoTime now) {
     return false;
   }
   const bool hand = binding.reason.cause == Cause::by_hand;
+  // It comes before what is learned, whichever is newer.
+  if (!hand && within_word(binding.prefix)) return false;
   Cluster* c = tree_.find(binding.prefix);
-  // An operator's word comes before what is learned, whichever is newer.
-  if (c != nullptr && c->by_hand() && !hand) return false;
-  if (!hand && binding.prefix.length > 0) {
-    // What an operator has bound since is not learned any more.
-    const Cluster* const outer = tree_.around(binding.prefix.ip, binding.prefix.length - 1U);
-    if (outer != nullptr && outer->by_hand()) return false;
-  }
   if (c == nullptr) c = make(binding.prefix, nullptr);
   if (c == nullptr) {
     ++counters_.refused;

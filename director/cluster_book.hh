@@ -60,6 +60,8 @@ class ClusterBook {
   /// The cluster of exactly this prefix; false: there is none.
   bool at(const Prefix& prefix, Binding& out) const;
   [[nodiscard]] bool has(const Prefix& prefix) const;
+  /// An operator's word is about it, or about a network around it: what is learned there is not taken.
+  [[nodiscard]] bool within_word(const Prefix& prefix) const;
   /// Every server, in the order of the cluster that holds the prefix; empty: there is none.
   [[nodiscard]] std::vector<Candidate> candidates(const Prefix& prefix) const;
   /// The last evidence in the cluster that holds the prefix, newest first: `most` pieces.

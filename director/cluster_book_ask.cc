@@ -40,6 +40,13 @@ bool ClusterBook::has(const Prefix& prefix) const {
   return c != nullptr && c->prefix == prefix;
 }
 
+bool ClusterBook::within_word(const Prefix& prefix) const {
+  const Cluster* c = holding(prefix);
+  if (c != nullptr && !c->by_hand() && c->prefix == prefix && prefix.length > 0)
+    c = tree_.around(prefix.ip, prefix.length - 1U);
+  return c != nullptr && c->by_hand();
+}
+
 const Cluster* ClusterBook::holding(const Prefix& prefix) const {
   return tree_.around(prefix.ip, prefix.length);
 }

@@ -113,19 +113,26 @@ void DirectorKeeper::apply(const StoredChange& change) {
   out.renewed = now - age(b.renewed);
   if (director.restore(out, now)) {
     taken_.insert({s, b.prefix, b.by_hand(), false});
-  } else if (!b.by_hand() && held_back_.size() < kMostHeldBack) {
+  } else if (!b.by_hand() && director.book().within_word(b.prefix) && held_back_.size() < kMostHeldBack) {
     held_back_.emplace(Key{s, b.prefix}, change);
   }
 }
 
 std::vector<StoredChange> DirectorKeeper::held_back(std::size_t service, const Prefix& prefix) {
   std::vector<StoredChange> out;
-  std::erase_if(held_back_, [&](auto& one) {
-    const auto& [s, part] = one.first;
-    const bool inside = s == service && part.length >= prefix.length && prefix.contains(part.ip);
-    if (inside) out.push_back(std::move(one.second));
-    return inside;
-  });
+  auto at =
+      held_back_.lower_bound({service, prefix});  // the parts are the next ones, with other families between
+  while (at != held_back_.end() && at->first.first == service) {
+    const IpAddress& part = at->first.second.ip;
+    if (prefix.contains(part)) {
+      out.push_back(std::move(at->second));
+      at = held_back_.erase(at);
+    } else if (part.family == prefix.ip.family) {
+      break;
+    } else {
+      ++at;
+    }
+  }
   return out;
 }
 
@@ -151,22 +158,40 @@ StoredChange DirectorKeeper::stored(std::size_t service, const director::Change&
 }
 
 void DirectorKeeper::queue_all() {
-  // What waits comes after it: some of that is gone, and in no table.
-  StoredChanges last;
-  if (!overflowed_) std::swap(last, waiting_);
-  std::erase_if(waiting_.bindings, [](const StoredChange& c) { return !c.gone; });
-  std::erase_if(waiting_.drains, [](const director::StoredDrain& d) { return !d.gone; });
-  overflowed_ = false;
+  if (std::exchange(overflowed_, false)) {
+    // Some of it is gone, and in no table; the rest is.
+    std::erase_if(waiting_.bindings, [](const StoredChange& c) { return !c.gone; });
+    std::erase_if(waiting_.drains, [](const director::StoredDrain& d) { return !d.gone; });
+  }
+  again_.clear();
   for (std::size_t s = 0; s < desk_.config().services.size(); ++s) {
     if (desk_.of(s) == nullptr) continue;
     desk_.of(s)->book().for_each([&](const director::Binding& b) {
-      if (!b.order.empty()) waiting_.bindings.push_back(stored(s, {b, false}));
+      if (!b.order.empty()) again_.emplace_back(s, b.prefix);
     });
   }
+  drains_again_ = true;
+}
+
+StoredChanges DirectorKeeper::part() {
+  constexpr std::size_t kMost = Store::kMostPut / 2;
+  StoredChanges out;
+  for (; !again_.empty() && out.bindings.size() < kMost; again_.pop_front()) {
+    const auto& [s, prefix] = again_.front();
+    director::Binding b;
+    if (desk_.of(s)->book().at(prefix, b) && !b.order.empty()) out.bindings.push_back(stored(s, {b, false}));
+  }
   // With their own times: another master may have taken one back since.
-  for (const auto& [server, drain] : drains_) waiting_.drains.push_back(drain);
-  std::ranges::move(last.bindings, std::back_inserter(waiting_.bindings));
-  std::ranges::move(last.drains, std::back_inserter(waiting_.drains));
+  if (std::exchange(drains_again_, false))
+    for (const auto& [server, drain] : drains_) out.drains.push_back(drain);
+  const auto add = [&](auto& to, auto& from) {
+    const auto n = static_cast<std::ptrdiff_t>(std::min(from.size(), kMost - std::min(kMost, to.size())));
+    to.insert(to.end(), std::move_iterator(from.begin()), std::move_iterator(from.begin() + n));
+    from.erase(from.begin(), from.begin() + n);
+  };
+  add(out.bindings, waiting_.bindings);
+  add(out.drains, waiting_.drains);
+  return out;
 }
 
 void DirectorKeeper::tick() {
@@ -182,6 +207,7 @@ void DirectorKeeper::tick() {
         taken_.erase(at);
         continue;
       }
+      if (!hand) held_back_.erase({s, change.binding.prefix});  // this is newer
       if (!change.gone && change.binding.reason.cause == Cause::restored) continue;
       if (!change.gone && change.binding.order.empty()) continue;  // learning: nothing to remember
       waiting_.bindings.push_back(stored(s, change));
@@ -193,17 +219,7 @@ void DirectorKeeper::tick() {
   taken_.clear();
   take();
   if (store_->needs_all() || (overflowed_ && store_->ready())) queue_all();
-  while (!waiting_.empty() && store_->ready()) {
-    StoredChanges part;
-    const auto n = static_cast<std::ptrdiff_t>(std::min(waiting_.bindings.size(), Store::kMostPut / 2));
-    const auto d = static_cast<std::ptrdiff_t>(std::min(waiting_.drains.size(), Store::kMostPut / 2));
-    part.bindings.assign(std::move_iterator(waiting_.bindings.begin()),
-                         std::move_iterator(waiting_.bindings.begin() + n));
-    part.drains.assign(waiting_.drains.begin(), waiting_.drains.begin() + d);
-    waiting_.bindings.erase(waiting_.bindings.begin(), waiting_.bindings.begin() + n);
-    waiting_.drains.erase(waiting_.drains.begin(), waiting_.drains.begin() + d);
-    store_->put(std::move(part));
-  }
+  while ((!again_.empty() || drains_again_ || !waiting_.empty()) && store_->ready()) store_->put(part());
   if (waiting_.empty()) unbound_.clear();
 }
 
@@ -212,11 +228,10 @@ void DirectorKeeper::unbound(std::size_t service, const Prefix& prefix) {
   using What = director::RecordKey::What;
   for (const What what : {What::by_hand, What::learned}) {
     const director::RecordKey key{what, desk_.config().services[service].name, prefix};
-    waiting_.bindings.push_back(std::get<StoredChange>(gone_record(key, later(clock_.real()))));
+    waiting_.bindings.push_back(gone_record(key, later(clock_.real())));
   }
   for (const StoredChange& learned : held_back(service, prefix))
-    waiting_.bindings.push_back(
-        std::get<StoredChange>(gone_record(key_of(learned.binding), later(clock_.real()))));
+    waiting_.bindings.push_back(gone_record(key_of(learned.binding), later(clock_.real())));
   unbound_.emplace(service, prefix);
 }
 

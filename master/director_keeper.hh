@@ -2,6 +2,7 @@
 // kept, what other masters learn is taken over. Control thread only.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <set>
@@ -46,6 +47,8 @@ class DirectorKeeper {
   std::vector<director::StoredChange> held_back(std::size_t service, const Prefix& prefix);
   [[nodiscard]] director::StoredChange stored(std::size_t service, const director::Change& change) const;
   void queue_all();
+  /// What the store is given next.
+  director::StoredChanges part();
   /// `t`, or later than all that the store has told and that this master has said: the clocks of masters
   /// differ, and of two records with one time the later is not taken.
   [[nodiscard]] RealTime later(RealTime t);
@@ -53,6 +56,10 @@ class DirectorKeeper {
   DirectorDesk& desk_;  // NOLINT(*-ref-data-members)
   std::unique_ptr<director::Store> store_;
   const Clock& clock_;  // NOLINT(*-ref-data-members)
+  /// What the store has lost comes before what waits, and is as it is then: another master may change it
+  /// first.
+  std::deque<Key> again_;
+  bool drains_again_ = false;
   director::StoredChanges waiting_;
   std::map<std::string, director::StoredDrain> drains_;  // by server; of those that are drained
   RealTime latest_{};                                    // of all times of records, told or said

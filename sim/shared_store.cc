@@ -48,7 +48,6 @@ void SharedStore::turn() {
 void SharedStore::failed() {
   ++health_.failures;
   health_.opened = false;
-  dropped_ = dropped_ || !tried_;
   connection_ = 0;
   tried_ = true;
   host_.after(options_.pause, [this] { turn(); });
@@ -93,7 +92,7 @@ void SharedStore::read_page(const std::string& cursor, Next next) {
         std::vector<std::pair<std::string, std::string>> expired;
         for (const auto& [field, value] : page.records) {
           merge(field, value);
-          if (value.substr(director::kVersionText + 1) == "-" && value.substr(0, old.size()) < old)
+          if (value.at(director::kVersionText + 1) == '-' && value.substr(0, old.size()) < old)
             expired.emplace_back(field, value);
         }
         const Next go_on = [this, next, cursor = page.cursor] {

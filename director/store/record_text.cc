@@ -94,13 +94,7 @@ bool sound(const Record& record) {
   return std::visit([](const auto& one) { return sound(one); }, record);
 }
 
-bool is_gone(const Record& record) {
-  return std::visit([](const auto& one) { return one.gone; }, record);
-}
-
-Record gone_record(const RecordKey& key, RealTime since) {
-  if (key.what == RecordKey::What::drain)
-    return StoredDrain{.server = key.name, .by = {}, .since = since, .gone = true};
+StoredChange gone_record(const RecordKey& key, RealTime since) {
   StoredChange out;
   out.gone = true;
   out.binding.service = key.name;

@@ -27,9 +27,8 @@ inline constexpr std::size_t kVersionText = 37;
 RecordKey key_of(const Record& record);
 RealTime time_of(const Record& record);
 bool sound(const Record& record);
-bool is_gone(const Record& record);
-/// What is left of a record that is gone.
-Record gone_record(const RecordKey& key, RealTime since);
+/// What is left of a binding that is gone.
+StoredChange gone_record(const RecordKey& key, RealTime since);
 
 /// "b,web,192.0.2.0/24" (learned), "h,web,192.0.2.0/24" (by hand), "d,fra" (a drained server)
 std::string field_of(const RecordKey& key);

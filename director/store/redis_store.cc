@@ -68,7 +68,7 @@ struct RedisStore::Shared final : store::Shared {
   SharedRecords records;
   bool tried = false;    // to read everything, once
   bool lacks = false;    // for needs_all()
-  bool dropped = false;  // becomes `lacks` when all has been read
+  bool dropped = false;  // becomes `lacks` when the server can be written
   store::Health health;
 
   // The thread's own.
@@ -111,7 +111,6 @@ bool RedisStore::Shared::failed(const std::string& why) {
   const std::scoped_lock lock(mutex);
   ++health.failures;
   health.opened = false;
-  dropped = dropped || !tried;  // what another store has read meanwhile is not here
   if (bad.began(Fault::Kind::other, to_ns(SystemClock().mono()), health.not_kept))
     log::warn("director: {}: {}; this master goes on alone", where, why);
   health.why_not = why;
@@ -176,7 +175,7 @@ bool RedisStore::Shared::read_all() {
     for (std::size_t i = 0; i + 1 < some.size(); i += 2) {
       if (!merge(some[i], some[i + 1])) continue;
       const std::string_view value = some[i + 1].text();
-      if (value.substr(kVersionText + 1) != "-" || value.substr(0, 20) >= old) continue;
+      if (value[kVersionText + 1] != '-' || value.substr(0, 20) >= old) continue;
       expired.emplace_back(some[i].text());
       expired.emplace_back(value);
     }
@@ -205,7 +204,7 @@ bool RedisStore::Shared::write() {
     std::vector<std::pair<std::string, std::string>> batch;
     {
       const std::scoped_lock lock(mutex);
-      batch = records.batch(kBatch);
+      batch = records.batch(kBatch, !stopping);
     }
     if (batch.empty()) return true;
     const std::string late = fmt::format("{:020}", to_ns(latest()));

@@ -36,7 +36,7 @@ SharedRecords::Put SharedRecords::put(Record record) {
 StoredChanges SharedRecords::take(std::size_t most) {
   StoredChanges out;
   while (!incoming_.empty() && out.size() < most) {
-    Record record = std::move(incoming_.extract(incoming_.begin()).mapped().record);
+    Record record = std::move(incoming_.extract(incoming_.begin()).mapped());
     if (auto* change = std::get_if<StoredChange>(&record)) {
       out.bindings.push_back(std::move(*change));
     } else {
@@ -52,12 +52,16 @@ bool SharedRecords::merge(std::string_view field, std::string_view value, RealTi
   RecordKey key = key_of(shared->record);
   auto at = known_.find(key);
   if (at == known_.end()) {
-    if (known_.size() >= most_known_) return false;
+    if (known_.size() >= most_known_) {
+      unknown_ = true;
+      return false;
+    }
     at = known_.emplace(key, Known{}).first;
   }
   Known& known = at->second;
   if (!known.state.empty() && shared->version <= known.version) {
-    if (shared->version == known.version) known.scan = scan_;
+    known.scan = scan_;
+    if (shared->version < known.version) lost_.push_back(&*at);
     return true;
   }
   known = {shared->version, state_of(shared->record), scan_};
@@ -69,7 +73,7 @@ bool SharedRecords::merge(std::string_view field, std::string_view value, RealTi
     if (same) return true;
   }
   // Of an earlier life of this process, or another master's.
-  incoming_.insert_or_assign(std::move(key), Incoming{std::move(shared->record), shared->version});
+  incoming_.insert_or_assign(std::move(key), std::move(shared->record));
   return true;
 }
 
@@ -79,15 +83,19 @@ void SharedRecords::begin_scan() {
 }
 
 bool SharedRecords::end_scan(RealTime forgotten) {
+  bool lost = !lost_.empty();
   std::erase_if(known_, [&](const auto& one) {
-    return one.second.scan != scan_ && one.second.state.front() == '-' && one.second.version.at < forgotten;
+    const Known& known = one.second;
+    if (known.scan == scan_) return false;
+    lost = true;
+    if (known.state.front() == '-' && known.version.at < forgotten) return true;
+    lost_.push_back(&one);
+    return false;
   });
-  for (const auto& one : known_)
-    if (one.second.scan != scan_) lost_.push_back(&one);
-  return !lost_.empty() && known_.size() >= most_known_;
+  return lost && unknown_;
 }
 
-std::vector<std::pair<std::string, std::string>> SharedRecords::batch(std::size_t most) {
+std::vector<std::pair<std::string, std::string>> SharedRecords::batch(std::size_t most, bool lost) {
   assert(in_flight_.empty());
   std::vector<std::pair<std::string, std::string>> out;
   while (!waiting_.empty() && out.size() < most) {
@@ -96,7 +104,7 @@ std::vector<std::pair<std::string, std::string>> SharedRecords::batch(std::size_
     out.emplace_back(field_of(node.key()), value_of({time_of(ours), master_}, state_of(ours)));
     in_flight_.push_back({node.key(), std::move(node.mapped())});
   }
-  for (; !lost_.empty() && out.size() < most; lost_.pop_back()) {
+  for (; lost && !lost_.empty() && out.size() < most; lost_.pop_back()) {
     const auto& [key, known] = *lost_.back();
     out.emplace_back(field_of(key), value_of(known.version, known.state));
     in_flight_.push_back({key, std::nullopt});
@@ -109,7 +117,9 @@ void SharedRecords::written(std::size_t index, std::string_view instead, RealTim
   if (ours) ++settled_;
   if (!instead.empty()) {
     merge(field_of(key), instead, latest);
-  } else if (ours && (known_.size() < most_known_ || known_.contains(key))) {
+  } else if (ours && known_.size() >= most_known_ && !known_.contains(key)) {
+    unknown_ = true;
+  } else if (ours) {
     known_.insert_or_assign(key, Known{{time_of(*ours), master_}, state_of(*ours), scan_});
   }
   if (index + 1 == in_flight_.size()) in_flight_.clear();

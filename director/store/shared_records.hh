@@ -17,7 +17,8 @@ namespace flagfall::director {
 
 class SharedRecords {
  public:
-  /// `known`: records of all masters at most, about 290 octets each; `waiting`: those that the others lack.
+  /// `known`: records of all masters at most, about 290 octets each (up to 2.5 KB with
+  /// eight names of 255 letters); `waiting`: those that the others lack.
   SharedRecords(std::uint64_t master, std::size_t known, std::size_t waiting, Random& random);
 
   // The control thread's side.
@@ -46,16 +47,17 @@ class SharedRecords {
   /// `latest` are of a clock that is wrong: they make no sense.
   bool merge(std::string_view field, std::string_view value, RealTime latest);
   /// Around merging everything that there is. What we know of and the server has not, or has an older one of,
-  /// is written again as it was, but for what is gone since before `forgotten`: that is forgotten. True: more
-  /// than that may be lost, for there was no room to know of all.
+  /// is written again as it was, but for what is not there and gone since before `forgotten`: that is
+  /// forgotten. True: more than that may be lost, for there was no room to know of all.
   void begin_scan();
   bool end_scan(RealTime forgotten);
-  /// Fields and values to write, at most so many; they are in flight until written() or failed().
-  std::vector<std::pair<std::string, std::string>> batch(std::size_t most);
+  /// Fields and values to write, at most so many; they are in flight until written() or failed(). With
+  /// `lost`, also what is written again.
+  std::vector<std::pair<std::string, std::string>> batch(std::size_t most, bool lost = true);
   /// One of those in flight is there now, in the order of batch(). `instead`: what is there, because it is
   /// newer; empty: ours.
   void written(std::size_t index, std::string_view instead, RealTime latest);
-  /// What is in flight waits again.
+  /// What of ours is in flight waits again; what the server has lost, the next scan finds.
   void failed();
 
  private:
@@ -63,10 +65,6 @@ class SharedRecords {
     Version version;
     std::string state;       // state_of() the record; empty: not known yet
     std::uint32_t scan = 0;  // the last one that saw this version
-  };
-  struct Incoming {
-    Record record;
-    Version version;
   };
   template <class T>
   using Table = std::unordered_map<RecordKey, T, RecordHash>;
@@ -80,10 +78,11 @@ class SharedRecords {
   std::size_t most_known_;
   std::size_t most_waiting_;
   std::uint32_t scan_ = 0;
+  bool unknown_ = false;  // the server has had more than there was room for
   Table<Known> known_;
   std::vector<const Table<Known>::value_type*> lost_;  // by the server; of known_, which only scans shrink
   Table<Record> waiting_;
-  Table<Incoming> incoming_;
+  Table<Record> incoming_;
   std::vector<InFlight> in_flight_;
   std::uint64_t settled_ = 0;
 };

@@ -115,6 +115,28 @@ BOOST_AUTO_TEST_CASE(what_changes_while_the_server_lacks_it_is_given_it_as_it_is
   BOOST_TEST(server.at("d,nyc").starts_with("00000000020000000000 0000000000000007 -"));
 }
 
+BOOST_AUTO_TEST_CASE(what_comes_back_long_after_it_was_taken_back_is_taken_back_again) {
+  records.put(drain("nyc", 10s));
+  write();
+  const auto saved = server;
+  records.put(drain("nyc", 20s, true));
+  write();
+  const auto gone = server;
+  server = saved;
+  BOOST_TEST(!scan(30s));
+  write();
+  BOOST_TEST(server == gone);
+}
+
+BOOST_AUTO_TEST_CASE(a_process_that_ends_writes_what_is_its_own_and_no_more) {
+  records.put(drain("nyc", 10s));
+  write();
+  server.clear();
+  scan();
+  records.put(drain("fra", 20s));
+  BOOST_TEST(records.batch(100, false).size() == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(what_is_gone_for_long_is_forgotten_once_the_server_has_forgotten_it) {
   records.put(drain("nyc", 10s, true));
   records.put(drain("fra", 10s));
@@ -134,6 +156,7 @@ BOOST_AUTO_TEST_CASE(where_not_all_could_be_known_all_is_asked_for_when_somethin
   BOOST_TEST(scan());
   write();
   BOOST_TEST(server.size() == 4U);
+  BOOST_TEST(!scan());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -21,11 +21,11 @@ class Shelf final : public director::Store {
   struct Seen {
     StoredChanges put;
     StoredChanges to_take;
-    bool restored = false, needs_all = false;
+    bool restored = false, needs_all = false, ready = true;
   };
   explicit Shelf(Seen& seen) : seen_(seen) {}
 
-  [[nodiscard]] bool ready() const override { return true; }
+  [[nodiscard]] bool ready() const override { return seen_.ready; }
   void put(StoredChanges changes) override {
     for (auto& b : changes.bindings) seen_.put.bindings.push_back(std::move(b));
     for (auto& d : changes.drains) seen_.put.drains.push_back(std::move(d));
@@ -302,6 +302,58 @@ BOOST_AUTO_TEST_CASE(what_is_not_taken_because_of_a_word_goes_with_it_when_the_o
   BOOST_REQUIRE(of_part != seen.put.bindings.end());
   BOOST_TEST(of_part->gone);
   BOOST_TEST(!of_part->binding.by_hand());
+}
+
+BOOST_AUTO_TEST_CASE(what_is_held_back_is_forgotten_when_what_was_learned_there_goes_here) {
+  const Prefix part = *parse_prefix("10.1.0.0/16");
+  told(part, "nyc");
+  tick();
+  told(*parse_prefix("10.0.0.0/8"), "nyc", director::Cause::by_hand);
+  told(part, "sin");  // by a master that has not heard of the word; here the word takes the other away
+  tick();
+  tick();
+  BOOST_REQUIRE(seen.put.bindings.size() == 1U);
+  BOOST_TEST(seen.put.bindings[0].gone);
+  told(*parse_prefix("10.0.0.0/8"), "nyc", director::Cause::by_hand);
+  seen.to_take.bindings.back().gone = true;
+  tick();
+  BOOST_TEST(!desk->of(0)->book().has(part));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_held_back_of_one_family_hides_none_of_the_other) {
+  told(*parse_prefix("10.0.0.0/8"), "nyc", director::Cause::by_hand);
+  told(*parse_prefix("a00::/16"), "nyc", director::Cause::by_hand);
+  tick();
+  for (const char* part : {"10.1.0.0/16", "a01::/32", "10.2.0.0/16"}) told(*parse_prefix(part), "nyc");
+  told(*parse_prefix("a00:100::/32"), "nyc");
+  tick();
+  told(*parse_prefix("10.0.0.0/8"), "nyc", director::Cause::by_hand);
+  seen.to_take.bindings.back().gone = true;
+  tick();
+  BOOST_TEST(desk->of(0)->book().has(*parse_prefix("10.1.0.0/16")));
+  BOOST_TEST(desk->of(0)->book().has(*parse_prefix("10.2.0.0/16")));
+  BOOST_TEST(!desk->of(0)->book().has(*parse_prefix("a00:100::/32")));
+}
+
+// A file that was removed is given everything again, which takes a while.
+BOOST_AUTO_TEST_CASE(what_another_master_takes_back_while_all_is_put_again_is_not_put_again) {
+  const Prefix word = *parse_prefix("10.1.0.0/16");
+  told(word, "nyc", director::Cause::by_hand);
+  tick();
+  tick();
+  seen.ready = false;
+  seen.needs_all = true;
+  seen.to_take.drains = {{.server = "nyc", .by = "somebody", .since = RealTime(1s)}};
+  tick();
+  told(word, "nyc", director::Cause::by_hand);
+  seen.to_take.bindings.back().gone = true;
+  seen.to_take.drains = {{.server = "nyc", .by = "somebody", .since = RealTime(2s), .gone = true}};
+  tick();
+  seen.ready = true;
+  tick();
+  BOOST_TEST(!desk->of(0)->book().has(word));
+  BOOST_TEST(!desk->drained().contains("nyc"));
+  BOOST_TEST(seen.put.empty());
 }
 
 BOOST_AUTO_TEST_SUITE_END()
