@@ -99,14 +99,15 @@ void name_the_seed(int signal) {
   std::array<char, 128> text{};
   auto put = [at = text.begin()](std::string_view piece) mutable { at = std::ranges::copy(piece, at).out; };
   std::array<char, 20> digits{};
-  const auto end = std::to_chars(digits.begin(), digits.end(), played_here).ptr;
+  const char* const end = std::to_chars(digits.begin(), digits.end(), played_here).ptr;
   const std::string_view seed(digits.data(), static_cast<std::size_t>(end - digits.data()));
   put("seed ");
   put(seed);
   put(": crashed\nreplay it with: scripts/campaign --seed ");
   put(seed);
   put(" --trace\n");
-  (void)!::write(STDERR_FILENO, text.data(), std::char_traits<char>::length(text.data()));
+  [[maybe_unused]] const ssize_t written =
+      ::write(STDERR_FILENO, text.data(), std::char_traits<char>::length(text.data()));
   (void)std::signal(signal, SIG_DFL);
   (void)std::raise(signal);
 }

@@ -150,7 +150,7 @@ void Client::icmp(const IcmpError& error) {
 }
 
 /// What makes a resolver believe that an answer is the one it waits for.
-bool Client::fits(const Lookup& lookup, const Packet& packet, const std::optional<AnswerText>& answer) const {
+bool Client::fits(const Lookup& lookup, const Packet& packet, const std::optional<AnswerText>& answer) {
   return answer && packet.source == lookup.servers->at[lookup.now.server] && answer->id == lookup.query.id &&
          std::ranges::equal(question_of(lookup.sent), answer->question);
 }

@@ -102,8 +102,8 @@ class Client final : public Host {
   [[nodiscard]] bool seeks_cut(const Lookup& lookup) const {
     return !lookup.target.empty() && lookup.servers == &masters_;
   }
-  [[nodiscard]] bool fits(const Lookup& lookup, const Packet& packet,
-                          const std::optional<AnswerText>& answer) const;
+  [[nodiscard]] static bool fits(const Lookup& lookup, const Packet& packet,
+                                 const std::optional<AnswerText>& answer);
   void check(const Lookup& lookup, const AnswerText& answer);
 
   Options options_;

@@ -137,7 +137,7 @@ class Judge final : public Witness {
   void told(const Host& master, const std::string& slave, const wire::Report& report);
   /// A master says who won a race.
   /// `last`: its last word, which is counted; directors learn from the first one.
-  void verdict(const Host& host, const race::FinishedRace& race, const std::string& winner, bool last);
+  void verdict(const Host& host, const race::FinishedRace& finished, const std::string& winner, bool last);
   /// A master has sessions with these slaves from now on.
   void sessions(const Host& host, std::set<std::string> live);
   /// A master has done an operator's command.

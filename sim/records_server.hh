@@ -95,7 +95,7 @@ class RecordsServer final : public Receiver {
   template <class Result>
   struct Asked {
     Host& host;  // NOLINT(*-ref-data-members)
-    unsigned life;
+    unsigned life = 0;
     std::function<void(const Result*)> then;
     bool over = false;
     [[nodiscard]] bool there() const { return host.running() && host.life() == life; }

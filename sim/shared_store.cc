@@ -61,7 +61,7 @@ void SharedStore::well() {
 }
 
 /// TCP's own, a greeting with the password, and two scripts.
-void SharedStore::connect(Next next) {
+void SharedStore::connect(const Next& next) {
   const auto connection = [](RecordsServer& s) { return s.connection(); };
   ask(connection, [this, connection, next](unsigned number) {
     connection_ = number;
@@ -75,7 +75,7 @@ void SharedStore::merge(const std::string& field, const std::string& value) {
   if (!records_.merge(field, value, latest())) ++health_.wrong;
 }
 
-void SharedStore::read_all(Next next) {
+void SharedStore::read_all(const Next& next) {
   ask([](RecordsServer& s) { return s.newest(); },
       [this, next](const RecordsServer::Newest& newest) {
         last_ = newest.sequence;
@@ -85,7 +85,7 @@ void SharedStore::read_all(Next next) {
       });
 }
 
-void SharedStore::read_page(const std::string& cursor, Next next) {
+void SharedStore::read_page(const std::string& cursor, const Next& next) {
   ask([cursor](RecordsServer& s) { return s.scan(cursor, kPage); },
       [this, next](const RecordsServer::Page& page) {
         const std::string old = text_of(host_.real() - kRemember);
@@ -109,7 +109,7 @@ void SharedStore::read_page(const std::string& cursor, Next next) {
       });
 }
 
-void SharedStore::write(Next next) {
+void SharedStore::write(const Next& next) {
   const auto batch = records_.batch(kBatch);
   if (batch.empty()) return next();
   const auto set = [batch, late = text_of(latest())](RecordsServer& s) { return s.write(batch, late); };
@@ -127,7 +127,7 @@ void SharedStore::write(Next next) {
                        });
 }
 
-void SharedStore::read_changes(Next next) {
+void SharedStore::read_changes(const Next& next) {
   ask([after = last_id_](RecordsServer& s) { return s.changes(after, kPage); },
       [this, next](const RecordsServer::Changes& changes) {
         if (!follow(changes)) return read_all(next);

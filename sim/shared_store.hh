@@ -42,11 +42,11 @@ class SharedStore final : public director::SharedStore {
  private:
   using Next = std::function<void()>;
   void turn();
-  void connect(Next next);
-  void read_all(Next next);
-  void read_page(const std::string& cursor, Next next);
-  void write(Next next);
-  void read_changes(Next next);
+  void connect(const Next& next);
+  void read_all(const Next& next);
+  void read_page(const std::string& cursor, const Next& next);
+  void write(const Next& next);
+  void read_changes(const Next& next);
   [[nodiscard]] bool follow(const RecordsServer::Changes& changes);
   void merge(const std::string& field, const std::string& value);
   void well();

@@ -124,7 +124,7 @@ void SharingJudge::died(const std::string& master, RefTime now, const std::funct
 SharingJudge::Said SharingJudge::differs() const {
   for (const auto& [a, first] : masters_)
     for (const auto& [b, second] : masters_) {
-      if (!first.there || !second.there) return a + " or " + b + " has not read everything";
+      if (!first.there || !second.there) return fmt::format("{} or {} has not read everything", a, b);
       if (auto said = unlike(first, second)) return fmt::format("{}: {} and {}", *said, a, b);
       if (full_) continue;
       if (const auto key = first_unlike(first.learned, second.learned))

@@ -28,7 +28,7 @@ class Master final : public Host {
     changes.drains.push_back({.server = server, .by = "test", .since = real(), .gone = gone});
     store->put(std::move(changes));
   }
-  std::vector<StoredDrain> heard() { return store->take(100).drains; }
+  [[nodiscard]] std::vector<StoredDrain> heard() const { return store->take(100).drains; }
 
   std::unique_ptr<SharedStore> store;
 

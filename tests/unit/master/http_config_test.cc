@@ -91,11 +91,11 @@ BOOST_AUTO_TEST_CASE(hosts_and_paths_are_checked_for_both) {
   for (const char* const section : {"http", "rtsp"}) {
     const std::string begin = fmt::format("[service.{}]\n", section);
     const auto check = [&](const std::string& keys, const std::string& part) {
-      BOOST_TEST(said(read("", kPolicies + begin + keys, kLocation), part) == part);
+      BOOST_TEST(said(read("", fmt::format("{}{}{}", kPolicies, begin, keys), kLocation), part) == part);
     };
     check("hosts = [\"www.example.test\", \"*.x.test\", \"192.0.2.9\"]\n", "good");
     for (const char* const bad : {"", "a b", "a:80", "*", "*.", "user@a"})
-      check("hosts = [\"" + std::string(bad) + "\"]\n", "is no host");
+      check(fmt::format("hosts = [\"{}\"]\n", bad), "is no host");
     for (const char* const bad : {"", "x", "/a//b", "/a?b", "/a b"})
       check("hosts = [\"a\"]\npath = \"" + std::string(bad) + "\"\n", "is no path such as");
     check("hosts = [\"A.test\", \"a.test.\"]\n", "with this path is service 'web' already");

@@ -70,6 +70,7 @@ BOOST_AUTO_TEST_CASE(each_connection_is_taken_once_with_its_peer_and_the_listene
   const std::vector<Endpoint> at = host.acceptor.local();
   BOOST_REQUIRE(at.size() == 2U);
   std::vector<net::Fd> clients;
+  clients.reserve(100);
   for (int i = 0; i < 100; ++i) clients.push_back(dial(at[static_cast<std::size_t>(i % 2)]));
   host.run(30ms);
   BOOST_REQUIRE(host.taken.size() == 100U);

@@ -61,7 +61,7 @@ struct Rig {
     auto datagram = master.seal({order}, map.to_ref(now - on_its_way));
     BOOST_TEST(desk.datagram(datagram, now, {now, map}).empty());
     text.clear();
-    for (const UdpAsk& ask : desk.udp_asks()) text.push_back(std::string(as_text(ask.request)));
+    for (const UdpAsk& ask : desk.udp_asks()) text.emplace_back(as_text(ask.request));
     return {desk.udp_asks().begin(), desk.udp_asks().end()};
   }
   std::vector<std::string> text;  // of the requests

@@ -34,7 +34,7 @@ struct Server {
       if (request.starts_with("long")) say(std::string(2000, 'x'), d.from);
     }
   }
-  void say(const std::string& text, const Endpoint& to) {
+  void say(const std::string& text, const Endpoint& to) const {
     net::UdpSender sender;
     std::ranges::copy(text, sender.room().begin());
     sender.commit(text.size(), to);
