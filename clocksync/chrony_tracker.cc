@@ -33,6 +33,7 @@ std::array<std::uint8_t, wire::kChronyRequest> ChronyTracker::request(const Cloc
                                                                       std::uint32_t sequence) {
   ++counters_.requests;
   open_ = Open{sequence, now};
+  if (!seen_) seen_ = {now.real_minus_mono, std::nullopt, false};
   return wire::encode_tracking_request(sequence, attempt_++);
 }
 

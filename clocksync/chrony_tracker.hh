@@ -80,7 +80,7 @@ class ChronyTracker {
     std::uint32_t sequence;
     ClockPair sent;
   };
-  /// What is known of CLOCK_REALTIME from the newest good reply.
+  /// What is known of CLOCK_REALTIME from the newest good reply, or from the first request.
   struct Seen {
     RealMinusMono pair;
     std::optional<Nanos> reference_time;  // of the newest synchronised one

@@ -57,11 +57,11 @@ struct RefMap {
     leap_pending = leap_pending || still.near_leap(to_ref(measured), std::chrono::seconds(10));
   }
   /// True within `margin` of a leap second that is announced, just after the midnight of one, and after it
-  /// as long as nothing newer was measured: the map is of the scale before.
+  /// as long as nothing was measured later than `margin` after it: the map may be of the scale before.
   [[nodiscard]] bool near_leap(RefTime t, Nanos margin = std::chrono::seconds(2)) const {
     const Nanos day = std::chrono::hours(24);
     const Nanos into = t.time_since_epoch() % day;
-    const bool outlived = t.time_since_epoch() - into > to_ref(measured).time_since_epoch();
+    const bool outlived = t.time_since_epoch() - into + margin > to_ref(measured).time_since_epoch();
     return leap_pending && (outlived || into <= margin || day - into <= margin);
   }
 

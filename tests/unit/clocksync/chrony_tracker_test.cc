@@ -318,6 +318,19 @@ BOOST_AUTO_TEST_CASE(a_clock_that_is_set_right_after_chronyds_first_measurement_
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_clock_that_is_set_before_chronyds_first_answer_is_not_believed_for_an_old_measurement) {
+  Host host;
+  (void)host.tracker.request(host.clocks(), ++host.sequence);
+  (void)host.tracker.missed("chronyd does not answer");
+  host.now += 1s;
+  host.real_minus_mono += 46ms;
+  for (int i = 0; i < 4; ++i, host.now += 1s) {
+    host.exchange({});
+    BOOST_TEST((host.tracker.map().status == ClockStatus::unknown));
+  }
+  host.settle({.correction = -0.046, .measured = 1'700'000'002});
+}
+
 BOOST_AUTO_TEST_CASE(a_clock_that_is_set_while_chronyd_has_no_source_is_not_believed_for_an_old_measurement) {
   Host host;
   host.settle();

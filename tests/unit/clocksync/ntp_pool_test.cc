@@ -164,6 +164,11 @@ BOOST_AUTO_TEST_CASE(a_leap_second_that_is_announced_is_known) {
   // This map is of the scale before the leap: good for nothing after it, however late the next one comes.
   BOOST_TEST(map.near_leap(midnight + 3s));
   BOOST_TEST(map.near_leap(midnight + 10min));
+  // Nor is one that was measured just after midnight: a clock that is behind has not made its leap by then.
+  RefMap just_after;
+  just_after.offset = (midnight + 100ms).time_since_epoch();
+  just_after.leap_pending = true;
+  BOOST_TEST(just_after.near_leap(midnight + 6s));
   // The server forgets at midnight; we do not for some seconds more.
   RefMap after;
   after.offset = (midnight + 1s).time_since_epoch();
