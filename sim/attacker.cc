@@ -233,9 +233,9 @@ void Attacker::make_up() {
 
 void Attacker::pester() {
   ++counters_.pestered;
-  (void)world_.streams.dial(id(),
-                            {options_.address, static_cast<std::uint16_t>(1024 + random_.next() % 60000)},
-                            any(options_.controls));
+  const Endpoint& control = any(options_.controls);
+  const auto port = static_cast<std::uint16_t>(1024 + random_.next() % 60000);
+  (void)world_.streams.dial(id(), {options_.address, port}, control);
 }
 
 /// It has a certificate of the installation, but its name is no slave's.

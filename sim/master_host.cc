@@ -75,8 +75,10 @@ MasterHost::~MasterHost() = default;
 
 void MasterHost::process_started() {
   master::RaceLog* const log = options_.learns ? this : nullptr;
-  process_ = std::make_unique<Process>(random_.next(), random_.next(), options_, request_options(), data_,
-                                       builder_.services(), log);
+  const std::uint64_t epoch = random_.next();
+  const std::uint64_t seed = random_.next();
+  process_ =
+      std::make_unique<Process>(seed, epoch, options_, request_options(), data_, builder_.services(), log);
   if (options_.learns) {
     Control::Shell shell;
     shell.publish = [this] { publish(); };

@@ -16,7 +16,9 @@ Prefix Operators::any_prefix() {
   const unsigned bits = ip.family == Family::v4 ? 32 : 128;
   unsigned length = lots_.between(bits == 32 ? 16 : 32, bits + 1);
   if (lots_.chance(0.4)) {
-    ip = *parse_ip(fmt::format("10.{}.{}.0", lots_.between(0, 4), lots_.between(0, 4)));
+    const unsigned third = lots_.between(0, 4);
+    const unsigned second = lots_.between(0, 4);
+    ip = *parse_ip(fmt::format("10.{}.{}.0", second, third));
     length = lots_.between(8, 25);
   }
   return {masked(ip, length), static_cast<std::uint8_t>(length)};

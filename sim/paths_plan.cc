@@ -39,12 +39,15 @@ bool PathsPlan::narrow() {
       Path& path = world_.network.path(a, b);
       if (symmetric && b < a) path.delay = world_.network.path(b, a).delay;
       if (tail && others_.chance(0.3)) path.tail = others_.between(microseconds(50), milliseconds(1));
-      if (narrow && others_.chance(0.2))
-        path.line = Line(others_.number(10'000, 200'000), others_.number(4'000, 64'000));
+      if (narrow && others_.chance(0.2)) {
+        const std::int64_t queue = others_.number(4'000, 64'000);
+        path.line = Line(others_.number(10'000, 200'000), queue);
+      }
     }
-  for (SiteId m = 0; m < masters_; ++m)
-    if (hogged)
-      world_.network.door(m) = Line(others_.number(50'000, 500'000), others_.number(16'000, 128'000));
+  for (SiteId m = 0; m < masters_ && hogged; ++m) {
+    const std::int64_t queue = others_.number(16'000, 128'000);
+    world_.network.door(m) = Line(others_.number(50'000, 500'000), queue);
+  }
   if (!options_.rtt.empty()) repeat_matrix();
   return hogged;
 }

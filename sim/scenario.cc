@@ -142,7 +142,7 @@ class Play {
   HostClock any_clock() {
     return {kStart, lots_.between(seconds(10), seconds(1'000'000)),
             lots_.between(-milliseconds(200), milliseconds(200)),
-            static_cast<std::int64_t>(lots_.below(100'001)) - 50'000 + 0};
+            static_cast<std::int64_t>(lots_.below(100'001)) - 50'000};
   }
   ChronydQuality any_chronyd() {
     ChronydQuality out;
@@ -194,7 +194,9 @@ class Play {
       if (o.learns) plan_.configure(c, promises_);
       o.shared = sharing_.options(i);
       const auto make = options_.make_master ? options_.make_master : plain_master;
-      masters_.push_back(make(world_, i, i, master_name(i), any_clock(), any_chronyd(), o, data_, judge_));
+      const ChronydQuality chronyd = any_chronyd();
+      const HostClock clock = any_clock();
+      masters_.push_back(make(world_, i, i, master_name(i), clock, chronyd, o, data_, judge_));
       judge_.add_master(*masters_.back(), o.config.dns.listen);
       judge_.add_services(c.services);
       if (o.learns && plan_.directs()) {
@@ -228,7 +230,9 @@ class Play {
       if (plan_.beacons()) o.dns = name_server(i);
       const HostId id = masters_count_ + i;
       const auto make = options_.make_slave ? options_.make_slave : plain_slave;
-      slaves_.push_back(make(world_, id, id, slave_name(i), any_clock(), any_chronyd(), o, judge_));
+      const ChronydQuality chronyd = any_chronyd();
+      const HostClock clock = any_clock();
+      slaves_.push_back(make(world_, id, id, slave_name(i), clock, chronyd, o, judge_));
       judge_.add_slave(*slaves_.back(), o.sources, o.orders);
       if (plan_.beacons()) judge_.add_name_server(*slaves_.back(), name_server_of(i));
     }
