@@ -120,8 +120,9 @@ void Attacker::spoof_one(const Endpoint& to, std::uint8_t net) {
   ++counters_.spoofed;
 }
 
-void Attacker::flood(const Flood& flood) {
+bool Attacker::flood(const Flood& flood) {
   if (running()) flood_on(flood, any(options_.services), world_.now() + flood.length);
+  return running();
 }
 
 void Attacker::flood_on(const Flood& flood, const Endpoint& to, RefTime end) {

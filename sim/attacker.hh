@@ -49,7 +49,7 @@ class Attacker final : public Host, public Witness {
     bool heavy;
   };
   /// Against one address of one master.
-  void flood(const Flood& flood);
+  bool flood(const Flood& flood);
 
   [[nodiscard]] const Counters& counters() const { return counters_; }
 

@@ -33,16 +33,17 @@ class FaultPlan {
   void plan();
 
  private:
-  /// With `likely`, up to `most` times somewhere in the play.
-  void maybe(Fault fault, double likely, unsigned most, const std::function<void()>& cause);
+  /// With `likely`, up to `most` times somewhere in the play; counted where `cause` says that it happened.
+  void maybe(Fault fault, double likely, unsigned most, const std::function<bool()>& cause);
   Host& any_slave();
   MasterHost& any_master();
   Host& any_server();
-  void kill(Host& host);
-  void lose_power(Host& host);
+  bool kill(Host& host);
+  bool lose_power(Host& host);
   void walk(Host& host);
-  void step(Host& host);
-  void split();
+  bool cut();
+  bool step(Host& host);
+  bool split();
   void plan_pauses();
   void plan_floods();
 

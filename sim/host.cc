@@ -59,18 +59,19 @@ void Host::start() {
   process_started();
 }
 
-void Host::kill() {
-  if (!running_) return;
+bool Host::kill() {
+  if (!running_) return false;
   running_ = false;
   paused_.until = std::min(paused_.until, std::max(world_.now(), frozen_until_));
   world_.trace.note(world_.now(), kGone, id_, 0);
   world_.trace.line(world_.now(), "{} is killed", name_);
   process_gone();
   world_.streams.killed(id_);
+  return true;
 }
 
-void Host::lose_power() {
-  if (!powered_) return;
+bool Host::lose_power() {
+  if (!powered_) return false;
   powered_ = false;
   paused_.until = std::min(paused_.until, world_.now());
   frozen_until_ = {};
@@ -80,6 +81,7 @@ void Host::lose_power() {
   if (running_) process_gone();
   running_ = false;
   world_.streams.lost_power(id_);
+  return true;
 }
 
 void Host::restore_power() {
@@ -88,14 +90,16 @@ void Host::restore_power() {
   restart_chronyd();
 }
 
-void Host::pause(Nanos how_long) {
+bool Host::pause(Nanos how_long) {
   if (running_) stand_still(how_long);
+  return running_;
 }
 
-void Host::freeze(Nanos how_long) {
-  if (!powered_) return;
+bool Host::freeze(Nanos how_long) {
+  if (!powered_) return false;
   stand_still(how_long);
   frozen_until_ = std::max(frozen_until_, world_.now() + how_long);
+  return true;
 }
 
 void Host::stand_still(Nanos how_long) {
@@ -145,8 +149,9 @@ void Host::measure(unsigned boot) {
   world_.queue.after(chronyd_.quality().poll, [this, boot] { measure(boot); });
 }
 
-void Host::stop_chronyd(Nanos how_long) {
+bool Host::stop_chronyd(Nanos how_long) {
   chronyd_away_until_ = std::max(chronyd_away_until_, world_.now() + how_long);
+  return powered_;
 }
 
 std::vector<std::uint8_t> Host::ask_chronyd(Bytes request) const {

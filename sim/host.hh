@@ -27,16 +27,18 @@ class Host : public Receiver, public StreamUser {
   ~Host() override = default;
 
   void start();
+  // What befalls a host is false where it could not: nothing ran there any more.
+
   /// The process dies (-9); the kernel closes its connections.
-  void kill();
+  bool kill();
   /// The host is gone without a word.
-  void lose_power();
+  bool lose_power();
   /// Power is back; start() is another step.
   void restore_power();
   /// The process stands still (SIGSTOP), its kernel does not: datagrams, octets and timers wait.
-  void pause(Nanos how_long);
+  bool pause(Nanos how_long);
   /// The whole virtual machine stands still, while its clocks go on; datagrams wait in the network card.
-  void freeze(Nanos how_long);
+  bool freeze(Nanos how_long);
 
   [[nodiscard]] bool running() const { return running_; }
   [[nodiscard]] bool up() const override { return powered_; }
@@ -62,7 +64,7 @@ class Host : public Receiver, public StreamUser {
   [[nodiscard]] const HostClock& clock() const { return clock_; }
 
   /// For as long, chronyd is not there.
-  void stop_chronyd(Nanos how_long);
+  bool stop_chronyd(Nanos how_long);
   void restart_chronyd();
   /// CLOCK_REALTIME is set behind chronyd's back (`date -s`).
   void step_clock(Nanos by);

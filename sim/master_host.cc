@@ -157,8 +157,9 @@ void MasterHost::wake(std::uint8_t address) {
   at(std::max(mono(), process_->stalled_until) + takes, [this, address] { burst(address); });
 }
 
-void MasterHost::stall(Nanos how_long) {
+bool MasterHost::stall(Nanos how_long) {
   if (process_) process_->stalled_until = mono() + how_long;
+  return process_ != nullptr;
 }
 
 void MasterHost::burst(std::uint8_t address) {

@@ -55,7 +55,7 @@ class MasterHost : public Host, protected master::RequestOutput, protected maste
   void stream_closed(StreamId id, const std::string& why) override;
 
   /// For `how_long` the process does nothing; what comes waits.
-  void stall(Nanos how_long);
+  bool stall(Nanos how_long);
   /// Of the process that runs, for operators; null: there is none, or it learns nothing.
   [[nodiscard]] Control* control_desk();
   [[nodiscard]] Disk& disk() { return disk_; }

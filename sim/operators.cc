@@ -75,8 +75,8 @@ void Operators::trouble(double likely, const std::function<void()>& count, void 
                         const char* word) {
   if (!lots_.chance(likely)) return;
   for (unsigned n = lots_.between(1, 4); n > 0; --n) {
-    count();
-    world_.queue.after(some_time(seconds(4)), [this, what, word] {
+    world_.queue.after(some_time(seconds(4)), [this, count, what, word] {
+      count();
       MasterHost& host = *lots_.any(options_.masters);
       const Nanos how_long = lots_.between(milliseconds(100), seconds(8));
       world_.trace.line(world_.now(), "the disk of {} {} for {} ms", host.name(), word,

@@ -50,12 +50,13 @@ SharedStore::Options SharingPlan::options(unsigned master) const {
 
 void SharingPlan::befall(RefTime end, const std::function<void()>& away, const std::function<void()>& lost) {
   if (!server_) return;
-  const auto plan = [&](const std::function<void()>& count, void (SharingPlan::*what)()) {
+  const auto plan = [this, end](const std::function<void()>& count, void (SharingPlan::*what)()) {
     if (!lots_.chance(0.8)) return;
-    for (unsigned n = lots_.between(1, 5); n > 0; --n) {
-      count();
-      world_->queue.after(lots_.between(seconds(1), end - kStart), [this, what] { (this->*what)(); });
-    }
+    for (unsigned n = lots_.between(1, 5); n > 0; --n)
+      world_->queue.after(lots_.between(seconds(1), end - kStart), [this, count, what] {
+        count();
+        (this->*what)();
+      });
   };
   plan(away, &SharingPlan::go_away);
   plan(lost, &SharingPlan::lose);
