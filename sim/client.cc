@@ -165,7 +165,7 @@ void Client::receive(const Packet& packet) {
     return;
   }
   if (!answer) return judge_.accuse("query: " + name() + " got an answer that does not parse");
-  if (answer->id != lookup.query.id) return;  // late, for who had the port before
+  if (answer->id != lookup.query.id) return judge_.missed(packet.number);  // for who had the port before
   if (std::ranges::find(lookup.servers->at, packet.source) == lookup.servers->at.end())
     return judge_.accuse("query: " + name() + " got an answer from " + to_string(packet.source));
   check(lookup, *answer);

@@ -111,6 +111,8 @@ class Judge final : public Witness {
   void answered(AskId ask);
   /// A client believes this answer.
   void took(std::uint64_t packet);
+  /// This answer came too late for its client, but its port is another query's by now.
+  void missed(std::uint64_t packet);
   /// A client has ended this try, since it believes an ICMP error that a forger has sent.
   void deceived(AskId ask);
   /// A client has closed this try's port.

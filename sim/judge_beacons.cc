@@ -89,4 +89,9 @@ void Judge::took(std::uint64_t packet) {
   orders_[*flight->second.order].taken = true;
 }
 
+void Judge::missed(std::uint64_t packet) {
+  if (const auto flight = flights_.find(packet); flight != flights_.end())
+    flight->second.fate = Flight::Fate::lost;
+}
+
 }  // namespace flagfall::sim

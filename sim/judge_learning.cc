@@ -125,7 +125,10 @@ void Judge::book(const Host& host, const ShownBook& book) {
   if (const auto wrong = m.book.look(book, world_.now())) breach("store: at {} {}", host.name(), *wrong);
   counters_.survived += m.book.survived() - before;
   if (!sharing_.has(host.name())) return;
-  if (host.just_paused(SharingJudge::kAgree)) sharing_.trouble(world_.now());
+  // Whoever stands still hears nothing of the others.
+  for (const Master& each : masters_)
+    if (sharing_.has(each.host->name()) && each.host->just_paused(SharingJudge::kAgree))
+      sharing_.trouble(world_.now());
   if (const auto wrong = sharing_.look(host.name(), book, world_.now())) breach("sharing: {}", *wrong);
   counters_.compared = sharing_.compared();
 }
