@@ -81,12 +81,17 @@ bool ChronyTracker::reply(Bytes datagram, const ClockPair& now) {
   next.clock_drift_ppm = -t.frequency_ppm;
   next.measured = sent.mono;  // the correction is at least this fresh: age counts from here
   next.status = wire::ClockStatus::synchronised;
-  if (set_behind_its_back(pair, next.offset, t)) stale_ = t.reference_time;
+  const bool before_leap =
+      from_before_leap(next.leap_pending, RefTime(t.reference_time), next.to_ref(sent.mono));
+  if (before_leap || set_behind_its_back(pair, next.offset, t)) stale_ = t.reference_time;
   seen_ = {pair, t.reference_time, true};
   if (stale_ == t.reference_time) {
     ++counters_.stale;
     last_.reset();
-    set_unknown(fmt::format("the system clock was set, and {} has not measured it since", options_.name));
+    set_unknown(
+        fmt::format("{}, and {} has not measured it since",
+                    before_leap ? "a leap second may have set the system clock" : "the system clock was set",
+                    options_.name));
     return true;
   }
   stale_.reset();
@@ -109,6 +114,14 @@ bool ChronyTracker::set_behind_its_back(const RealMinusMono& pair, Nanos offset,
   if (last_) return std::chrono::abs(offset - last_->offset) > by / 8;
   return seen_->synchronised || std::chrono::abs(tracking.rms_offset - by) > by / 8 ||
          std::chrono::abs(tracking.correction) > by / 8;
+}
+
+bool ChronyTracker::from_before_leap(bool pending, RefTime measured, RefTime now) {
+  constexpr Nanos kDay = std::chrono::hours(24);
+  // One that is still announced after its midnight is not that of the next day.
+  if (pending && (!leap_ || now > *leap_ + std::chrono::hours(1)))
+    leap_ = RefTime((now.time_since_epoch() / kDay + 1) * kDay);
+  return leap_ && now >= *leap_ && measured < *leap_;
 }
 
 void ChronyTracker::take(RefMap next) {

@@ -13,6 +13,11 @@
 // CLOCK_MONOTONIC has none: a jump that the correction does not undo makes all
 // replies worthless until their reference time is another. At boot, chronyd's
 // first measurement steps the clock: that jump is as large as its RMS offset.
+//
+// Whether a leap second was made, by the kernel or by chronyd, nobody says: a
+// `chronyd -x` that may not step the clock takes the leap for made until its next
+// update (seen with chrony 4.3). So after an announced one, a reply must be of a
+// measurement after it.
 #pragma once
 
 #include <optional>
@@ -94,13 +99,16 @@ class ChronyTracker {
   /// the clock was set.
   [[nodiscard]] bool set_behind_its_back(const RealMinusMono& pair, Nanos offset,
                                          const wire::ChronyTracking& tracking) const;
+  /// A reply whose newest measurement is of `measured`, at `now`, is from before a leap second that has come.
+  bool from_before_leap(bool pending, RefTime measured, RefTime now);
 
   Options options_;
   ChronyCounters counters_;
   RefMap map_;
   std::optional<RefMap> last_;  // the newest sample, believed or not
   std::optional<Seen> seen_;
-  std::optional<Nanos> stale_;  // a reference time that is not to be believed
+  std::optional<Nanos> stale_;   // a reference time that is not to be believed
+  std::optional<RefTime> leap_;  // the midnight of the newest leap second that was announced
   std::optional<Open> open_;
   std::uint16_t attempt_ = 0;
   unsigned missed_ = 0;

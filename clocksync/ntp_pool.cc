@@ -153,7 +153,9 @@ void NtpPool::choose(const std::array<bool, kMostServers>& eligible, const Agree
   // of the others is wrong, and it may be this one.
   const Nanos offset = grown(e.offset, e.at, now, e.rate_ppm);
   next.bound = std::max({next.bound, agreed.high - offset, offset - agreed.low});
-  next.leap_pending = server.client.leap_pending();
+  // Not all servers announce a leap second; those that agree are not all wrong.
+  for (std::size_t i = 0; i < servers_.size(); ++i)
+    next.leap_pending = next.leap_pending || (eligible.at(i) && servers_[i]->client.leap_pending());
   next.remember_leap(map_);
   map_ = std::move(next);
   if (now - map_.measured > limit(server, options_.free_running_after, kFreeRunningPolls))

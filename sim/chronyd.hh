@@ -12,15 +12,20 @@
 
 namespace flagfall::sim {
 
+/// Who makes a leap second.
+enum class Leaps : std::uint8_t {
+  kernel,  // steps CLOCK_REALTIME (`leapsecmode system`)
+  slewed,  // chronyd steps what it says of the clock (`chronyd -x` with `leapsecmode slew`)
+  nobody,  // until chronyd measures again: it takes the step for made (`chronyd -x` otherwise)
+};
+
 struct ChronydQuality {
   Nanos error = std::chrono::microseconds(20);  // of one measurement, either way; also the root delay's half
   Nanos poll = std::chrono::seconds(2);         // from one measurement to the next
   Nanos first = std::chrono::milliseconds(1500);  // after the start
   std::int64_t skew_ppb = 200;                    // its frequency estimate's error
   std::int64_t wander_ppb = 0;                    // what it allows for clocks that change their rate
-  /// With a leap second, the kernel steps CLOCK_REALTIME (`leapsecmode system`), or chronyd steps what it
-  /// says of it (all that `chronyd -x` can do).
-  bool steps_leaps = false;
+  Leaps leaps = Leaps::kernel;
 };
 
 class Chronyd {
@@ -33,9 +38,10 @@ class Chronyd {
   void announce(Nanos leap_by) {
     leap_status_ = leap_by < Nanos(0) ? wire::ChronyLeap::insert : wire::ChronyLeap::remove;
   }
-  /// It has come: the kernel has stepped the clock by as much as the true time,
+  /// It has come: the kernel has stepped the clock by as much as the true time, or chronyd takes it for
+  /// stepped,
   void leaped() { leap_status_ = wire::ChronyLeap::normal; }
-  /// or nobody has stepped the clock.
+  /// or chronyd makes it.
   void leap(Nanos leap_by) {
     leaped();
     correction_ += leap_by;

@@ -28,9 +28,13 @@ Host::Host(World& world, HostId id, SiteId site, std::string name, const HostClo
 /// its own midnight, or chronyd's, which knows the time.
 void Host::await_leap() {
   const TimeScale& scale = world_.scale;
-  if (chronyd_.quality().steps_leaps) {
+  if (const Leaps leaps = chronyd_.quality().leaps; leaps != Leaps::kernel) {
     chronyd_.announce(scale.leap_by);
-    world_.queue.at(scale.leap, [this] { chronyd_.leap(world_.scale.leap_by); });
+    world_.queue.at(scale.leap, [this, leaps] {
+      if (leaps == Leaps::slewed) return chronyd_.leap(world_.scale.leap_by);
+      chronyd_.leaped();
+      stepped_ = true;
+    });
     return;
   }
   const RealTime when((scale.leap + scale.shift).time_since_epoch());

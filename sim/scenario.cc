@@ -149,7 +149,8 @@ class Play {
     out.error = lots_.between(microseconds(5), microseconds(900));
     out.poll = lots_.between(seconds(1), seconds(8));
     out.first = lots_.between(milliseconds(100), milliseconds(2500));
-    out.steps_leaps = others_.chance(0.5);
+    const double leaps = others_.unit();
+    out.leaps = leaps < 0.25 ? Leaps::slewed : leaps < 0.5 ? Leaps::nobody : Leaps::kernel;
     out.wander_ppb = kWander;
     return out;
   }

@@ -323,7 +323,7 @@ BOOST_AUTO_TEST_CASE(a_machine_that_stands_still_keeps_a_ring_of_datagrams_and_i
 }
 
 BOOST_AUTO_TEST_CASE(at_a_leap_second_the_kernel_sets_its_clock_back_and_chronyd_says_so_before) {
-  for (const bool steps : {false, true}) {
+  for (const Leaps leaps : {Leaps::kernel, Leaps::slewed, Leaps::nobody}) {
     World world(3, 1, false);
     world.scale.leap = kStart + 10s;
     const Nanos today = kStart.time_since_epoch() % 24h;
@@ -333,8 +333,7 @@ BOOST_AUTO_TEST_CASE(at_a_leap_second_the_kernel_sets_its_clock_back_and_chronyd
     BOOST_TEST((world.scale.world(world.scale.reference(kStart + 3s)) == kStart + 3s));
     BOOST_TEST((world.scale.world(world.scale.reference(kStart + 13s)) == kStart + 13s));
     // 20 ms fast, so the kernel's midnight is as much early.
-    const ChronydQuality quality{
-        .error = Nanos(0), .poll = 1s, .first = 1s, .skew_ppb = 0, .steps_leaps = steps};
+    const ChronydQuality quality{.error = Nanos(0), .poll = 1s, .first = 1s, .skew_ppb = 0, .leaps = leaps};
     class Plain final : public Host {
      public:
       using Host::Host;
@@ -365,9 +364,12 @@ BOOST_AUTO_TEST_CASE(at_a_leap_second_the_kernel_sets_its_clock_back_and_chronyd
     BOOST_TEST((std::chrono::abs(wrong()) < 1us));
     run(11s);
     BOOST_TEST((ask().leap == wire::ChronyLeap::normal));
-    BOOST_TEST((std::chrono::abs(wrong()) < 1us));
+    const Nanos unmade = leaps == Leaps::nobody ? 1s : 0s;
+    BOOST_TEST((std::chrono::abs(wrong() - unmade) < 1us));
     const Nanos off = host.real().time_since_epoch() - world.scale.reference(world.now()).time_since_epoch();
-    BOOST_TEST((off == (steps ? Nanos(1020ms) : Nanos(20ms))));
+    BOOST_TEST((off == (leaps == Leaps::kernel ? Nanos(20ms) : Nanos(1020ms))));
+    run(17s);  // chronyd has measured
+    BOOST_TEST((std::chrono::abs(wrong()) < 1us));
   }
 }
 

@@ -153,6 +153,31 @@ BOOST_AUTO_TEST_CASE(a_coming_leap_second_is_still_a_synchronised_clock) {
   BOOST_TEST((host.tracker.map().status == ClockStatus::synchronised));
 }
 
+BOOST_AUTO_TEST_CASE(after_a_leap_second_only_a_measurement_after_it_is_believed) {
+  // chronyd -x with its default `leapsecmode`: nobody makes the leap, and chronyd does not know until it
+  // measures.
+  Host host;
+  host.now = from_ns<MonoTime>(6'395'000'000'000);  // five seconds before midnight
+  host.settle({.leap = 1, .measured = 1'700'006'390});
+  const RefMap before = host.tracker.map();
+  host.now += 6s;
+  for (const Answer& old : {Answer{.leap = 1, .measured = 1'700'006'391}, Answer{.measured = 1'700'006'391},
+                            Answer{.measured = 1'700'006'391}}) {  // its reference time makes the leap
+    host.exchange(old);
+    BOOST_TEST((host.tracker.map().status == ClockStatus::unknown));
+    BOOST_TEST(host.tracker.map().why ==
+               "a leap second may have set the system clock, and chronyd has not measured it since");
+    BOOST_TEST((host.tracker.interval() == 1s));
+    host.now += 1s;
+  }
+  BOOST_TEST(host.tracker.counters().stale.get() == 3U);
+  host.settle({.correction = -1, .measured = 1'700'006'405});
+  BOOST_TEST((std::chrono::abs(host.tracker.map().offset - before.offset + 1s) < 1us));
+  // The next day's midnight is nothing.
+  host.now += 24h;
+  host.settle({.correction = -1, .measured = 1'700'006'405});
+}
+
 BOOST_AUTO_TEST_CASE(missed_polls_make_it_free_running_then_unknown_and_two_answers_bring_it_back) {
   Host host;
   host.settle();
@@ -318,7 +343,8 @@ BOOST_AUTO_TEST_CASE(a_clock_that_is_set_right_after_chronyds_first_measurement_
   }
 }
 
-BOOST_AUTO_TEST_CASE(a_clock_that_is_set_before_chronyds_first_answer_is_not_believed_for_an_old_measurement) {
+BOOST_AUTO_TEST_CASE(
+    a_clock_that_is_set_before_chronyds_first_answer_is_not_believed_for_an_old_measurement) {
   Host host;
   (void)host.tracker.request(host.clocks(), ++host.sequence);
   (void)host.tracker.missed("chronyd does not answer");

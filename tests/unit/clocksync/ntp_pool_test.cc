@@ -184,6 +184,15 @@ BOOST_AUTO_TEST_CASE(a_leap_second_that_is_announced_is_known) {
   BOOST_TEST(!without.leap_pending);
 }
 
+BOOST_AUTO_TEST_CASE(a_leap_second_that_one_of_three_servers_announces_is_known) {
+  for (std::size_t who = 0; who < 3; ++who) {
+    Servers servers(3);
+    servers.scenes[who].server.base.leap = wire::NtpLeap::insert;
+    servers.run(5s);
+    BOOST_TEST(servers.pool.map().leap_pending);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_map_is_a_line_and_its_inverse) {
   RefMap map;
   map.offset = Nanos(kEpoch);
