@@ -123,6 +123,12 @@ bool NtpPool::judge(MonoTime now) {
   if (!agreed || agreed->count < wanted)
     return set_unknown(fmt::format("{} of {} NTP servers agree, {} must; {}", agreed ? agreed->count : 0,
                                    servers_.size(), wanted, silence()));
+  // Those that a majority has outvoted are none themselves when it has fallen silent.
+  bool trusted = false;
+  for (std::size_t n = 0; n < count; ++n)
+    trusted = trusted || (agreed->truechimer.at(n) && !servers_[who.at(n)]->falseticker);
+  if (!trusted)
+    return set_unknown(fmt::format("only NTP servers that the others have outvoted answer; {}", silence()));
   std::array<bool, kMostServers> eligible{};
   for (std::size_t n = 0; n < count; ++n) {
     Server& server = *servers_[who.at(n)];

@@ -184,6 +184,25 @@ BOOST_AUTO_TEST_CASE(a_leap_second_that_is_announced_is_known) {
   BOOST_TEST(!without.leap_pending);
 }
 
+BOOST_AUTO_TEST_CASE(a_server_that_was_out_voted_is_not_believed_when_the_others_fall_silent) {
+  Servers servers(3);
+  servers.scenes[1].server.error = 1s;
+  servers.scenes[1].server.base.root_dispersion = 0ns;
+  servers.run(5s);
+  servers.silent = {true, false, true};
+  servers.run(200s);
+  BOOST_TEST((servers.pool.map().status == wire::ClockStatus::unknown));
+  BOOST_TEST(servers.pool.map().why.starts_with("only NTP servers that the others have outvoted answer; "));
+  BOOST_TEST(servers.pool.falseticker(1));
+  servers.silent[0] = false;
+  servers.run(60s);
+  BOOST_TEST((servers.pool.map().status == wire::ClockStatus::unknown));  // one against one
+  servers.silent[2] = false;
+  servers.run(60s);
+  BOOST_TEST((servers.pool.map().status == wire::ClockStatus::synchronised));
+  BOOST_TEST((std::chrono::abs(servers.error()) <= servers.pool.map().bound_at(servers.now)));
+}
+
 BOOST_AUTO_TEST_CASE(a_leap_second_that_one_of_three_servers_announces_is_known) {
   for (std::size_t who = 0; who < 3; ++who) {
     Servers servers(3);
