@@ -88,10 +88,9 @@ bool ChronyTracker::reply(Bytes datagram, const ClockPair& now) {
   if (stale_ == t.reference_time) {
     ++counters_.stale;
     last_.reset();
-    set_unknown(
-        fmt::format("{}, and {} has not measured it since",
-                    before_leap ? "a leap second may have set the system clock" : "the system clock was set",
-                    options_.name));
+    set_unknown(fmt::format(
+        "{}, and {} has not measured it since",
+        before_leap ? "a leap second may have moved the clock" : "the system clock was set", options_.name));
     return true;
   }
   stale_.reset();
@@ -117,11 +116,14 @@ bool ChronyTracker::set_behind_its_back(const RealMinusMono& pair, Nanos offset,
 }
 
 bool ChronyTracker::from_before_leap(bool pending, RefTime measured, RefTime now) {
-  constexpr Nanos kDay = std::chrono::hours(24);
-  // One that is still announced after its midnight is not that of the next day.
-  if (pending && (!leap_ || now > *leap_ + std::chrono::hours(1)))
-    leap_ = RefTime((now.time_since_epoch() / kDay + 1) * kDay);
-  return leap_ && now >= *leap_ && measured < *leap_;
+  const auto day = [](RefTime t) { return std::chrono::floor<std::chrono::days>(t.time_since_epoch()); };
+  const std::chrono::days today = day(now);
+  const bool no_leap = heard_ && (heard_->day == today ||
+                                  (heard_->day + std::chrono::days(1) == today && !heard_->leap_pending));
+  if (day(measured) < today && !no_leap) return true;
+  // One that is left out is over a second before this clock's midnight.
+  heard_ = {today, pending || (heard_ && heard_->day == today && heard_->leap_pending)};
+  return false;
 }
 
 void ChronyTracker::take(RefMap next) {

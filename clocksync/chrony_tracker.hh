@@ -16,8 +16,8 @@
 //
 // Whether a leap second was made, by the kernel or by chronyd, nobody says: a
 // `chronyd -x` that may not step the clock takes the leap for made until its next
-// update (seen with chrony 4.3). So after an announced one, a reply must be of a
-// measurement after it.
+// update (seen with chrony 4.3). So a reply must be of a measurement after the last
+// midnight, unless it is known that no leap second was announced for that.
 #pragma once
 
 #include <optional>
@@ -91,6 +91,11 @@ class ChronyTracker {
     std::optional<Nanos> reference_time;  // of the newest synchronised one
     bool synchronised = false;
   };
+  /// The UTC day of the newest good reply, and whether a leap second was announced for its end.
+  struct Heard {
+    std::chrono::days day;
+    bool leap_pending;
+  };
   bool set_unknown(std::string why);
   void take(RefMap next);
   /// By how much CLOCK_REALTIME was set in between; 0: it was not.
@@ -99,7 +104,8 @@ class ChronyTracker {
   /// the clock was set.
   [[nodiscard]] bool set_behind_its_back(const RealMinusMono& pair, Nanos offset,
                                          const wire::ChronyTracking& tracking) const;
-  /// A reply whose newest measurement is of `measured`, at `now`, is from before a leap second that has come.
+  /// A reply of `now` whose newest measurement is of `measured` may be from before a leap second: that was
+  /// before the last midnight, and nobody has heard on the day before that none would come.
   bool from_before_leap(bool pending, RefTime measured, RefTime now);
 
   Options options_;
@@ -107,8 +113,8 @@ class ChronyTracker {
   RefMap map_;
   std::optional<RefMap> last_;  // the newest sample, believed or not
   std::optional<Seen> seen_;
-  std::optional<Nanos> stale_;   // a reference time that is not to be believed
-  std::optional<RefTime> leap_;  // the midnight of the newest leap second that was announced
+  std::optional<Nanos> stale_;  // a reference time that is not to be believed
+  std::optional<Heard> heard_;
   std::optional<Open> open_;
   std::uint16_t attempt_ = 0;
   unsigned missed_ = 0;

@@ -73,6 +73,8 @@ struct ScriptedChronyd {
       for (int i = 0; i < 6; ++i) w.u32(0);
       w.u16(1);
       w.u16(leap);
+      w.u32(0);  // it has measured just now
+      w.u32(static_cast<std::uint32_t>(SystemClock().real().time_since_epoch() / 1s));
       while (w.size() < wire::kChronyTrackingReply) w.u8(0);
       sender.commit(w.size(), d.from);
     }

@@ -166,16 +166,31 @@ BOOST_AUTO_TEST_CASE(after_a_leap_second_only_a_measurement_after_it_is_believed
     host.exchange(old);
     BOOST_TEST((host.tracker.map().status == ClockStatus::unknown));
     BOOST_TEST(host.tracker.map().why ==
-               "a leap second may have set the system clock, and chronyd has not measured it since");
+               "a leap second may have moved the clock, and chronyd has not measured it since");
     BOOST_TEST((host.tracker.interval() == 1s));
     host.now += 1s;
   }
   BOOST_TEST(host.tracker.counters().stale.get() == 3U);
   host.settle({.correction = -1, .measured = 1'700'006'405});
   BOOST_TEST((std::chrono::abs(host.tracker.map().offset - before.offset + 1s) < 1us));
-  // The next day's midnight is nothing.
+  // The next day's midnight is nothing, although chronyd does not measure around it.
   host.now += 24h;
   host.settle({.correction = -1, .measured = 1'700'006'405});
+}
+
+BOOST_AUTO_TEST_CASE(who_has_not_heard_that_no_leap_second_comes_waits_for_the_days_first_measurement) {
+  for (const Nanos silent_for :
+       {Nanos(1s), Nanos(48h)}) {  // from the start on, or since before the day of the leap
+    Host host;
+    host.now = from_ns<MonoTime>(6'400'000'000'000) - silent_for;  // before or at a midnight
+    if (silent_for > 1h) host.settle({.measured = 1'699'833'600});
+    host.now += silent_for + 10s;
+    for (int i = 0; i < 3; ++i, host.now += 1s) {
+      host.exchange({.measured = 1'700'006'391});
+      BOOST_TEST((host.tracker.map().status == ClockStatus::unknown));
+    }
+    host.settle({.measured = 1'700'006'412});
+  }
 }
 
 BOOST_AUTO_TEST_CASE(missed_polls_make_it_free_running_then_unknown_and_two_answers_bring_it_back) {
@@ -403,7 +418,7 @@ BOOST_AUTO_TEST_CASE(drift_within_a_crystals_means_is_no_contradiction) {
 
 BOOST_AUTO_TEST_CASE(a_large_correction_carries_its_coarseness_in_the_bound) {
   Host host;
-  host.settle({.correction = 86'400});
+  host.settle({.correction = 86'400, .measured = 1'700'086'400});
   BOOST_TEST((host.tracker.map().bound > 5ms));
 }
 
